@@ -1,0 +1,69 @@
+# Thin: each target is the command that a person would type. Needs git, make, python3 (3.11 or newer) and python3-venv.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+PIP := -m pip --disable-pip-version-check --quiet --quiet
+BIN := .venv/bin
+# Debian packages that some tests hold Lockgate's output against. Without them those tests are skipped, with the reason.
+SYSTEM_PACKAGES := skopeo
+
+help:  ## Say what there is
+	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | column -t -s "$$(printf '\t')"
+
+demo: .venv-demo/made  ## Real data to a served, proved model, and three attacks refused (about a minute)
+	@.venv-demo/bin/python $(PIP) install --no-deps --no-build-isolation .
+	@.venv-demo/bin/lockgate demo $(DEMO)
+
+test: .venv/made packages lint  ## Linters, types, import contracts, all tests
+	@$(BIN)/pytest $(PYTEST)
+
+lint: .venv/made  ## Linters, types, import contracts
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+
+nightly: test bench  ## All tests, the benchmarks, then the property tests with ten times as many cases
+	@$(BIN)/pytest tests/properties --hypothesis-profile=nightly
+
+bench: .venv/made  ## The measured claims, each as a ratio in one run
+	@$(BIN)/python bench/run_vs_plain.py
+
+docs: .venv/made  ## Write docs/reference/ from the code
+	@$(BIN)/python scripts/reference.py
+
+lock: .venv/made  ## Resolve requirements/*.in anew
+	@$(BIN)/python scripts/lock.py
+
+clean:  ## Remove what these targets made
+	rm -rf .venv .venv-demo build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+
+.venv-demo/made: requirements/runtime.txt | python
+	@echo "making .venv-demo from requirements/runtime.txt, each wheel checked against its hash" >&2
+	@$(PYTHON) -m venv --clear .venv-demo
+	@.venv-demo/bin/python $(PIP) install --require-hashes --only-binary :all: -r requirements/runtime.txt
+	@touch $@
+
+.venv/made: requirements/dev.txt pyproject.toml | python
+	@echo "making .venv from requirements/dev.txt, each wheel checked against its hash" >&2
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python $(PIP) install --require-hashes --only-binary :all: -r requirements/dev.txt
+	@$(BIN)/python $(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+python:
+	@$(PYTHON) -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Lockgate needs Python 3.11 or newer with venv: apt-get install python3 python3-venv" >&2; exit 4; }
+
+packages:
+	@for tool in $(SYSTEM_PACKAGES); do \
+	  if command -v $$tool >/dev/null; then continue; fi; \
+	  if [ "$$(id -u)" = 0 ]; then root=(); elif [ -n "$${CI:-}" ]; then root=(sudo -n); else root=(false); fi; \
+	  if command -v apt-get >/dev/null && { "$${root[@]}" apt-get update -qq && \
+	    "$${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends $$tool; } >/dev/null 2>&1; \
+	  then echo "installed $$tool" >&2; \
+	  else echo "no $$tool here and no right to install it: the tests that need it will be skipped" >&2; fi; \
+	done
+
+.PHONY: help demo test lint nightly bench docs lock clean python packages

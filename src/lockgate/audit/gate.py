@@ -1,0 +1,127 @@
+"""What an environment's policy says about a model's statements. Pure: time is an argument.
+
+Asked at registration (of every environment, so that one sees what is missing for the stricter one) and again at
+deployment, when statements have aged and evidence may have been revoked. A fact that a statement does not
+state, or states in another form, counts as not met.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from lockgate.audit.evidence import Evidence
+from lockgate.core.digest import Digest
+from lockgate.core.verdict import Level, Reason
+from lockgate.trust.policy import Bounds, EnvironmentPolicy
+
+
+def judge_inputs(
+    inputs: Mapping[str, Evidence], policy: EnvironmentPolicy, now: datetime, revoked: Collection[Digest] = ()
+) -> tuple[Reason, ...]:
+    """Every rule that is broken, with the weight that the environment gives it; rules that are off are left out.
+
+    Args:
+        inputs: the statements by claim (ingest, validate, train, judge, scan).
+        revoked: digests of manifests and statements that were revoked.
+    """
+    found = (
+        *_missing(inputs, policy),
+        *_quarantined(inputs.get("validate"), policy),
+        *_jails(inputs, policy),
+        *_metrics(inputs.get("judge"), policy),
+        *_aged(inputs, policy, now),
+        *_tainted(inputs, revoked),
+    )
+    return tuple(policy.judge(rule, False, reason) for rule, reason in found if policy.weight(rule) != "off")
+
+
+def quarantined_share(validate: Evidence) -> float | None:
+    """Refused rows as a share of all, from the validate statement's `counts`."""
+    counts = validate.predicate.get("counts")
+    rows, refused = (counts.get("rows"), counts.get("quarantined")) if isinstance(counts, Mapping) else (None, None)
+    if type(rows) is not int or type(refused) is not int or rows <= 0 or not 0 <= refused <= rows:
+        return None
+    return refused / rows
+
+
+def jail_level(one: Evidence) -> int | None:
+    """The isolation level that the statement's jail report proves; of a provenance, in its internal parameters."""
+    definition = one.predicate.get("buildDefinition")
+    holder: Any = definition.get("internalParameters") if isinstance(definition, Mapping) else one.predicate
+    report = holder.get("jail") if isinstance(holder, Mapping) else None
+    level = report.get("level") if isinstance(report, Mapping) else None
+    return level if type(level) is int else None
+
+
+def metric(judge: Evidence, name: str) -> float | None:
+    """A metric's value from the judge statement."""
+    metrics = judge.predicate.get("metrics")
+    found = metrics.get(name) if isinstance(metrics, Mapping) else None
+    value = found.get("value") if isinstance(found, Mapping) else found
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _missing(inputs: Mapping[str, Evidence], policy: EnvironmentPolicy) -> Iterator[tuple[str, Reason]]:
+    for claim in policy.require:
+        if claim not in inputs:
+            yield "require", _reason("LG431", f"there is no {claim} statement", claim=claim)
+
+
+def _quarantined(validate: Evidence | None, policy: EnvironmentPolicy) -> Iterator[tuple[str, Reason]]:
+    if validate is None:
+        return
+    share, most = quarantined_share(validate), policy.max_quarantined_share
+    if share is None:
+        yield "max_quarantined_share", _reason("LG432", "validate does not state how many rows it refused")
+    elif share > most:
+        message = f"{share:.2%} of the rows were refused by the contract; {policy.name} allows {most:.2%}"
+        yield "max_quarantined_share", _reason("LG432", message, share=share, most=most)
+
+
+def _jails(inputs: Mapping[str, Evidence], policy: EnvironmentPolicy) -> Iterator[tuple[str, Reason]]:
+    for claim in ("train", "judge"):
+        if claim not in inputs:
+            continue
+        level = jail_level(inputs[claim])
+        if level is None or level < policy.min_jail_level:
+            seen = "no level at all" if level is None else f"level {level}"
+            message = f"the jail of {claim} proves {seen}; {policy.name} asks for {policy.min_jail_level}"
+            yield "min_jail_level", _reason("LG433", message, claim=claim, level=level, least=policy.min_jail_level)
+
+
+def _metrics(judge: Evidence | None, policy: EnvironmentPolicy) -> Iterator[tuple[str, Reason]]:
+    for name, bounds in policy.metrics.items():
+        value = metric(judge, name) if judge is not None else None
+        if value is None:
+            yield "metrics", _reason("LG434", f"the judge did not measure {name}", metric=name)
+        elif not bounds.holds(value):
+            message = f"{name} is {value:.4g}; {policy.name} asks for {_words(bounds)}"
+            yield "metrics", _reason("LG434", message, metric=name, value=value)
+
+
+def _aged(inputs: Mapping[str, Evidence], policy: EnvironmentPolicy, now: datetime) -> Iterator[tuple[str, Reason]]:
+    if policy.max_age_days is None:
+        return
+    for claim, one in inputs.items():
+        age = now - one.time
+        if age > timedelta(days=policy.max_age_days):
+            message = f"the {claim} statement is {age.days} days old; {policy.name} allows {policy.max_age_days:g}"
+            yield "max_age_days", _reason("LG435", message, claim=claim, days=age.days, most=policy.max_age_days)
+
+
+def _tainted(inputs: Mapping[str, Evidence], revoked: Collection[Digest]) -> Iterator[tuple[str, Reason]]:
+    for claim, one in inputs.items():
+        if one.digest in revoked or any(subject.digest in revoked for subject in one.statement.subjects):
+            yield "refuse_tainted", _reason("LG436", f"it rests on a revoked {claim} statement", statement=one.digest)
+
+
+def _reason(finding: str, message: str, **seen: object) -> Reason:
+    return Reason(finding, Level.REFUSE, message, seen, f"lockgate explain {finding}")
+
+
+def _words(bounds: Bounds) -> str:
+    parts = [f"at least {bounds.least:g}"] if bounds.least is not None else []
+    parts += [f"at most {bounds.most:g}"] if bounds.most is not None else []
+    return " and ".join(parts)

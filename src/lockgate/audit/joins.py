@@ -1,0 +1,107 @@
+"""How the statements of the pipeline hang together: always by digest, never by name, order or time. Pure.
+
+    ingest    subjects: `snapshot.parquet`, ...      the digest of the rows as captured
+    validate  fact `snapshot`                     -> that digest;   subjects: `accepted.parquet`, ...
+    train     a resolved dependency               -> the accepted rows;   subjects: `model.onnx`, `io.json`
+    judge     subjects `model.onnx`, `io.json`    -> the same two digests
+    register  `files`: `model.onnx`, `io.json`    -> the same two digests
+
+`gap` says in one sentence why a statement does not rest on another, or "" when it does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from lockgate.core.digest import Digest, parse_digest, short
+from lockgate.core.statement import Statement, digest_of_resource
+
+ORDER: tuple[tuple[str, str], ...] = (
+    ("validate", "ingest"),
+    ("train", "validate"),
+    ("judge", "train"),
+    ("register", "train"),
+)
+"""(stage, the stage whose statement it rests on), in the order of the pipeline."""
+
+CANDIDATE_FILES = ("model.onnx", "io.json")
+"""What training makes and the judge judges: both names are subjects of both statements."""
+
+
+def gap(stage: str, statement: Statement, before: Statement) -> str:
+    """Why `statement` of `stage` does not rest on `before`, as a sentence; "" when it does."""
+    if stage == "validate":
+        return _validate_gap(statement, before)
+    if stage == "train":
+        return _train_gap(statement, before)
+    return _candidate_gap(stage, statement, before)
+
+
+def subject(statement: Statement, name: str) -> Digest | None:
+    """The digest of the subject called `name`, with or without its ending; None unless there is exactly one."""
+    stem = name.rsplit(".", 1)[0]
+    found = {one.digest for one in statement.subjects if one.name in {name, stem}}
+    return found.pop() if len(found) == 1 else None
+
+
+def dependencies(statement: Statement) -> tuple[tuple[str, Digest], ...]:
+    """The resolved dependencies of a provenance statement, as (name, digest). Malformed ones are left out."""
+    definition = statement.predicate.get("buildDefinition")
+    listed = definition.get("resolvedDependencies") if isinstance(definition, Mapping) else None
+    found: list[tuple[str, Digest]] = []
+    for entry in listed if isinstance(listed, list) else []:
+        if not isinstance(entry, Mapping):
+            continue
+        try:
+            found.append((str(entry.get("name", "")), digest_of_resource(entry)))
+        except (ValueError, TypeError):
+            continue
+    return tuple(found)
+
+
+def fact_digest(statement: Statement, key: str) -> Digest | None:
+    """A digest-valued fact of a test result: `sha256:...`, or a ResourceDescriptor. None when there is none."""
+    value: Any = statement.predicate.get(key)
+    try:
+        return digest_of_resource(value) if isinstance(value, Mapping) else parse_digest(value)
+    except (ValueError, TypeError):
+        return None
+
+
+def candidate(statement: Statement) -> dict[str, Digest]:
+    """`model.onnx` and `io.json` as a train, judge or register statement names them; those it names."""
+    listed = statement.predicate.get("files")
+    if isinstance(listed, list):
+        files = {entry.get("name"): f"sha256:{entry.get('sha256')}" for entry in listed if isinstance(entry, Mapping)}
+        return {name: Digest(files[name]) for name in CANDIDATE_FILES if name in files}
+    named = {one.name: one.digest for one in statement.subjects}
+    return {name: named[name] for name in CANDIDATE_FILES if name in named}
+
+
+def _validate_gap(statement: Statement, before: Statement) -> str:
+    used, captured = fact_digest(statement, "snapshot"), subject(before, "snapshot.parquet")
+    if used is None or captured is None:
+        return "validate and ingest do not both name a snapshot"
+    return "" if used == captured else f"validate read snapshot {short(used)}, ingest made {short(captured)}"
+
+
+def _train_gap(statement: Statement, before: Statement) -> str:
+    accepted = subject(before, "accepted.parquet")
+    if accepted is None:
+        return "validate names no accepted rows"
+    if accepted in {digest for _, digest in dependencies(statement)}:
+        return ""
+    return f"train does not rest on the accepted rows {short(accepted)} of validate"
+
+
+def _candidate_gap(stage: str, statement: Statement, before: Statement) -> str:
+    made, found = candidate(before), candidate(statement)
+    for name in CANDIDATE_FILES:
+        if name not in made:
+            return f"train names no {name}"
+        if name not in found:
+            return f"{stage} names no {name}"
+        if made[name] != found[name]:
+            return f"{stage} is about {name} {short(found[name])}, train made {short(made[name])}"
+    return ""

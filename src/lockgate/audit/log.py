@@ -1,0 +1,206 @@
+"""A log, read and verified: nothing that `Log` returns is unproved against the signed checkpoint.
+
+Trusts the sealer's public key, the origin and the store of checkpoints seen; nothing in the folder.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from lockgate.audit.seen import SeenStore
+from lockgate.audit.tiles import ENTRIES, WIDTH, RightEdge, Tile, TileReader, broken, encode_bundle
+from lockgate.core.checkpoint import Checkpoint, VerifierKey, parse_checkpoint
+from lockgate.core.merkle import EMPTY_ROOT, leaf_hash, node_hash, root_of, split_point
+from lockgate.errors import Refused
+from lockgate.trust.note import verify_note
+
+VKEY = "log.vkey"
+_MAX_VKEY_BYTES = 4096
+_CACHED_TILES = 128
+
+
+class Log:
+    """A verified view of the log at one checkpoint. Needs no lock: what it reads is never rewritten."""
+
+    def __init__(self, reader: TileReader, checkpoint: Checkpoint, note: bytes) -> None:
+        """For callers who have verified `note`: loads the right edge and checks it. See `open`."""
+        self.reader = reader
+        self.checkpoint = checkpoint
+        self.note = note
+        self.size = checkpoint.size
+        self.root = checkpoint.root
+        self._tiles: OrderedDict[Tile, tuple[bytes, ...]] = OrderedDict()
+        self.edge = self._read_edge()
+
+    @classmethod
+    def open(cls, log_dir: Path, *, public_key: bytes, origin: str, seen: SeenStore | None = None) -> Log:
+        """Open the log in `log_dir`.
+
+        1. `log.vkey` names the key that the caller trusts.
+        2. The checkpoint is one of this log and signed by that key.
+        3. The tiles on the right edge hash to the checkpoint's root.
+        4. The log is not older than the last checkpoint seen, and that one's tree is a prefix of this one's.
+        5. This checkpoint is kept as seen.
+
+        Raises VerificationFailed LG701 to LG708 or LG718; Unavailable LG713.
+        """
+        last = seen.load() if seen else None
+        reader = TileReader(log_dir)
+        check_vkey(reader, public_key, origin)
+        note = reader.note()
+        log = cls(reader, verify_checkpoint(note, public_key, origin), note)
+        if seen and last is not None:
+            log.check_extends(last, public_key, origin)
+        if seen and last != note:
+            seen.advance(note)
+        return log
+
+    def entry(self, index: int) -> bytes:
+        """The entry at `index`. Raises Refused LG714 outside the log, VerificationFailed."""
+        return next(iter(self.entries(index, index + 1)))
+
+    def entries(self, start: int, end: int) -> Iterator[bytes]:
+        """The entries from `start` to `end` (exclusive), each compared with its proved leaf hash."""
+        if not 0 <= start <= end <= self.size:
+            raise Refused(
+                "LG714",
+                "the log has no such entry",
+                seen={"start": start, "end": end, "size": self.size},
+                next="lockgate log show",
+            )
+        return self._entries(start, end)
+
+    def subtree(self, start: int, end: int) -> bytes:
+        """MTH(D[start:end]) for a range that is a node of this tree or of one of its prefixes."""
+        count = end - start
+        if count < 1:
+            return EMPTY_ROOT
+        if count & (count - 1):
+            middle = start + split_point(count)
+            return node_hash(self.subtree(start, middle), self.subtree(middle, end))
+        level = (count.bit_length() - 1) // 8
+        first = start >> 8 * level
+        hashes = self.tile(level, first // WIDTH)
+        return root_of(hashes[first % WIDTH : first % WIDTH + (count >> 8 * level)])
+
+    def tile(self, level: int, index: int) -> tuple[bytes, ...]:
+        """The hashes of a tile, proved: a full tile by the hash above it, the right edge by the checkpoint."""
+        tile = Tile(level, index).at(self.size)
+        if tile.width < WIDTH:
+            return self.edge.levels[level]
+        if tile not in self._tiles:
+            hashes = self.reader.hashes(tile)
+            above = self.tile(level + 1, index // WIDTH)[index % WIDTH]
+            found = root_of(hashes)
+            if found != above:
+                raise broken(
+                    "LG705",
+                    "a tile of the log does not hash to what the signed checkpoint says",
+                    file=tile.path,
+                    expected=above.hex(),
+                    found=found.hex(),
+                )
+            self._tiles[tile] = hashes
+            if len(self._tiles) > _CACHED_TILES:
+                self._tiles.popitem(last=False)
+        self._tiles.move_to_end(tile)
+        return self._tiles[tile]
+
+    def check_extends(self, last: bytes, public_key: bytes, origin: str) -> None:
+        """Step 4 of `open`, for the note last seen. Raises VerificationFailed LG707, LG708, LG718."""
+        try:
+            old = parse_checkpoint(verify_note(last, origin, public_key))
+        except ValueError as error:
+            raise broken("LG718", f"the checkpoint that was last seen is damaged: {error}") from None
+        if old.size > self.size:
+            raise broken("LG707", "the log was rolled back", size=self.size, last_seen_size=old.size)
+        found = self.subtree(0, old.size)
+        if old.root != found:
+            raise broken(
+                "LG708",
+                "the log has forked: it does not contain the tree that was seen before",
+                size=self.size,
+                last_seen_size=old.size,
+                expected=old.root.hex(),
+                found=found.hex(),
+            )
+
+    def with_bundle(self) -> RightEdge:
+        """The right edge with the entries of its partial bundle, proved: what the sealer goes on from."""
+        start = self.size // WIDTH * WIDTH
+        return replace(self.edge, bundle=encode_bundle(list(self._entries(start, self.size))))
+
+    def _entries(self, start: int, end: int) -> Iterator[bytes]:
+        for number in range(start // WIDTH, -(-end // WIDTH)):
+            bundle = Tile(ENTRIES, number).at(self.size)
+            hashes = self.tile(0, number)
+            for offset, entry in enumerate(self.reader.bundle(bundle)):
+                index = number * WIDTH + offset
+                if not start <= index < end:
+                    continue
+                found = leaf_hash(entry)
+                if found != hashes[offset]:
+                    raise broken(
+                        "LG706",
+                        f"log entry {index} is not the one that was sealed",
+                        file=bundle.path,
+                        entry=index,
+                        expected=hashes[offset].hex(),
+                        found=found.hex(),
+                    )
+                yield entry
+
+    def _read_edge(self) -> RightEdge:
+        levels: list[tuple[bytes, ...]] = []
+        for level in range((self.size.bit_length() + 7) // 8):
+            tile = Tile(level, self.size >> 8 * (level + 1), self.size >> 8 * level & 255)
+            levels.append(self.reader.hashes(tile) if tile.width else ())
+        edge = RightEdge(self.size, tuple(levels))
+        if edge.root != self.root:
+            raise broken(
+                "LG705",
+                "the tiles on the log's right edge do not hash to the signed root",
+                size=self.size,
+                expected=self.root.hex(),
+                found=edge.root.hex(),
+            )
+        return edge
+
+
+def verify_checkpoint(note: bytes, public_key: bytes, origin: str) -> Checkpoint:
+    """The checkpoint in `note`, signed by `public_key` under the name `origin`. Raises VerificationFailed."""
+    try:
+        text = verify_note(note, origin, public_key)
+    except ValueError as error:
+        raise broken(
+            "LG702", f"the log's checkpoint is not signed by the log's key: {error}", file="checkpoint", origin=origin
+        ) from None
+    try:
+        checkpoint = parse_checkpoint(text)
+    except ValueError as error:
+        raise broken("LG701", f"the log's checkpoint is malformed: {error}", file="checkpoint") from None
+    if checkpoint.origin != origin:
+        raise broken("LG703", "the checkpoint is one of another log", expected=origin, found=checkpoint.origin)
+    return checkpoint
+
+
+def vkey_bytes(public_key: bytes, origin: str) -> bytes:
+    """The one content of `log.vkey`."""
+    return (VerifierKey(origin, public_key).line() + "\n").encode()
+
+
+def check_vkey(reader: TileReader, public_key: bytes, origin: str) -> None:
+    """Raise VerificationFailed LG704 unless `log.vkey` holds exactly the key that the caller trusts."""
+    found = reader.read(VKEY, _MAX_VKEY_BYTES, "LG704")
+    expected = vkey_bytes(public_key, origin)
+    if found != expected:
+        raise broken(
+            "LG704",
+            "log.vkey is not the key that the roles file gives the sealer",
+            file=VKEY,
+            expected=expected.decode().strip(),
+            found=found[:200].decode(errors="replace").strip(),
+        )

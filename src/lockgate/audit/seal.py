@@ -1,0 +1,231 @@
+"""The one writer of a log: appends entries and signs the checkpoint over them.
+
+Holds no key: `sign` is a callable that gives an Ed25519 signature (64 bytes) over the note text, here or in
+another process. Promises: when `append` returns, the entries are durable and proved by the returned
+checkpoint; a process that is killed at any moment loses nothing that was returned; of any two checkpoints
+that were ever signed, one is a prefix of the other.
+
+    bundles -> tiles (each a new file, fsynced) -> folders -> checkpoint.next -> rename to checkpoint -> seen
+
+The rename is the only commit point. What lies beyond the checkpoint is removed by the next writer, with one
+exception: a whole, signed `checkpoint.next` is carried through, for what was signed must stay true.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from lockgate.audit.disk import Disk, locked, read_file
+from lockgate.audit.folder import CHECKPOINT, NEXT_CHECKPOINT, TILES, beyond, superseded
+from lockgate.audit.log import VKEY, Log, verify_checkpoint, vkey_bytes
+from lockgate.audit.seen import SeenStore
+from lockgate.audit.tiles import MAX_ENTRY_BYTES, WIDTH, RightEdge, Tile, TileReader, broken
+from lockgate.core.checkpoint import MAX_NOTE_BYTES, Checkpoint
+from lockgate.errors import Refused, Unavailable, VerificationFailed
+from lockgate.trust.note import sign_note
+
+Sign = Callable[[bytes], bytes]
+
+
+def seal(
+    log_dir: Path,
+    entries: Sequence[bytes],
+    *,
+    origin: str,
+    sign: Sign,
+    public_key: bytes,
+    seen: SeenStore | None = None,
+    lock: Path | None = None,
+) -> Checkpoint:
+    """Append `entries` to the log in `log_dir`, which is made if there is none. See `Sealer.append`."""
+    return Sealer(log_dir, origin=origin, sign=sign, public_key=public_key, seen=seen, lock=lock).append(entries)
+
+
+class Sealer:
+    """A writer that keeps the right edge in memory between batches. Several may take turns on one log."""
+
+    def __init__(
+        self,
+        log_dir: Path,
+        *,
+        origin: str,
+        sign: Sign,
+        public_key: bytes,
+        seen: SeenStore | None = None,
+        lock: Path | None = None,
+        disk: Disk | None = None,
+    ) -> None:
+        """`lock`: a file to hold as well; the log's folder itself is always locked."""
+        self.log_dir = log_dir
+        self.origin = origin
+        self.public_key = public_key
+        self._sign = sign
+        self._seen = seen
+        self._lock = lock
+        self._disk = disk or Disk()
+        self._edge = RightEdge()
+        self._note: bytes | None = None
+
+    def append(self, entries: Sequence[bytes]) -> Checkpoint:
+        """Append `entries` as one commit and return the checkpoint over them; with none, just start up.
+
+        Raises:
+            VerificationFailed: the folder, the key or the checkpoint last seen do not agree; nothing was written.
+            Refused: an entry is longer than 65,535 bytes (LG711), or `sign` uses another key (LG717).
+            Unavailable: the disk failed (LG713) or the log stayed locked (LG712); no entry is acknowledged, though it
+                may be in the log when the next writer has come up.
+        """
+        if any(len(entry) > MAX_ENTRY_BYTES for entry in entries):
+            raise Refused(
+                "LG711",
+                f"a log entry has at most {MAX_ENTRY_BYTES} bytes",
+                seen={"bytes": max(map(len, entries))},
+                next="log the digest and keep the bytes in a store",
+            )
+        with self._telling_faults(), self._locked():
+            if self._note is None or self._published() != self._note:
+                self._start()
+            if entries:
+                self._commit(entries)
+            return Checkpoint(self.origin, self._edge.size, self._edge.root)
+
+    def _start(self) -> None:
+        """Come up on what the last writer left.
+
+        1. A folder without checkpoint must be one in which no log was ever begun.
+        2. The log verifies: key, signature, right edge, consistent with the checkpoint last seen.
+        3. A signed checkpoint that was not renamed yet is carried through, if its tree is all there.
+        4. What lies beyond the checkpoint is removed.
+        """
+        if self._published() is None:
+            self._begin()
+        log = self._open()
+        if self._carry_through(log):
+            log = self._open()
+        for tile in list(beyond(self.log_dir, log.size)):
+            self._disk.remove(self.log_dir / tile.path)
+        self._edge, self._note = log.with_bundle(), log.note
+
+    def _begin(self) -> None:
+        """Begin a log: its key, then a signed checkpoint of size 0, so that tiles never lie there without one."""
+        if (self._seen and self._seen.load() is not None) or (self.log_dir / TILES).exists():
+            raise broken("LG701", "the log's checkpoint is gone", file=CHECKPOINT, folder=str(self.log_dir))
+        for name in (VKEY, NEXT_CHECKPOINT):
+            if os.path.lexists(self.log_dir / name):
+                self._disk.remove(self.log_dir / name)
+        self._disk.sync_folder(self.log_dir.parent)
+        self._disk.write_new(self.log_dir / VKEY, vkey_bytes(self.public_key, self.origin))
+        self._publish(self._signed(RightEdge(0)))
+
+    def _open(self) -> Log:
+        return Log.open(self.log_dir, public_key=self.public_key, origin=self.origin, seen=self._seen)
+
+    def _carry_through(self, log: Log) -> bool:
+        path = self.log_dir / NEXT_CHECKPOINT
+        try:
+            note = read_file(path, MAX_NOTE_BYTES)
+            checkpoint = verify_checkpoint(note, self.public_key, self.origin)
+        except FileNotFoundError:
+            return False
+        except (ValueError, VerificationFailed):
+            self._disk.remove(path)
+            return False
+        if checkpoint.size <= log.size:
+            self._disk.remove(path)
+            return False
+        Log(TileReader(self.log_dir), checkpoint, note).check_extends(log.note, self.public_key, self.origin)
+        self._disk.replace(path, self.log_dir / CHECKPOINT)
+        self._disk.sync_folder(self.log_dir)
+        return True
+
+    def _commit(self, entries: Sequence[bytes]) -> None:
+        """Write, sign, publish. Until it returns, the next `append` starts up anew.
+
+        1. New files, lowest first, each fsynced; then the folders whose names changed.
+        2. The checkpoint is signed, and its signature checked with the public key that readers use.
+        3. It is published by rename, and kept as seen.
+        4. Partial tiles that a full one replaces are removed.
+        """
+        self._note = None
+        edge, files = self._edge.grow(entries)
+        folders: dict[Path, None] = {}
+        for tile, data in files:
+            path = self.log_dir / tile.path
+            self._make_folders(path.parent, folders)
+            if path.exists():
+                self._disk.remove(path)
+            self._disk.write_new(path, data)
+            folders[path.parent] = None
+        for folder in folders:
+            self._disk.sync_folder(folder)
+        note = self._signed(edge)
+        self._publish(note)
+        if self._seen:
+            self._seen.advance(note)
+        self._clear(tile for tile, _ in files if tile.width == WIDTH)
+        self._edge, self._note = edge, note
+
+    def _signed(self, edge: RightEdge) -> bytes:
+        text = Checkpoint(self.origin, edge.size, edge.root).text()
+        try:
+            return sign_note(text, self.origin, self.public_key, self._sign)
+        except ValueError as error:
+            raise Refused(
+                "LG717",
+                f"the sealer's key is not the one that the roles file gives the log: {error}",
+                seen={"log": self.origin},
+                next="lockgate trust show",
+            ) from None
+
+    def _publish(self, note: bytes) -> None:
+        self._disk.write_new(self.log_dir / NEXT_CHECKPOINT, note)
+        self._disk.replace(self.log_dir / NEXT_CHECKPOINT, self.log_dir / CHECKPOINT)
+        self._disk.sync_folder(self.log_dir)
+
+    def _clear(self, full: Iterator[Tile]) -> None:
+        for tile in full:
+            partials = superseded(self.log_dir, tile)
+            for partial in partials:
+                self._disk.remove(self.log_dir / partial.path)
+            if partials:
+                self._disk.remove_folder(self.log_dir / f"{tile.path}.p")
+
+    def _make_folders(self, folder: Path, changed: dict[Path, None]) -> None:
+        if folder.is_dir():
+            return
+        self._make_folders(folder.parent, changed)
+        self._disk.make_folder(folder)
+        changed[folder.parent] = None
+
+    def _published(self) -> bytes | None:
+        try:
+            return read_file(self.log_dir / CHECKPOINT, MAX_NOTE_BYTES)
+        except FileNotFoundError:
+            return None
+        except ValueError as error:
+            raise broken("LG701", f"the log's checkpoint is no checkpoint: {error}", file=CHECKPOINT) from None
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        self.log_dir.mkdir(mode=0o755, parents=True, exist_ok=True)
+        with locked(self.log_dir):
+            if self._lock is None:
+                yield
+            else:
+                with locked(self._lock):
+                    yield
+
+    @contextmanager
+    def _telling_faults(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise Unavailable(
+                "LG713",
+                f"the log cannot be written: {error.strerror or error}",
+                seen={"folder": str(self.log_dir), "errno": error.errno},
+                next="lockgate doctor",
+            ) from None

@@ -1,0 +1,168 @@
+"""The gateway's own file: records wait here, durable, until the sealer has put them into the log. No key.
+
+    frame   u32 little-endian length, record, u32 little-endian crc32(length || record)
+
+Trusts nothing: the crc finds accidents only, and the sealer parses each record. Promises that a record whose
+`append` returned is read back by every later reader, also after a crash.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from lockgate.audit.disk import Disk
+from lockgate.errors import Unavailable, VerificationFailed
+
+MAX_RECORD_BYTES = 65_535
+_HEAD = 4
+_FRAME = 8
+
+
+@dataclass(frozen=True)
+class SpoolPart:
+    """Whole records, the offset after them, and how many bytes of an unfinished append follow at the end."""
+
+    records: tuple[bytes, ...]
+    offset: int
+    torn: int
+
+
+class Spool:
+    """One writer's append-only file. Use as a context manager or close it."""
+
+    def __init__(self, path: Path, *, disk: Disk | None = None) -> None:
+        """Open or create `path` (0600). A torn tail, which was never acknowledged, is cut off and counted in `torn`.
+
+        Raises VerificationFailed LG731 when more than the tail is damaged, Unavailable LG732.
+        """
+        self.path = path
+        self._disk = disk or Disk()
+        self._descriptor = -1
+        with _telling_faults(path):
+            flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+            self._descriptor = os.open(path, flags, 0o600)
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self.torn = self._repair()
+            self._disk.sync(self._descriptor)
+            self._disk.sync_folder(path.parent)
+
+    def append(self, records: Sequence[bytes]) -> int:
+        """Write the records, durable on return, and return the offset after them.
+
+        Raises Unavailable LG732 when the disk fails; then nothing is acknowledged and the file is cut back.
+        """
+        if any(not 0 < len(record) <= MAX_RECORD_BYTES for record in records):
+            raise ValueError(f"a record has 1 to {MAX_RECORD_BYTES} bytes")
+        with _telling_faults(self.path):
+            before = os.fstat(self._descriptor).st_size
+            data = b"".join(map(_frame, records))
+            try:
+                self._disk.write(self._descriptor, data)
+                self._disk.sync(self._descriptor)
+            except OSError:
+                self._cut_back(before)
+                raise
+            return before + len(data)
+
+    def _cut_back(self, length: int) -> None:
+        try:
+            os.ftruncate(self._descriptor, length)
+        except OSError:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Close the file; a second time does nothing."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _repair(self) -> int:
+        part = read_spool(self.path)
+        while part.records:
+            part = read_spool(self.path, part.offset)
+        if part.torn:
+            os.ftruncate(self._descriptor, part.offset)
+        return part.torn
+
+
+def read_spool(path: Path, offset: int = 0, *, limit: int = 1 << 22) -> SpoolPart:
+    """Read whole records from `offset` (0 or one that an earlier call returned), at most about `limit` bytes.
+
+    A missing file is an empty one. What an unfinished append left at the very end is counted, not returned:
+    call again later. Raises VerificationFailed LG731 for damage anywhere else, Unavailable LG732.
+    """
+    limit = max(limit, MAX_RECORD_BYTES + _FRAME)
+    with _telling_faults(path):
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return SpoolPart((), offset, 0)
+        with os.fdopen(descriptor, "rb") as file:
+            length = os.fstat(descriptor).st_size
+            file.seek(offset)
+            data = file.read(min(limit, max(0, length - offset)))
+    if offset > length:
+        raise _damaged(path, offset, "the spool is shorter than what was read of it before")
+    records: list[bytes] = []
+    position = 0
+    while (record := _record(data, position)) is not None:
+        records.append(record)
+        position += len(record) + _FRAME
+    rest = length - offset - position
+    if not records and rest and not _is_torn(data, rest):
+        raise _damaged(path, offset, "a frame in the middle of the spool is damaged")
+    at_end = offset + len(data) == length
+    return SpoolPart(tuple(records), offset + position, rest if at_end or not records else 0)
+
+
+def _frame(record: bytes) -> bytes:
+    head = len(record).to_bytes(_HEAD, "little") + record
+    return head + zlib.crc32(head).to_bytes(_HEAD, "little")
+
+
+def _record(data: bytes, position: int) -> bytes | None:
+    start = position + _HEAD
+    length = int.from_bytes(data[position:start], "little")
+    end = start + length
+    if not 0 < length <= MAX_RECORD_BYTES or end + _HEAD > len(data):
+        return None
+    record = data[start:end]
+    return record if data[position : end + _HEAD] == _frame(record) else None
+
+
+def _is_torn(data: bytes, rest: int) -> bool:
+    """Whether the bad bytes that end the file are zeros, or no more than one frame with no whole frame in them."""
+    if not any(data):
+        return True
+    return rest < MAX_RECORD_BYTES + _FRAME and all(_record(data, i) is None for i in range(1, len(data)))
+
+
+def _damaged(path: Path, offset: int, how: str) -> VerificationFailed:
+    return VerificationFailed("LG731", how, seen={"file": str(path), "byte": offset}, next="lockgate explain LG731")
+
+
+@contextmanager
+def _telling_faults(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise Unavailable(
+            "LG732",
+            f"the gateway's spool cannot be used: {error.strerror or error}",
+            seen={"file": str(path), "errno": error.errno},
+            next="lockgate doctor",
+        ) from None

@@ -1,0 +1,64 @@
+"""The workplace: all that a stage may touch, and nothing else. The pipeline makes it, a stage's shell takes it."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lockgate.audit.evidence import Evidence
+from lockgate.audit.ledger import Ledger
+from lockgate.core.statement import Statement
+
+if TYPE_CHECKING:
+    from lockgate.sandbox.settings import PythonEnv
+    from lockgate.store.blobs import BlobStore
+    from lockgate.store.layout import RegistryStore
+    from lockgate.trust.keyring import Keyring
+    from lockgate.trust.policy import Policy
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """What a stage works with.
+
+    Attributes:
+        root: the project's folder (the user's files; read only).
+        home: its `.lockgate`.
+        environment: `dev`, `prod`...: whose policy rules decide.
+        now: the clock.
+        say: talk for a person, one line; goes to stderr.
+        locked_python: makes (or finds and verifies) the locked environment; called when first needed.
+    """
+
+    root: Path
+    home: Path
+    ledger: Ledger
+    data: BlobStore
+    registry: RegistryStore
+    keyring: Keyring
+    policy: Policy
+    environment: str
+    now: Callable[[], datetime]
+    say: Callable[[str], None]
+    locked_python: Callable[[], PythonEnv]
+
+    def python(self) -> PythonEnv:
+        """The interpreter and packages in which the jail runs this project's code."""
+        return self.locked_python()
+
+    def record(self, role: str, statement: Statement) -> Evidence:
+        """Sign `statement` as `role` and append it to the event log. Raises what signing and sealing raise."""
+        return self.ledger.append(self.keyring.signer(role).sign(statement))
+
+    @contextmanager
+    def scratch(self) -> Iterator[Path]:
+        """A private directory (0700) for what comes out of a jail; removed afterwards."""
+        parent = self.home / "state" / "tmp"
+        parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=parent, prefix="jail-") as name:
+            yield Path(name)

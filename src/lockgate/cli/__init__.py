@@ -1,0 +1,1 @@
+"""The command line: one file per verb, loaded only when called. Data on stdout, talk on stderr."""

@@ -1,0 +1,43 @@
+"""`lockgate explain WORD|ID`."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+
+import click
+
+from lockgate.cli.render import Talk, json_option
+from lockgate.core.words import WORDS
+from lockgate.errors import Usage
+
+
+@click.command("explain", short_help="What a word or a finding id means.")
+@click.argument("topic", required=False, default="")
+@json_option
+def command(topic: str, as_json: bool) -> None:
+    """Explain one of the eight words, or a finding by its id. Without a topic: list the words."""
+    from lockgate.core.catalog.all import FINDINGS
+
+    talk = Talk(as_json)
+    if not topic:
+        talk.data("\n".join(f"{word:<10} {text.split('. ')[0]}." for word, text in WORDS.items()))
+        talk.result("words", {"words": WORDS})
+        talk.next("lockgate explain contract", "lockgate explain LG203")
+        return
+    if topic.lower() in WORDS:
+        text = WORDS[topic.lower()]
+        talk.data(f"{topic.lower()}\n{click.wrap_text(text, 100, '    ', '    ')}")
+        talk.result("word", {"word": topic.lower(), "text": text})
+        return
+    finding = FINDINGS.get(topic.upper())
+    if finding is None:
+        near = get_close_matches(topic, [*WORDS, *FINDINGS], n=1)
+        raise Usage(
+            "LG941",
+            f"{topic!r} is neither one of the eight words nor a finding id",
+            next=f"lockgate explain {near[0]}" if near else "lockgate explain",
+        )
+    talk.data(f"{finding.id}  {finding.title}")
+    talk.data(click.wrap_text(finding.why, 100, "    ", "    "))
+    talk.data(click.wrap_text("What to do: " + finding.do, 100, "    ", "    "))
+    talk.result("finding", {"id": finding.id, "title": finding.title, "why": finding.why, "do": finding.do})

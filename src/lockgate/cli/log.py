@@ -1,0 +1,76 @@
+"""`lockgate log show|verify|prove`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from lockgate.cli.render import Talk, json_option, project_option, table
+from lockgate.core.digest import short
+
+
+@click.group("log", short_help="The audit log: show, verify, prove.")
+def command() -> None:
+    """Two append-only Merkle logs (C2SP tlog-tiles): every statement, and every prediction."""
+
+
+@command.command("show")
+@click.option("--last", default=0, help="Only the newest N entries.")
+@project_option
+@json_option
+def show(last: int, directory: str, as_json: bool) -> None:
+    """List the event log: index, time, claim, who signed it, statement digest."""
+    from lockgate.core.moments import rfc3339
+    from lockgate.project import Project
+
+    talk = Talk(as_json)
+    entries = Project.open(directory).ledger().statements()[-last:]
+    rows = [(str(e.index), rfc3339(e.time), e.claim, e.role, e.person, short(e.digest)) for e in entries]
+    talk.data(table([("index", "time", "claim", "role", "person", "statement"), *rows], indent=0))
+    talk.result(
+        "log",
+        {
+            "entries": [
+                {"index": e.index, "time": rfc3339(e.time), "claim": e.claim, "role": e.role, "person": e.person}
+                | {"statement": e.digest, "subjects": [s.digest for s in e.statement.subjects]}
+                for e in entries
+            ]
+        },
+    )
+    talk.next("lockgate log verify")
+
+
+@command.command("verify")
+@click.option("--root", default="", metavar="FP", help="Trust this root fingerprint, instead of the pinned one.")
+@project_option
+@json_option
+def verify(root: str, directory: str, as_json: bool) -> None:
+    """Read every file of both logs, replay them whole, and refuse unknown files."""
+    from lockgate.project import Project
+
+    talk = Talk(as_json)
+    report = Project.open(directory).verify_logs(root=root)
+    talk.data(report.text())
+    talk.result("log-verify", report.as_json())
+    talk.next("lockgate verify --all")
+
+
+@command.command("prove")
+@click.argument("receipt")
+@click.option("--out", type=click.Path(dir_okay=False), default=None, help="Write the proof here (default: stdout).")
+@project_option
+@json_option
+def prove(receipt: str, out: str | None, directory: str, as_json: bool) -> None:
+    """Make an offline proof (C2SP tlog-proof) for a RECEIPT, or for a statement by its digest or log index."""
+    from lockgate.project import Project
+
+    talk = Talk(as_json)
+    proof = Project.open(directory).prove(receipt)
+    if out:
+        Path(out).write_bytes(proof.text)
+        talk.say(f"wrote {out}")
+    else:
+        talk.data(proof.text.decode().rstrip("\n"))
+    talk.result("proof", proof.as_json())
+    talk.next(f"lockgate verify {receipt}")

@@ -1,0 +1,133 @@
+"""`lockgate`: finds the verb, runs it, and turns every error into a finding, an exit code and a next command."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+from importlib.metadata import version
+from typing import Any
+
+import click
+
+from lockgate.cli.render import Talk
+from lockgate.errors import EXIT_CANNOT, EXIT_USAGE, LockgateError, Unavailable
+
+# In the order of the pipeline, then what is beneath and around it; `--help` keeps it.
+VERBS: dict[str, str] = {
+    "init": "Make a project that runs as it is: folder, keys, pinned root.",
+    "demo": "The whole pipeline on real data, served, verified, attacked, in about a minute.",
+    "doctor": "What this machine can isolate, what is missing, and the command that mends it.",
+    "run": "Ingest, validate, train, judge, register. Deploys nothing.",
+    "ingest": "Take the data in: a write-once snapshot with a signed origin.",
+    "validate": "Judge each row by the contract; works without a project too.",
+    "train": "Train in the jail and judge on rows that training never saw.",
+    "register": "Scan, sign and register the candidate, write-once.",
+    "jail": "Run a command in the very jail that training gets.",
+    "verify": "Check a model, a receipt, a file or everything, back to the root you pinned.",
+    "sign": "Sign any model directory (OpenSSF Model Signing).",
+    "models": "List what is registered.",
+    "show": "One model's page.",
+    "approve": "Approve a model for an environment, as a person.",
+    "deploy": "Make a model live in an environment, if its policy agrees.",
+    "rollback": "Go back: a stage to an earlier statement, an environment to an earlier model.",
+    "revoke": "Take a model out of service for good.",
+    "status": "Where everything stands, and what to do next.",
+    "serve": "Answer requests: gateway, jailed workers, sealer, on loopback.",
+    "clients": "API keys: add, list, revoke.",
+    "trust": "The root, the roles, who holds which key.",
+    "policy": "Sign a changed policy; say what became looser.",
+    "log": "The audit log: show, verify, prove.",
+    "explain": "What a word or a finding id means.",
+}
+
+
+class Verbs(click.Group):
+    """A group that imports a verb's module only when that verb is called (Click's documented lazy loading)."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002, D102 - Click's interface
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002, D102
+        if cmd_name not in VERBS:
+            return None
+        command = import_module(f"lockgate.cli.{cmd_name}").command
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002, D102
+        with formatter.section("Commands"):
+            formatter.write_dl(list(VERBS.items()))
+
+    def resolve_command(  # noqa: D102 - Click's interface
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0] if args else ""
+        if name and name not in VERBS:
+            from difflib import get_close_matches
+
+            near = get_close_matches(name, VERBS, n=1)
+            hint = f" Did you mean `lockgate {near[0]}`?" if near else ""
+            raise click.UsageError(f"There is no command {name!r}.{hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+
+@click.group(
+    cls=Verbs,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    epilog="Exit codes: 0 ok, 1 refused, 2 usage, 3 verification failed, 4 this machine cannot. "
+    "Each finding has an id: lockgate explain LG203.",
+)
+@click.version_option(version("lockgate"), prog_name="lockgate")
+def cli() -> None:
+    """From data, a Pydantic contract and train.py to a served model whose whole history can be proved."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit with the code of the CLI contract. Never shows a traceback."""
+    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command; return its exit code."""
+    talk = Talk(json="--json" in _before_dashes(arguments))
+    try:
+        value = cli.main(args=arguments, standalone_mode=False, prog_name="lockgate")
+    except LockgateError as error:
+        talk.error(error)
+        return error.exit_code
+    except click.exceptions.Exit as leave:
+        return leave.exit_code
+    except click.ClickException as error:
+        talk.usage(error)
+        return EXIT_USAGE
+    except (KeyboardInterrupt, click.Abort):
+        talk.say("stopped")
+        return 130
+    except BrokenPipeError:
+        # The reader went away (`| head`): not an error. Keep the interpreter from flushing into it again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        talk.error(_of_the_system(error))
+        return EXIT_CANNOT
+    except MemoryError:
+        talk.error(Unavailable("LG943", "this machine has no memory left", next="lockgate doctor"))
+        return EXIT_CANNOT
+    except Exception as error:  # noqa: BLE001 - the last line: a bug of ours becomes a finding, not a traceback
+        talk.bug(error)
+        return EXIT_CANNOT
+    return value if isinstance(value, int) else 0
+
+
+def _of_the_system(error: OSError) -> LockgateError:
+    seen: dict[str, Any] = {"error": error.strerror or str(error)}
+    if error.filename:
+        seen["path"] = str(error.filename)
+    return Unavailable(
+        "LG944", "the file system said no; nothing was half-written", seen=seen, next="df -h . && lockgate doctor"
+    )
+
+
+def _before_dashes(arguments: list[str]) -> list[str]:
+    return arguments[: arguments.index("--")] if "--" in arguments else arguments

@@ -1,0 +1,122 @@
+"""How commands speak: data on stdout, talk on stderr, `--json` as one object with a versioned schema."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import traceback
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import click
+
+from lockgate.errors import LockgateError
+
+MARKS = {"ok": "✓", "warn": "!", "bad": "✗", "note": "·"}
+COLOURS = {"ok": "green", "warn": "yellow", "bad": "red", "note": None}
+
+
+@dataclass(frozen=True)
+class Talk:
+    """Where words go. With `json` the only thing on stdout is one JSON object."""
+
+    json: bool = False
+
+    def say(self, text: str = "") -> None:
+        """One line for a person, on stderr."""
+        click.echo(text, err=True, color=_colour())
+
+    def line(self, mark: str, stage: str, text: str, seconds: float | None = None) -> None:
+        """A stage's line: mark, name, what happened, how long it took."""
+        took = f"   {seconds:.1f} s" if seconds is not None else ""
+        self.say(f"{_styled(MARKS[mark], COLOURS[mark])} {stage:<9} {text}{took}")
+
+    def data(self, text: str) -> None:
+        """What was asked for, on stdout; nothing under `--json`."""
+        if not self.json:
+            click.echo(text, color=_colour(sys.stdout))
+
+    def result(self, kind: str, value: Mapping[str, Any]) -> None:
+        """The command's result under `--json`: `{"schema": "lockgate.<kind>/v1", ...}`."""
+        if self.json:
+            click.echo(json.dumps({"schema": f"lockgate.{kind}/v1", **value}, ensure_ascii=False, default=str))
+
+    def next(self, *commands: str) -> None:
+        """The command to run next, as every command ends."""
+        for index, command in enumerate(commands):
+            self.say(("next:  " if index == 0 else "       ") + command)
+
+    def error(self, error: LockgateError) -> None:
+        """A refusal: finding id, sentence, what was seen, the command to run next."""
+        self.say(f"{_styled('✗', 'red')} {error.finding}  {error.message}")
+        for name, value in error.seen.items():
+            self.say(f"    {name}: {_plain(value)}")
+        if error.next:
+            self.next(error.next)
+        if self.json:
+            click.echo(json.dumps({"schema": "lockgate.error/v1", **error.as_json()}, ensure_ascii=False, default=str))
+
+    def usage(self, error: click.ClickException) -> None:
+        """A wrong call, with the help that mends it."""
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context else "lockgate"
+        self.say(f"{_styled('✗', 'red')} LG940  {error.format_message()}")
+        self.next(f"{command} --help")
+        if self.json:
+            body = {"finding": "LG940", "message": error.format_message(), "exit_code": 2, "next": f"{command} --help"}
+            click.echo(json.dumps({"schema": "lockgate.error/v1", **body}))
+
+    def bug(self, error: BaseException) -> None:
+        """An error that we did not foresee. The traceback is written beside, for the report; nothing is claimed."""
+        place = "".join(traceback.format_exception(error)[-2:]).strip().splitlines()
+        where = next((line.strip() for line in place if line.strip().startswith("File")), "")
+        if "LOCKGATE_TRACEBACK" in os.environ:
+            traceback.print_exception(error, file=sys.stderr)
+        self.say(f"{_styled('✗', 'red')} LG999  this is a fault of Lockgate, not yours: {type(error).__name__}: {error}")
+        self.say(f"    where: {where}")
+        self.next("LOCKGATE_TRACEBACK=1 (the same command), and report what it prints: see SECURITY.md")
+        if self.json:
+            click.echo(json.dumps({"schema": "lockgate.error/v1", "finding": "LG999", "message": str(error)}))
+
+
+def table(rows: Sequence[Sequence[str]], *, indent: int = 4) -> str:
+    """Columns padded to their widest cell; numbers are the caller's to format."""
+    if not rows:
+        return ""
+    widths = [max(len(row[i]) for row in rows if i < len(row)) for i in range(max(map(len, rows)))]
+    return "\n".join(
+        " " * indent + "  ".join(cell.ljust(widths[i]) for i, cell in enumerate(row)).rstrip() for row in rows
+    )
+
+
+def json_option(command: Any) -> Any:
+    """The `--json` flag that every command has."""
+    return click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")(command)
+
+
+def project_option(command: Any) -> Any:
+    """`--project DIR`, for every command that works on a project."""
+    return click.option(
+        "--project",
+        "-C",
+        "directory",
+        default=".",
+        metavar="DIR",
+        help="The project's folder (default: here, or a folder above).",
+    )(command)
+
+
+def _plain(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+
+
+def _styled(text: str, colour: str | None) -> str:
+    return click.style(text, fg=colour) if colour else text
+
+
+def _colour(stream: Any = None) -> bool | None:
+    if os.environ.get("NO_COLOR"):
+        return False
+    return None if (stream or sys.stderr).isatty() else False

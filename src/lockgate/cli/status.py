@@ -1,0 +1,25 @@
+"""`lockgate status`: the entry screen."""
+
+from __future__ import annotations
+
+import click
+
+from lockgate.cli.render import Talk, json_option, project_option
+
+
+@click.command("status", short_help="Where everything stands, and what to do next.")
+@project_option
+@json_option
+def command(directory: str, as_json: bool) -> None:
+    """Show each stage's head, what is stale, what is live where, and the next command."""
+    from lockgate.project import Project
+
+    talk = Talk(as_json)
+    status = Project.open(directory).status()
+    talk.say(f"{status.name} · {status.project_id[:8]}..{status.project_id[-2:]} · separation: {status.separation}")
+    for stage in status.stages:
+        talk.data(f"{'✓' if stage.mark == 'ok' else '!' if stage.mark == 'warn' else '·'} {stage.name:<9} {stage.text}")
+    for line in status.live:
+        talk.data(f"  {line}")
+    talk.result("status", status.as_json())
+    talk.next(*status.next)

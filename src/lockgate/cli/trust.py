@@ -1,0 +1,49 @@
+"""`lockgate trust show|pin`."""
+
+from __future__ import annotations
+
+import click
+
+from lockgate.cli.render import Talk, json_option, project_option, table
+
+
+@click.group("trust", short_help="The root, the roles, who holds which key.")
+def command() -> None:
+    """What you trust: one root fingerprint, and through it the roles file."""
+
+
+@command.command("show")
+@click.option("--root", default="", metavar="FP", help="Read under this root, instead of the pinned one.")
+@project_option
+@json_option
+def show(root: str, directory: str, as_json: bool) -> None:
+    """Show the root, each role's key and holder, and how far they are separate persons."""
+    from lockgate.project import Project
+
+    talk = Talk(as_json)
+    trusted = Project.open(directory).trust(root=root)
+    talk.data(f"root        sha256:{trusted.project_id}   {'pinned' if trusted.pinned else 'NOT pinned'}")
+    talk.data(f"roles file  version {trusted.version}")
+    rows = [(k.role, k.person, k.keyid[:12], k.kind) for k in trusted.keys]
+    talk.data(table([("role", "person", "key", "kind"), *rows], indent=0))
+    talk.data(f"separation: {trusted.separation}")
+    talk.result("trust", trusted.as_json())
+    talk.next("lockgate verify --all" if trusted.pinned else f"lockgate trust pin {trusted.project_id}")
+
+
+@command.command("pin")
+@click.argument("fingerprint")
+@project_option
+@json_option
+def pin(fingerprint: str, directory: str, as_json: bool) -> None:
+    """Trust FINGERPRINT as this project's root, from now on, for this user.
+
+    Get the fingerprint from the project's owner by another way than the project itself.
+    """
+    from lockgate.project import Project
+
+    talk = Talk(as_json)
+    project_id = Project.open(directory).pin(fingerprint)
+    talk.data(f"pinned sha256:{project_id}")
+    talk.result("pin", {"project_id": project_id, "pinned": True})
+    talk.next("lockgate verify --all")

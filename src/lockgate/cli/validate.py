@@ -1,0 +1,63 @@
+"""`lockgate validate`: one stage of a project, or any files with any contract."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from lockgate.cli.render import Talk, json_option, project_option
+from lockgate.cli.story import Story
+from lockgate.errors import Usage
+
+
+@click.command("validate", short_help="Judge each row by the contract; works without a project too.")
+@click.argument("data", nargs=-1)
+@click.option("--contract", default="", metavar="FILE:MODEL", help="Without a project: the Pydantic model.")
+@click.option("--out", default="", metavar="DIR", help="Without a project: where the three files go.")
+@click.option("--env", "environment", default="dev", show_default=True, help="Whose policy decides.")
+@click.option("--null", "null", multiple=True, help="CSV cells that mean no value (default: the empty cell).")
+@click.option("--encoding", default="utf-8", show_default=True)
+@click.option("--delimiter", default=",", show_default=True)
+@project_option
+@json_option
+def command(
+    data: tuple[str, ...],
+    contract: str,
+    out: str,
+    environment: str,
+    null: tuple[str, ...],
+    encoding: str,
+    delimiter: str,
+    directory: str,
+    as_json: bool,
+) -> None:
+    """Judge each row by the contract: exactly Pydantic's verdict, in a jail.
+
+    Without arguments: the validate stage of the project. With DATA files, --contract and --out it needs no project,
+    and writes accepted.parquet, quarantine.parquet (`row` zero-based within its `source`, `field`, `rule`,
+    `message`) and report.json. Accepted + quarantined = read, always.
+    """
+    talk = Talk(as_json)
+    if not data:
+        from lockgate.project import Project
+
+        done = Project.open(directory).run_stage("validate", environment=environment, observer=Story(talk))
+        talk.data(done.digest)
+        talk.result("validate", done.as_json())
+        talk.next(done.next)
+        return
+    if not contract or not out:
+        raise Usage(
+            "LG940", "DATA needs --contract FILE:MODEL and --out DIR", next="lockgate validate DATA... --contract F:M --out DIR"
+        )
+    from lockgate.validate import validate_files
+
+    report = validate_files(
+        data, contract=contract, out=Path(out), null=null or ("",), encoding=encoding, delimiter=delimiter
+    )
+    talk.data(f"{report['accepted']:,} accepted + {report['quarantined']:,} quarantined = {report['rows']:,} rows")
+    for rule in report.get("by_rule", [])[:3]:
+        talk.say(f"    {rule.get('rows', ''):>8}  {rule.get('field', ''):<16} {rule.get('message', rule.get('rule', ''))}")
+    talk.result("validate", {"out": out, **report})
+    talk.next(f"ls {out}")

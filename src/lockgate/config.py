@@ -1,0 +1,254 @@
+"""`lockgate.toml` <-> frozen settings. Unknown keys, wrong types and wrong units are refused with file and line.
+
+Every key has a default that is safe, but for the four that only the person can know: the project's name,
+its data, its contract and its label. `docs/reference/config.md` is generated from `SCHEMA`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from lockgate.core.strict import (
+    Document,
+    Key,
+    Kind,
+    Named,
+    Table,
+    duration,
+    list_of,
+    read_strict,
+    share,
+    size,
+    text,
+    whole,
+)
+from lockgate.errors import Usage
+
+FILENAME = "lockgate.toml"
+NAME_FORM = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+
+
+def _rate() -> Kind:
+    units = {"s": 1.0, "min": 60.0, "h": 3600.0}
+
+    def read(value: object) -> float:
+        match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?) ?/ ?(s|min|h)", value) if isinstance(value, str) else None
+        if match is None or float(match[1]) <= 0:
+            raise ValueError("the units are /s, /min, /h")
+        return float(match[1]) / units[match[2]]
+
+    return Kind('rows per time, such as "100/s"', read)
+
+
+def _scalar() -> Kind:
+    def read(value: object) -> Any:
+        if isinstance(value, list):
+            return [read(entry) for entry in value]
+        if not isinstance(value, str | bool | int | float):
+            raise ValueError  # noqa: TRY004 - strict kinds speak ValueError
+        return value
+
+    return Kind("a text, a number, true or false, or a list of these", read)
+
+
+def _inside() -> Kind:
+    def read(value: object) -> str:
+        if not isinstance(value, str) or not value or PurePosixPath(value).is_absolute():
+            raise ValueError
+        if ".." in PurePosixPath(value).parts:
+            raise ValueError("it may not leave the project")
+        return value
+
+    return Kind("a path inside the project", read)
+
+
+SCHEMA = Table(
+    {
+        "project": Table(
+            {
+                "name": Key(
+                    text(form=NAME_FORM, expects="a name of lower-case letters, digits and hyphens"),
+                    help="The model's name in the registry.",
+                ),
+                "description": Key(text(), "", "One sentence for the model's page."),
+            }
+        ),
+        "data": Table(
+            {
+                "sources": Key(
+                    list_of(_inside(), least=1), help="Files and globs: CSV, JSON Lines or Parquet, by content."
+                ),
+                "contract": Key(
+                    text(form=r"[^:]+\.py:[A-Za-z_]\w*", expects='file and class, such as "contract.py:Flight"'),
+                    help="The Pydantic model of one record.",
+                ),
+                "label": Key(text(), help="The contract's field that the model predicts."),
+                "time": Key(text(), "", "A field that orders the rows: the held-out rows are the latest."),
+                "group": Key(text(), "", "A field whose rows stay on one side of the split."),
+                "null": Key(list_of(text()), ("",), "CSV cells that mean that there is no value."),
+                "encoding": Key(text(), "utf-8", "The encoding of CSV and JSON Lines files."),
+                "delimiter": Key(text(form=r"[^\n\r\"]", expects="one character"), ",", "What separates CSV cells."),
+                "sensitive": Key(list_of(text()), (), "Fields whose values never enter the quarantine."),
+                "pins": Key(Kind("a table of path = sha256", lambda v: _pins(v)), {}, "Digest that a source must have."),
+            }
+        ),
+        "train": Table(
+            {
+                "function": Key(
+                    text(form=r"[^:]+\.py:[A-Za-z_]\w*", expects='file and function, such as "train.py:train"'),
+                    "train.py:train",
+                    "def train(data: pandas.DataFrame, params: dict) -> fitted estimator.",
+                ),
+                "script": Key(_inside(), "", "Instead of a function: reads $LOCKGATE_DATA, writes $LOCKGATE_OUT."),
+                "code": Key(list_of(_inside(), least=1), ("*.py",), "Which files the jail gets, captured by digest."),
+                "lock": Key(_inside(), "requirements.lock", "The hash-locked environment."),
+                "holdout": Key(share(), 0.2, "The part of the rows that training never sees."),
+                "seed": Key(whole(0), 0, "Seeds Python, numpy and the split."),
+                "params": Named(Key(_scalar()), "Handed to train() as they are."),
+                "memory": Key(size(), 2 << 30, "Most memory of all processes in the jail."),
+                "time": Key(duration(), 7200.0, "Longest wall-clock time."),
+                "cpu": Key(duration(), 14400.0, "Most CPU time of one process."),
+                "tasks": Key(whole(8, 4096), 256, "Most processes and threads."),
+                "descriptors": Key(whole(64, 65536), 1024, "Most open files of one process."),
+                "tmp": Key(size(), 256 << 20, "Size of /tmp."),
+                "out": Key(size(), 256 << 20, "Size of /out, and most output."),
+                "shm": Key(size(), 64 << 20, "Size of /dev/shm."),
+                "inodes": Key(whole(100), 10_000, "Most files in each of these."),
+            }
+        ),
+        "serve": Table(
+            {
+                "port": Key(whole(0, 65535), 8080, "On loopback. 0 takes a free one."),
+                "rate": Key(_rate(), 100.0, "Rows that one client may ask for."),
+                "burst": Key(whole(1), 2000, "Rows at once before the rate holds."),
+                "max_rows": Key(whole(1, 100_000), 1000, "Most records in one request."),
+                "max_body": Key(size(), 1 << 20, "Largest request body."),
+            }
+        ),
+    }
+)
+
+
+@dataclass(frozen=True)
+class DataSettings:
+    """`[data]`."""
+
+    sources: tuple[str, ...]
+    contract: str
+    label: str
+    time: str
+    group: str
+    null: tuple[str, ...]
+    encoding: str
+    delimiter: str
+    sensitive: tuple[str, ...]
+    pins: Mapping[str, str]
+
+    @property
+    def contract_file(self) -> str:
+        """The contract's file, relative to the project."""
+        return self.contract.rpartition(":")[0]
+
+    @property
+    def contract_class(self) -> str:
+        """The contract's class."""
+        return self.contract.rpartition(":")[2]
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """`[train]`. Sizes in bytes, times in seconds."""
+
+    function: str
+    script: str
+    code: tuple[str, ...]
+    lock: str
+    holdout: float
+    seed: int
+    params: Mapping[str, Any]
+    memory: int
+    time: float
+    cpu: float
+    tasks: int
+    descriptors: int
+    tmp: int
+    out: int
+    shm: int
+    inodes: int
+
+
+@dataclass(frozen=True)
+class ServeSettings:
+    """`[serve]`. Rate in rows a second."""
+
+    port: int
+    rate: float
+    burst: int
+    max_rows: int
+    max_body: int
+
+
+@dataclass(frozen=True)
+class Config:
+    """A whole `lockgate.toml`."""
+
+    name: str
+    description: str
+    data: DataSettings
+    train: TrainSettings
+    serve: ServeSettings
+
+
+def read_config(source: str, filename: str = FILENAME) -> Config:
+    """Read `lockgate.toml`'s text. Raises Usage (LG942) that names file, line and the nearest valid key."""
+    document = read_strict(source, filename, SCHEMA, finding="LG942")
+    values = document.values
+    config = Config(
+        values["project"]["name"],
+        values["project"]["description"],
+        DataSettings(**values["data"]),
+        TrainSettings(**values["train"]),
+        ServeSettings(**values["serve"]),
+    )
+    _check_holdout(config, document)
+    return config
+
+
+def load_config(root: Path) -> Config:
+    """Read the project's `lockgate.toml`. Raises Usage (LG942, LG945)."""
+    path = root / FILENAME
+    try:
+        return read_config(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise Usage(
+            "LG945", "this is not a project: it has no lockgate.toml", seen={"folder": str(root)}, next="lockgate init"
+        ) from None
+    except UnicodeDecodeError as error:
+        raise Usage(
+            "LG942",
+            f"{FILENAME} is not UTF-8",
+            seen={"byte": error.start},
+            next=f"save {FILENAME} as UTF-8",
+        ) from None
+
+
+def _check_holdout(config: Config, document: Document) -> None:
+    if not 0.01 <= config.train.holdout <= 0.9:  # noqa: PLR2004 - the bounds stand in the message
+        raise Usage(
+            "LG942",
+            f"{document.where('train', 'holdout')}: train.holdout expects a share from 0.01 to 0.9",
+            seen={"holdout": config.train.holdout},
+            next=f"edit {FILENAME}",
+        )
+
+
+def _pins(value: object) -> dict[str, str]:
+    if not isinstance(value, dict) or not all(
+        isinstance(v, str) and re.fullmatch(r"(sha256:)?[0-9a-f]{64}", v) for v in value.values()
+    ):
+        raise ValueError
+    return {name: f"sha256:{digest.removeprefix('sha256:')}" for name, digest in value.items()}

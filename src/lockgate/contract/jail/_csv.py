@@ -1,0 +1,132 @@
+"""CSV as strings, cell by cell as written: nothing is guessed, trimmed or cast here.
+
+Quoting is RFC 4180. pyarrow parses; because it swallows a quote that never closes, a file with any quotation
+mark is first read by Python's strict `csv`, which says where the quoting breaks. A quoted cell is never null.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Literal
+
+import pyarrow as pa
+import pyarrow.csv as pc
+
+from lockgate.contract.jail._text import MAX_RECORD, TextOptions, check_text, too_long
+from lockgate.errors import Refused
+
+_SHOWN = 5
+
+
+class CsvReader:
+    """One CSV file: `schema` (all strings), then `batches`. Raises Refused LG104, LG107, LG109, LG110, LG111, LG114."""
+
+    def __init__(self, path: Path, name: str, options: TextOptions) -> None:
+        self.path, self.name, self.options = path, name, options
+        quoted = check_text(path, name, options)
+        csv.field_size_limit(MAX_RECORD)
+        self._names = self._header()
+        if quoted:
+            self._check_quotes()
+        self.schema = pa.schema([pa.field(column, pa.string()) for column in self._names])
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """The records, in order. Blank lines are no records."""
+        ragged: list[pc.InvalidRow] = []
+
+        def keep(row: pc.InvalidRow) -> Literal["skip", "error"]:
+            if len(ragged) < _SHOWN:
+                ragged.append(row)
+            return "skip"
+
+        try:
+            reader = self._open(keep)
+            if reader.schema.names != self._names:
+                raise self._broken(1, "its first line cannot be read as column names")
+            for batch in reader:
+                if ragged:
+                    break
+                yield pa.RecordBatch.from_arrays(batch.columns, schema=self.schema)
+        except pa.ArrowInvalid as error:
+            if "straddl" in str(error):
+                raise too_long(self.name) from None
+            raise self._broken(None, str(error).split("\n")[0]) from None
+        if ragged:
+            raise self._ragged(ragged)
+
+    def _open(self, keep: Callable[[pc.InvalidRow], Literal["skip", "error"]]) -> pc.CSVStreamingReader:
+        return pc.open_csv(
+            self.path,
+            read_options=pc.ReadOptions(use_threads=False, block_size=MAX_RECORD, encoding=self.options.encoding),
+            parse_options=pc.ParseOptions(
+                delimiter=self.options.delimiter,
+                newlines_in_values=True,
+                invalid_row_handler=keep,
+            ),
+            convert_options=pc.ConvertOptions(
+                column_types=dict.fromkeys(self._names, pa.string()),
+                null_values=list(self.options.null),
+                strings_can_be_null=True,
+                quoted_strings_can_be_null=False,
+            ),
+        )
+
+    def _records(self) -> Iterator[tuple[int, list[str]]]:
+        """Line on which each record starts, and its cells. Raises csv.Error, with the line as second argument."""
+        with self.path.open(encoding=self.options.codec, newline="") as file:
+            reader = csv.reader(file, delimiter=self.options.delimiter, strict=True)
+            start = 1
+            try:
+                for cells in reader:
+                    yield start, cells
+                    start = reader.line_num + 1
+            except csv.Error as error:
+                raise csv.Error(str(error), start) from None
+
+    def _header(self) -> list[str]:
+        try:
+            names = next((cells for _, cells in self._records() if cells), None)
+        except csv.Error as error:
+            raise self._broken(error.args[1], error.args[0]) from None
+        if names is None:
+            raise Refused("LG104", f"{self.name} holds no records", seen={"file": self.name}, next="give more data")
+        twice = sorted({column for column in names if names.count(column) > 1})
+        if twice:
+            raise Refused(
+                "LG111",
+                f"{self.name} has the column {twice[0]!r} twice",
+                seen={"file": self.name, "columns": twice},
+                next=f"rename one of them in {self.name}",
+            )
+        return names
+
+    def _check_quotes(self) -> None:
+        try:
+            for _ in self._records():
+                pass
+        except csv.Error as error:
+            raise self._broken(error.args[1], error.args[0]) from None
+
+    def _broken(self, line: int | None, detail: str) -> Refused:
+        if "field larger" in detail:
+            return too_long(self.name, line)
+        what = "a quote opens and never closes" if "end of data" in detail else f"the quoting breaks: {detail}"
+        where = f" in the record that starts on line {line}" if line else ""
+        return Refused(
+            "LG109",
+            f"{self.name} is not CSV: {what}{where}",
+            seen={"file": self.name, **({"line": line} if line else {})},
+            next=f'look at {self.name}{f", line {line}" if line else ""}; a quote inside a cell is written ""',
+        )
+
+    def _ragged(self, rows: list[pc.InvalidRow]) -> Refused:
+        line = next((n for n, cells in self._records() if cells and len(cells) != len(self._names)), 0)
+        first = rows[0]
+        return Refused(
+            "LG110",
+            f"{self.name}, line {line}: {first.actual_columns} cells where the header has {first.expected_columns}",
+            seen={"file": self.name, "line": line, "expected": first.expected_columns, "found": first.actual_columns},
+            next=f"mend {self.name}, line {line}; a cell that holds a delimiter needs quotes",
+        )

@@ -1,0 +1,96 @@
+"""Text files before they are parsed: every byte decodes, no line is endless. Answers where it does not."""
+
+from __future__ import annotations
+
+import codecs
+from dataclasses import dataclass
+from pathlib import Path
+
+from lockgate.errors import Refused, Usage
+
+_CHUNK = 1 << 20
+MAX_RECORD = 8 << 20
+"""Longest line, and longest CSV record, in bytes."""
+
+
+@dataclass(frozen=True)
+class TextOptions:
+    """`[data]` of text files. `null` are the spellings of an unquoted CSV cell that mean no value."""
+
+    encoding: str = "utf-8"
+    delimiter: str = ","
+    null: tuple[str, ...] = ("",)
+
+    @property
+    def codec(self) -> str:
+        """The codec that also takes the byte order mark away."""
+        name = codecs.lookup(self.encoding).name
+        return "utf-8-sig" if name == "utf-8" else name
+
+
+def check_options(options: TextOptions) -> None:
+    """Raises Usage LG116 when the encoding is unknown or the delimiter is not one plain character."""
+    try:
+        known = codecs.lookup(options.encoding)
+        "a,\n".encode(options.encoding)
+    except (LookupError, UnicodeError, ValueError, AttributeError):
+        known = None
+    if known is None or not getattr(known, "_is_text_encoding", True):
+        raise Usage(
+            "LG116",
+            f"no text encoding is called {options.encoding!r}",
+            seen={"encoding": options.encoding},
+            next='set [data] encoding in lockgate.toml, for example "utf-8" or "cp1252"',
+        )
+    if len(options.delimiter) != 1 or not options.delimiter.isascii() or options.delimiter in '"\r\n\0':
+        raise Usage(
+            "LG116",
+            f"a delimiter is one ASCII character, not {options.delimiter!r}",
+            seen={"delimiter": options.delimiter},
+            next='set [data] delimiter in lockgate.toml, for example ";"',
+        )
+
+
+def check_text(path: Path, name: str, options: TextOptions) -> bool:
+    """Read `path` once; return whether a quotation mark is in it. Raises Refused LG107 (with byte) or LG114."""
+    decoder = codecs.getincrementaldecoder(options.codec)()
+    offset, lines, run, quoted = 0, 1, 0, False
+    with path.open("rb") as file:
+        while True:
+            chunk = file.read(_CHUNK)
+            held = len(decoder.getstate()[0])
+            try:
+                text = decoder.decode(chunk, final=not chunk)
+            except UnicodeDecodeError as error:
+                raise _undecodable(name, options.encoding, error, offset - held, lines) from None
+            if not chunk:
+                return quoted
+            quoted = quoted or '"' in text
+            first = text.find("\n")
+            run = run + len(text) if first < 0 else len(text) - text.rfind("\n") - 1
+            if run > MAX_RECORD:
+                raise too_long(name, lines)
+            lines += text.count("\n")
+            offset += len(chunk)
+
+
+def too_long(name: str, line: int | None = None) -> Refused:
+    """The refusal of a record above `MAX_RECORD`."""
+    return Refused(
+        "LG114",
+        f"{name} has a record longer than {MAX_RECORD >> 20} MiB",
+        seen={"file": name, "limit": MAX_RECORD, **({"line": line} if line else {})},
+        next=f"look at {name}: a quote that never closes, or a line without an end",
+    )
+
+
+def _undecodable(name: str, encoding: str, error: UnicodeDecodeError, base: int, lines: int) -> Refused:
+    before = error.object[: error.start]
+    at, line = base + error.start, lines + before.count(b"\n")
+    value = error.object[error.start : error.start + 1].hex()
+    return Refused(
+        "LG107",
+        f"{name} is not {encoding}: byte {at} (line {line}) is 0x{value}",
+        seen={"file": name, "byte": at, "line": line, "value": f"0x{value}", "encoding": encoding},
+        next='set [data] encoding in lockgate.toml (often "cp1252"), or save the file as UTF-8',
+    )

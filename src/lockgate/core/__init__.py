@@ -1,0 +1,1 @@
+"""Pure values and functions: values in, values out; no I/O, no clock, no randomness."""

@@ -1,0 +1,34 @@
+"""All findings by id."""
+
+from __future__ import annotations
+
+from lockgate.core.catalog import (
+    Finding,
+    lg1_ingest,
+    lg2_validate,
+    lg3_train,
+    lg4_register,
+    lg5_deploy,
+    lg6_serve,
+    lg7_audit,
+    lg7_ledger,
+    lg8_trust,
+    lg9_platform,
+    lg9_project,
+)
+
+_FILES = (
+    lg1_ingest,
+    lg2_validate,
+    lg3_train,
+    lg4_register,
+    lg5_deploy,
+    lg6_serve,
+    lg7_audit,
+    lg7_ledger,
+    lg8_trust,
+    lg9_platform,
+    lg9_project,
+)
+
+FINDINGS: dict[str, Finding] = {finding.id: finding for file in _FILES for finding in file.FINDINGS}

@@ -1,0 +1,5 @@
+"""LG1xx: ingest."""
+
+from lockgate.core.catalog import Finding
+
+FINDINGS: tuple[Finding, ...] = ()

@@ -1,0 +1,5 @@
+"""LG2xx: validate."""
+
+from lockgate.core.catalog import Finding
+
+FINDINGS: tuple[Finding, ...] = ()

@@ -1,0 +1,20 @@
+"""Untrusted files become one snapshot whose digest everything later refers to.
+
+Takes: files and globs of CSV, JSON Lines or Parquet, as `[data]` in lockgate.toml names them.
+Gives: a write-once Parquet snapshot, a manifest per file, and a provenance statement by the ingester.
+Trusts: no byte of the files; a pinned digest where the person gave one.
+Threats: data poisoning by a swapped or changing file; a parser attacked by the file that it reads.
+Evidence: digest, rows and size of each file; the report of the jail that parsed them.
+"""
+
+from lockgate.core.lazy import door
+
+__getattr__ = door(
+    __name__,
+    {
+        "IngestResult": "lockgate.ingest.spec",
+        "IngestSpec": "lockgate.ingest.spec",
+        "Source": "lockgate.ingest.spec",
+        "run": "lockgate.ingest.run",
+    },
+)

@@ -1,0 +1,147 @@
+"""The only file that knows the order of the stages.
+
+Each stage's shell looks up and verifies what it needs by itself; the pipeline only calls them in turn, skips
+what has not changed, and tells an observer. It hands nothing from one stage to the next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import Any, Protocol
+
+from lockgate.audit.evidence import Evidence
+from lockgate.audit.workplace import Workplace
+from lockgate.config import Config
+from lockgate.core.digest import Digest
+from lockgate.core.verdict import Reason, Verdict
+
+ORDER = ("ingest", "validate", "train", "register")
+
+
+@dataclass(frozen=True)
+class StageDone:
+    """What a stage has to say when it is done. `digest`: of what it made."""
+
+    name: str
+    summary: str
+    digest: Digest
+    evidence: tuple[Evidence, ...]
+    cached: bool = False
+    seconds: float = 0.0
+    details: tuple[str, ...] = ()
+    reasons: tuple[Reason, ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    next: str = "lockgate run"
+
+    def as_json(self) -> dict[str, Any]:
+        """The stage as `--json` prints it."""
+        return {
+            "stage": self.name,
+            "summary": self.summary,
+            "digest": self.digest,
+            "statements": [{"index": e.index, "digest": e.digest, "claim": e.claim} for e in self.evidence],
+            "cached": self.cached,
+            "seconds": round(self.seconds, 3),
+            "findings": [reason.as_json() for reason in self.reasons],
+            **self.facts,
+        }
+
+
+class Observer(Protocol):
+    """Who wants to know how it goes: the command line, a notebook, nobody."""
+
+    def say(self, text: str) -> None:
+        """A line of talk."""
+
+    def begins(self, stage: str) -> None:
+        """A stage begins."""
+
+    def done(self, stage: StageDone) -> None:
+        """A stage is done."""
+
+
+class Nobody:
+    """An observer that does not listen."""
+
+    def say(self, text: str) -> None:
+        """Nothing."""
+
+    def begins(self, stage: str) -> None:
+        """Nothing."""
+
+    def done(self, stage: StageDone) -> None:
+        """Nothing."""
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What a run made. `metrics` and `live_metrics`: {name: {"value", "low", "high"}}."""
+
+    ref: str
+    manifest: Digest
+    task: str
+    stages: tuple[StageDone, ...]
+    metrics: Mapping[str, Any]
+    live: str
+    live_metrics: Mapping[str, Any] | None
+    verdicts: Mapping[str, Verdict]
+    seconds: float
+
+    @property
+    def cached(self) -> bool:
+        """Whether nothing had changed."""
+        return all(stage.cached for stage in self.stages)
+
+    def stage(self, name: str) -> StageDone:
+        """One stage by name. Raises KeyError."""
+        return next(stage for stage in self.stages if stage.name == name)
+
+    def as_json(self) -> dict[str, Any]:
+        """The run as `--json` prints it."""
+        return {
+            "ref": self.ref,
+            "manifest": self.manifest,
+            "task": self.task,
+            "cached": self.cached,
+            "stages": [stage.as_json() for stage in self.stages],
+            "metrics": dict(self.metrics),
+            "live": self.live or None,
+            "policy": {
+                name: {"result": verdict.result, "reasons": [r.as_json() for r in verdict.reasons]}
+                for name, verdict in self.verdicts.items()
+            },
+            "seconds": round(self.seconds, 3),
+        }
+
+    def _repr_html_(self) -> str:
+        from lockgate.project.views import run_as_html
+
+        return run_as_html(self)
+
+
+Stage = Callable[[Workplace, Config, bool], StageDone]
+
+
+def run_stages(
+    workplace: Workplace, config: Config, names: Sequence[str], observer: Observer, *, fresh: bool
+) -> tuple[StageDone, ...]:
+    """Run the named stages in order. Raises what a stage raises; what was done before stays done."""
+    from lockgate.pipeline.stages import STAGES
+
+    done = []
+    for name in names:
+        observer.begins(name)
+        began = monotonic()
+        stage = STAGES[name](workplace, config, fresh)
+        stage = stage if stage.seconds else _timed(stage, monotonic() - began)
+        observer.done(stage)
+        done.append(stage)
+    return tuple(done)
+
+
+def _timed(stage: StageDone, seconds: float) -> StageDone:
+    from dataclasses import replace
+
+    return replace(stage, seconds=seconds)

@@ -1,0 +1,185 @@
+"""From a profile of somebody's data to readable files: contract.py, train.py, lockgate.toml. Pure.
+
+Never tightens silently: a bound is written only where the data's meaning suggests it, and each says in a
+comment what the data showed. What would need a guess is left open and said in a comment.
+"""
+
+from __future__ import annotations
+
+import keyword
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lockgate.errors import Refused, Usage
+
+Column = Mapping[str, Any]
+FEW_CLASSES = 50
+ALMOST_ALL = 0.95
+MIN_ROWS = 50
+
+_TYPES = {"int": "int", "float": "float", "bool": "bool", "date": "date", "datetime": "datetime", "string": "str"}
+
+
+@dataclass(frozen=True)
+class Inferred:
+    """What was made of the data. `notes`: for the person, one line each."""
+
+    files: Mapping[str, str]
+    notes: tuple[str, ...]
+
+
+def infer(profile: Mapping[str, Any], *, name: str, source: str, label: str) -> Inferred:
+    """Write a project for a profiled file.
+
+    Raises:
+        Usage: LG956 the label is no column of the file.
+        Refused: LG957 nothing can be learned from it: too few rows, one value, or a column of lists or objects.
+    """
+    columns: Sequence[Column] = profile["columns"]
+    by_name = {column["name"]: column for column in columns}
+    if label not in by_name:
+        raise Usage(
+            "LG956",
+            f"there is no column {label!r} in {source}",
+            seen={"columns": list(by_name)},
+            next=f"lockgate init DIR --data {source} --label {columns[0]['name'] if columns else 'COLUMN'}",
+        )
+    _learnable(by_name[label], int(profile["rows"]), source)
+    features = [c for c in columns if c["name"] != label and not _left_out(c)]
+    left_out = [c for c in columns if c["name"] != label and _left_out(c)]
+    task = _task(by_name[label])
+    time = next((c["name"] for c in features if c["kind"] in ("date", "datetime")), "")
+    fields = [_field(c, is_label=False) for c in features] + [_field(by_name[label], is_label=True)]
+    notes = [f"{source}: {profile['rows']:,} rows, {len(columns)} columns; task: {task}"]
+    notes += [f"{c['name']} is left out: {_left_out(c)}" for c in left_out]
+    if time:
+        notes.append(f"held out by time: the latest rows by {time}")
+    files = {
+        "contract.py": _contract(fields, [c for c in left_out], source),
+        "train.py": _train(features, task, time),
+        "lockgate.toml": _toml(name, source, label, time),
+    }
+    return Inferred(files, tuple(notes))
+
+
+def _learnable(label: Column, rows: int, source: str) -> None:
+    why = ""
+    if rows < MIN_ROWS:
+        why = f"{rows} rows are too few to train and to judge (at least {MIN_ROWS})"
+    elif label["kind"] in ("other", "date", "datetime"):
+        why = f"the label {label['name']!r} is a {label['kind']}, not a class or a number"
+    elif label["distinct"] < 2:  # noqa: PLR2004 - one value is no question
+        why = f"the label {label['name']!r} has only one value"
+    elif label["kind"] == "string" and label["distinct"] > FEW_CLASSES:
+        why = f"the label {label['name']!r} has {label['distinct']} different texts"
+    if why:
+        raise Refused("LG957", why, seen={"source": source, "rows": rows}, next="choose another --label or file")
+
+
+def _task(label: Column) -> str:
+    if label["kind"] == "float" or (label["kind"] == "int" and label["distinct"] > 20):  # noqa: PLR2004 - a quantity
+        return "regression"
+    return "binary" if label["distinct"] == 2 else "multi-class"  # noqa: PLR2004 - two classes
+
+
+def _left_out(column: Column) -> str:
+    if not _is_name(column["name"]):
+        return "its name is no Python name; rename the column, or use Field(alias=...)"
+    if column["kind"] == "other":
+        return "lists and objects are no model inputs"
+    if column["kind"] == "string" and column["distinct"] > ALMOST_ALL * max(column["rows"], 1):
+        return "nearly every value is different: an id or free text"
+    return ""
+
+
+def _is_name(name: str) -> bool:
+    return bool(re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name)) and not keyword.iskeyword(name)
+
+
+def _field(column: Column, *, is_label: bool) -> str:
+    kind = _TYPES[column["kind"]]
+    comments = []
+    values = column.get("values")
+    constraint = ""
+    if column["kind"] == "string" and values and not is_label and len(values) > 1:
+        comments.append(f"seen: {', '.join(map(str, values[:6]))}{', ...' if len(values) > 6 else ''}")  # noqa: PLR2004
+    if column["kind"] == "string" and values and is_label:
+        kind = f"Literal[{', '.join(repr(v) for v in values)}]"
+    if column["kind"] in ("int", "float") and column.get("least") is not None:
+        comments.append(f"seen: {column['least']:g} to {column['most']:g}")
+        if column["least"] >= 0 and not is_label:
+            constraint = "ge=0"
+    if column["nulls"]:
+        comments.append(f"{column['nulls']:,} of {column['rows']:,} rows have none")
+        if not is_label:
+            kind = f"{kind} | None"
+    default = f" = Field({constraint})" if constraint else ""
+    comment = f"  # {'; '.join(comments)}" if comments else ""
+    return f"    {column['name']}: {kind}{default}{comment}"
+
+
+def _contract(fields: Sequence[str], left_out: Sequence[Column], source: str) -> str:
+    body = "\n".join(fields)
+    dates = ", ".join(n for n in ("date", "datetime") if re.search(rf": {n}\b", body))
+    typing = "from typing import Literal\n" if "Literal[" in body else ""
+    pydantic = "BaseModel, ConfigDict" + (", Field" if "Field(" in body else "")
+    imports = (f"from datetime import {dates}\n" if dates else "") + typing
+    # A column that the contract does not name must not stop the training file; a request is held to the same.
+    extra = "ignore" if left_out else "forbid"
+    return f'''"""What one record is. Read off {source}: tighten it where you know more."""
+
+{imports}
+from pydantic import {pydantic}
+
+
+class Record(BaseModel):
+    """One record, at training and, without the label, in a request."""
+
+    model_config = ConfigDict(extra="{extra}", allow_inf_nan=False)
+
+{body}
+'''
+
+
+def _train(features: Sequence[Column], task: str, time: str) -> str:
+    texts = [c["name"] for c in features if c["kind"] == "string"]
+    numbers = [c["name"] for c in features if c["kind"] in ("int", "float", "bool")]
+    label_kind = "Regressor" if task == "regression" else "Classifier"
+    left = f"\n# {time} orders the rows; it is no input.\n" if time else ""
+    return f'''"""A sensible first model: gradient boosting, its features inside the pipeline."""
+
+from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import HistGradientBoosting{label_kind}
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import OrdinalEncoder
+
+TEXTS = {texts!r}
+NUMBERS = {numbers!r}
+{left}
+
+def train(data, params):
+    """Fit on the accepted training rows. `data` has the contract's fields; the label is the last column."""
+    label = data.columns[-1]
+    encode = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1, encoded_missing_value=-2)
+    columns = ColumnTransformer([("texts", encode, TEXTS), ("numbers", "passthrough", NUMBERS)])
+    model = Pipeline([("columns", columns), ("model", HistGradientBoosting{label_kind}(**params))])
+    return model.fit(data[TEXTS + NUMBERS], data[label])
+'''
+
+
+def _toml(name: str, source: str, label: str, time: str) -> str:
+    ordered = f'time = "{time}"\n' if time else ""
+    return f'''[project]
+name = "{name}"
+
+[data]
+sources = ["data/{source}"]
+contract = "contract.py:Record"
+label = "{label}"
+{ordered}
+[train]
+function = "train.py:train"
+holdout = 0.2
+'''

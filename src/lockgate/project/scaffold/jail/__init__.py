@@ -1,0 +1,1 @@
+"""Runs in the jail: looks at a person's data."""

@@ -1,0 +1,116 @@
+"""Which files a model consists of: what training captured, what validation and the judge found, and a card. Pure.
+
+The closure is a function of verified statements alone. The same candidate and the same judgement give the same
+bytes, hence the same manifest: that is how a second registration of the same model is noticed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from lockgate.audit import joins
+from lockgate.core.digest import Digest, short
+from lockgate.core.encoding import encode
+from lockgate.core.names import check_file_name
+from lockgate.errors import VerificationFailed
+
+if TYPE_CHECKING:
+    from lockgate.audit.evidence import Evidence
+
+CODE = "code/"
+LOCK = "requirements.lock"
+BASELINE = "baseline.json"
+EVALUATION = "evaluation.json"
+CARD = "README.md"
+
+
+@dataclass(frozen=True)
+class Closure:
+    """`copied`: name -> digest of bytes that earlier stages made. `made`: name -> bytes rendered from statements."""
+
+    copied: Mapping[str, Digest]
+    made: Mapping[str, bytes]
+
+
+def plan(name: str, description: str, heads: Mapping[str, Evidence]) -> Closure:
+    """The closure of the candidate that `heads` (ingest, validate, train, judge; joined) speak about.
+
+    Raises VerificationFailed LG404 when the train statement names a file twice or in an unsafe way, or captures
+    no code, and when the validate statement names no baseline.
+    """
+    copied: dict[str, Digest] = dict(joins.candidate(heads["train"].statement))
+    for file, digest in joins.dependencies(heads["train"].statement):
+        if file.startswith(CODE) or file == LOCK:
+            _check_name(file, copied, heads["train"])
+            copied[file] = digest
+    if not any(file.startswith(CODE) for file in copied) or LOCK not in copied:
+        raise _incomplete(heads["train"], "it captures no code, or no lock file")
+    baseline = joins.fact_digest(heads["validate"].statement, "baseline")
+    if baseline is None:
+        raise _incomplete(heads["validate"], "it names no baseline")
+    copied[BASELINE] = baseline
+    made = {
+        EVALUATION: encode(evaluation(heads["judge"])),
+        CARD: card(name, description, heads).encode(),
+    }
+    return Closure(copied, made)
+
+
+def evaluation(judge: Evidence) -> dict[str, Any]:
+    """The judge's facts as they stand in its statement, with that statement's digest."""
+    facts = {key: value for key, value in judge.predicate.items() if key != "configuration"}
+    return {"statement": judge.digest, "facts": facts}
+
+
+def card(name: str, description: str, heads: Mapping[str, Evidence]) -> str:
+    """A short model card: the person's words first, then facts, each with the statement that says it."""
+    lines = [f"# {name}", ""]
+    if description:
+        lines += [" ".join(description.split()), ""]
+    lines += ["Written by Lockgate from signed statements; nothing below was typed by a person.", ""]
+    lines += ["| what | statement | made by |", "|---|---|---|"]
+    for claim in ("ingest", "validate", "train", "judge"):
+        one = heads[claim]
+        lines.append(f"| {claim} | {one.digest} | role {one.role}, log entry {one.index} |")
+    metrics = _metrics(heads["judge"].predicate.get("metrics"))
+    if metrics:
+        lines += ["", "Judged on rows that training never saw:", "", "| metric | value | interval |", "|---|---|---|"]
+        lines += metrics
+    lines += ["", "| file | digest |", "|---|---|"]
+    lines += [f"| {file} | {short(digest)} |" for file, digest in joins.candidate(heads["train"].statement).items()]
+    return "\n".join(lines) + "\n"
+
+
+def _metrics(metrics: object) -> list[str]:
+    if not isinstance(metrics, Mapping):
+        return []
+    rows = []
+    for metric, found in metrics.items():
+        value = found.get("value") if isinstance(found, Mapping) else found
+        low, high = (found.get("low"), found.get("high")) if isinstance(found, Mapping) else (None, None)
+        if isinstance(value, int | float):
+            interval = (
+                f"{low:.4g} to {high:.4g}" if isinstance(low, int | float) and isinstance(high, int | float) else ""
+            )
+            rows.append(f"| {metric} | {value:.4g} | {interval} |")
+    return rows
+
+
+def _check_name(file: str, taken: Mapping[str, Digest], train: Evidence) -> None:
+    try:
+        check_file_name(file)
+    except ValueError as error:
+        raise _incomplete(train, str(error)) from None
+    if file in taken:
+        raise _incomplete(train, f"it names {file} twice")
+
+
+def _incomplete(one: Evidence, what: str) -> VerificationFailed:
+    return VerificationFailed(
+        "LG404",
+        f"the {one.claim} statement cannot be made into a signed closure: {what}",
+        seen={"statement": one.digest, "log_index": one.index},
+        next="lockgate run",
+    )

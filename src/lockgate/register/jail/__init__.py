@@ -1,0 +1,1 @@
+"""Runs in the parse jail: reads files that training made, and says what they are."""

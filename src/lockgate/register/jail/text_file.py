@@ -1,0 +1,92 @@
+"""Are these bytes plain text, or the serving specification that training wrote? Nothing here runs or imports them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from lockgate.core.encoding import decode
+from lockgate.register.formats import MAX_TEXT_BYTES
+from lockgate.register.jail.findings import NotAllowed
+
+_DISGUISES: tuple[tuple[bytes, str], ...] = (
+    (b"\x80\x02", "a Python pickle"),
+    (b"\x80\x03", "a Python pickle"),
+    (b"\x80\x04", "a Python pickle"),
+    (b"\x80\x05", "a Python pickle"),
+    (b"PK\x03\x04", "a zip archive (torch and Keras files are such)"),
+    (b"\x89HDF\r\n\x1a\n", "an HDF5 file (old Keras models are such)"),
+    (b"\x1f\x8b", "a gzip archive"),
+    (b"BZh", "a bzip2 archive"),
+    (b"\xfd7zXZ\x00", "an xz archive"),
+    (b"\x28\xb5\x2f\xfd", "a zstd archive"),
+    (b"\x78\x9c", "a zlib stream (joblib writes such)"),
+    (b"\x7fELF", "a program"),
+    (b"MZ", "a program"),
+)
+
+
+def disguise(data: bytes) -> str | None:
+    """What `data` is, when its first bytes belong to a format that never enters. For the message only:
+    what is not recognised here still has to be parsed as something that is allowed.
+    """
+    return next((name for magic, name in _DISGUISES if data.startswith(magic)), None)
+
+
+def check_text(data: bytes) -> dict[str, Any]:
+    """Facts: `lines`. Raises NotAllowed LG419 for anything but UTF-8 without control characters."""
+    if len(data) > MAX_TEXT_BYTES:
+        raise NotAllowed("LG416", "it is larger than the limit", bytes=len(data), limit=MAX_TEXT_BYTES)
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise NotAllowed("LG419", f"it is not UTF-8 text: byte {error.start}", offset=error.start) from None
+    for offset, character in enumerate(text):
+        if ord(character) < 32 and character not in "\t\n\r\f":
+            raise NotAllowed("LG419", f"it holds a control character at {offset}", offset=offset, code=ord(character))
+    return {"lines": text.count("\n")}
+
+
+def check_json(data: bytes) -> dict[str, Any]:
+    """Facts: `keys`, the names at the top. Raises NotAllowed LG418 for anything but one strict JSON object."""
+    check_text(data)
+    value = _object(data)
+    return {"keys": sorted(value)}
+
+
+def check_io(data: bytes, graph: Mapping[str, Any]) -> dict[str, Any]:
+    """The serving specification fits the graph: it feeds every graph input once, and reads outputs that exist.
+
+    Args:
+        graph: the facts that `check_onnx` gave.
+
+    Raises:
+        NotAllowed: LG418.
+    """
+    check_text(data)
+    value = _object(data)
+    if value.get("task") not in ("binary", "multiclass", "regression"):
+        raise NotAllowed("LG418", "its task is none that Lockgate knows", task=repr(value.get("task"))[:80])
+    inputs = value.get("inputs")
+    if not isinstance(inputs, list) or not all(isinstance(entry, dict) for entry in inputs):
+        raise NotAllowed("LG418", "its inputs are not a list of objects")
+    named = [entry.get("input") for entry in inputs]
+    if sorted(map(str, named)) != sorted(graph["inputs"]):
+        raise NotAllowed("LG418", "its inputs are not those of the graph", io=named, graph=graph["inputs"])
+    outputs = value.get("outputs")
+    if not isinstance(outputs, dict) or not outputs:
+        raise NotAllowed("LG418", "its outputs are not an object")
+    unknown = [name for name in outputs.values() if isinstance(name, str) and name not in graph["outputs"]]
+    if unknown:
+        raise NotAllowed("LG418", "it reads outputs that the graph does not have", outputs=unknown)
+    return {"task": value["task"], "inputs": len(inputs)}
+
+
+def _object(data: bytes) -> dict[str, Any]:
+    try:
+        value = decode(data)
+    except ValueError as error:
+        raise NotAllowed("LG418", f"it is not strict JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise NotAllowed("LG418", "it is not a JSON object")
+    return value

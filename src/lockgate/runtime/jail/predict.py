@@ -1,0 +1,160 @@
+"""Rows to outputs with onnxruntime, the same for the judge, the parity check and the worker. Runs in the jail.
+
+The session has one thread and no telemetry, optimiser files or custom operator libraries: what it loads are the
+bytes it was given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime as ort
+
+from lockgate.core.wire import Column
+from lockgate.runtime.serving import NULL_TIMESTAMP, Kind, ServingSpec
+
+Array = npt.NDArray[Any]
+
+_NUMPY = {"float64": "<f8", "int64": "<i8", "bool": "?"}
+_ONNX_TYPES = {"float32": "tensor(float)", "int64": "tensor(int64)", "string": "tensor(string)"}
+
+
+class ModelError(Exception):
+    """The model does not do what its io.json says; the message names the input or output."""
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What the model says of `n` rows.
+
+    Attributes:
+        labels: shape (n,), values of the contract's label; None for regression.
+        scores: shape (n, classes), float64; None for regression.
+        values: shape (n,), float64; None for classification.
+    """
+
+    labels: Array | None
+    scores: Array | None
+    values: Array | None
+
+
+class Model:
+    """A loaded graph with its serving spec."""
+
+    def __init__(self, model: bytes, spec: ServingSpec, *, threads: int = 1) -> None:
+        """Load `model`. Raises ModelError when it is no ONNX graph, or its inputs and outputs are not the spec's."""
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 4
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        try:
+            self._session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # noqa: BLE001 - onnxruntime raises its own kinds, all of them final
+            raise ModelError(f"onnxruntime does not load the model: {_first_line(error)}") from None
+        self.spec = spec
+        self._kinds: dict[str, Kind] = {field.name: field.kind for field in spec.fields}
+        self._check_graph()
+
+    def _check_graph(self) -> None:
+        found = {node.name: node.type for node in self._session.get_inputs()}
+        wanted = {each.input: _ONNX_TYPES[each.type] for each in self.spec.inputs}
+        if found != wanted:
+            raise ModelError(f"the model's inputs are {found}, io.json says {wanted}")
+        outputs = {node.name for node in self._session.get_outputs()}
+        for name in (self.spec.label_output, self.spec.scores_output, self.spec.value_output):
+            if name is not None and name not in outputs:
+                raise ModelError(f"the model has no output {name!r}")
+
+    def predict(self, columns: Mapping[str, Array]) -> Outputs:
+        """Outputs for `columns` (one array per field, as `array_of` or the training frame has them).
+
+        Raises ModelError when the model fails, answers with another shape, or with a number that is not finite.
+        """
+        rows = len(next(iter(columns.values())))
+        feeds = {each.input: self._feed(each.fields, each.type, columns) for each in self.spec.inputs}
+        wanted = [self.spec.value_output] if self.spec.task == "regression" else [self.spec.label_output]
+        wanted += [] if self.spec.scores_output is None else [self.spec.scores_output]
+        try:
+            answers = self._session.run(wanted, feeds)
+        except Exception as error:  # noqa: BLE001 - onnxruntime raises its own kinds, all of them final
+            raise ModelError(f"the model fails: {_first_line(error)}") from None
+        if self.spec.task == "regression":
+            return Outputs(None, None, _finite(answers[0], rows, "value").reshape(rows))
+        classes = self.spec.classes or ()
+        scores = np.asarray(answers[1], dtype=np.float64)
+        if len(classes) == 2 and scores.size == rows:
+            scores = np.stack([1 - scores.reshape(rows), scores.reshape(rows)], axis=1)
+        scores = _finite(scores, rows * len(classes), "scores").reshape(rows, len(classes))
+        return Outputs(self._labels(np.asarray(answers[0]), rows), scores, None)
+
+    def _feed(self, fields: tuple[str, ...], kind: str, columns: Mapping[str, Array]) -> Array:
+        if kind == "string":
+            return np.stack([np.asarray(columns[name], dtype=object) for name in fields], axis=1)
+        number = np.int64 if kind == "int64" else np.float32
+        with np.errstate(over="ignore"):
+            return np.stack([np.asarray(columns[name]).astype(number) for name in fields], axis=1)
+
+    def _labels(self, answer: Array, rows: int) -> Array:
+        classes = self.spec.classes or ()
+        if answer.size != rows:
+            raise ModelError(f"the model's label output has {answer.size} values for {rows} rows")
+        places = {str(_key(value)): place for place, value in enumerate(classes)}
+        try:
+            chosen = [places[str(_key(value))] for value in answer.reshape(rows).tolist()]
+        except KeyError as error:
+            raise ModelError(f"the model answers {error}, which is none of the label's values") from None
+        return np.array(classes, dtype=object if isinstance(classes[0], str) else None)[chosen]
+
+
+def array_of(column: Column, kind: Kind) -> Array:
+    """A wire column as `Model.predict` takes it, nulls as io.json's table says."""
+    if column.type == "string":
+        return np.array(column.values(), dtype=object) if column.nulls is None else _strings(column)
+    values: Array = np.frombuffer(column.data, dtype=_NUMPY[column.type])
+    if column.nulls is None:
+        return values
+    null = np.unpackbits(np.frombuffer(column.nulls, np.uint8), bitorder="little")[: column.rows].astype(bool)
+    if kind == "timestamp":
+        return np.where(null, NULL_TIMESTAMP, values)
+    return np.where(null, np.nan, values.astype(np.float64))
+
+
+def answer_columns(spec: ServingSpec, outputs: Outputs) -> list[Column]:
+    """The worker's answer: `value`, or `label` and one score column per class."""
+    if outputs.values is not None:
+        return [Column.of("value", "float64", outputs.values.tolist())]
+    if outputs.labels is None or outputs.scores is None:
+        raise ModelError("no outputs")
+    label = Column.of("label", spec.class_type, outputs.labels.tolist())
+    scores = [
+        Column(name, "float64", len(outputs.scores), np.ascontiguousarray(outputs.scores[:, place], "<f8").tobytes())
+        for place, name in enumerate(spec.score_names)
+    ]
+    return [label, *scores]
+
+
+def _strings(column: Column) -> Array:
+    return np.array(["" if value is None else value for value in column.values()], dtype=object)
+
+
+def _finite(answer: Any, size: int, what: str) -> Array:
+    found = np.asarray(answer, dtype=np.float64)
+    if found.size != size:
+        raise ModelError(f"the model's {what} have {found.size} numbers where {size} are due")
+    bad = np.flatnonzero(~np.isfinite(found.reshape(-1)))
+    if bad.size:
+        raise ModelError(f"the model answers {found.reshape(-1)[bad[0]]} ({bad.size} of {size} {what} are not finite)")
+    return found
+
+
+def _key(value: Any) -> Any:
+    return int(value) if isinstance(value, bool | int | float) else value
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]

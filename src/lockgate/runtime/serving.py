@@ -1,0 +1,227 @@
+"""io.json, the serving spec: how a record becomes the model's inputs, and its outputs an answer. Pure.
+
+    {"v": 1, "task": "binary" | "multiclass" | "regression", "label": "late",
+     "classes": [false, true] | null,                                    label values, in the order of the scores
+     "fields":  [{"name": "carrier", "kind": "string"}, ...],            what a record must give, all of it used
+     "inputs":  [{"input": "carrier", "fields": ["carrier"], "type": "string", "shape": [null, 1]}, ...],
+     "outputs": {"label": NAME, "scores": NAME} | {"value": NAME}}       names of ONNX outputs
+
+A field's kind says which wire column carries it, and what stands for null, in training exactly as in serving:
+
+    kind       wire     in the model              null
+    float      float64  float32                   NaN
+    int        int64    float32                   NaN
+    bool       bool     float32, 0 or 1           NaN
+    string     string   string                    ""
+    timestamp  int64    int64, microseconds since 1970-01-01 UTC      -2**63
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from enum import Enum
+from typing import Any, Literal, TypeGuard, get_args
+
+from lockgate.core.encoding import decode_exact, encode
+from lockgate.core.wire import Column, ColumnType, WireError
+
+Task = Literal["binary", "multiclass", "regression"]
+Kind = Literal["float", "int", "bool", "string", "timestamp"]
+InputType = Literal["float32", "int64", "string"]
+ClassValue = bool | int | str
+
+TASKS: tuple[str, ...] = get_args(Task)
+WIRE: Mapping[Kind, ColumnType] = {
+    "float": "float64",
+    "int": "int64",
+    "bool": "bool",
+    "string": "string",
+    "timestamp": "int64",
+}
+NULL_TIMESTAMP = -(2**63)
+MAX_CLASSES = 1000
+LABEL, VALUE = "label", "value"
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True)
+class Field:
+    """One field of a record."""
+
+    name: str
+    kind: Kind
+
+    def column(self, values: Iterable[Any]) -> Column:
+        """The wire column of this field's values, as Pydantic gave them. Raises WireError on another type."""
+        return Column.of(self.name, WIRE[self.kind], [_plain(self.kind, value) for value in values])
+
+
+@dataclass(frozen=True)
+class Input:
+    """One input of the ONNX graph: the fields that fill its columns, `shape` (rows, len(fields))."""
+
+    input: str
+    fields: tuple[str, ...]
+    type: InputType
+
+
+@dataclass(frozen=True)
+class ServingSpec:
+    """A parsed io.json. `scores` is None for regression, `value` for everything else."""
+
+    task: Task
+    label: str
+    classes: tuple[ClassValue, ...] | None
+    fields: tuple[Field, ...]
+    inputs: tuple[Input, ...]
+    label_output: str | None
+    scores_output: str | None
+    value_output: str | None
+
+    def encode(self) -> bytes:
+        """The bytes of io.json."""
+        outputs = (
+            {"value": self.value_output}
+            if self.value_output is not None
+            else {"label": self.label_output, "scores": self.scores_output}
+        )
+        return encode(
+            {
+                "v": 1,
+                "task": self.task,
+                "label": self.label,
+                "classes": None if self.classes is None else list(self.classes),
+                "fields": [{"name": field.name, "kind": field.kind} for field in self.fields],
+                "inputs": [
+                    {
+                        "input": each.input,
+                        "fields": list(each.fields),
+                        "type": each.type,
+                        "shape": [None, len(each.fields)],
+                    }
+                    for each in self.inputs
+                ],
+                "outputs": outputs,
+            }
+        )
+
+    def columns(self, records: Sequence[Mapping[str, Any]]) -> list[Column]:
+        """Wire columns for records that passed the contract, one per field; missing is null. Raises WireError."""
+        return [field.column([record.get(field.name) for record in records]) for field in self.fields]
+
+    @property
+    def class_type(self) -> ColumnType:
+        """Wire type of the `label` column of the answers."""
+        first = self.classes[0] if self.classes else ""
+        return "bool" if isinstance(first, bool) else "int64" if isinstance(first, int) else "string"
+
+    @property
+    def score_names(self) -> tuple[str, ...]:
+        """Names of the score columns of the answers, one per class: `score.0`, `score.1`, ..."""
+        return tuple(f"score.{index}" for index in range(len(self.classes or ())))
+
+
+def parse(data: bytes) -> ServingSpec:
+    """Read io.json. It comes out of a jail: everything is checked. Raises ValueError."""
+    value = decode_exact(data)
+    if not isinstance(value, dict) or value.get("v") != 1:
+        raise ValueError("io.json is not an object of version 1")
+    if set(value) != {"v", "task", "label", "classes", "fields", "inputs", "outputs"}:
+        raise ValueError("io.json has exactly v, task, label, classes, fields, inputs and outputs")
+    if value["task"] not in TASKS or not isinstance(value["label"], str):
+        raise ValueError("io.json: unknown task, or a label that is not a name")
+    fields = tuple(_field(entry) for entry in _list(value["fields"], "fields"))
+    inputs = tuple(_input(entry) for entry in _list(value["inputs"], "inputs"))
+    names = [field.name for field in fields]
+    used = {name for each in inputs for name in each.fields}
+    if len(set(names)) != len(names) or used != set(names) or value["label"] in names:
+        raise ValueError("io.json: inputs must use each field, no other, and never the label")
+    if len({each.input for each in inputs}) != len(inputs):
+        raise ValueError("io.json: two inputs of one name")
+    classes = _classes(value["classes"], value["task"])
+    label, scores, answer = _outputs(value["outputs"], value["task"])
+    return ServingSpec(value["task"], value["label"], classes, fields, inputs, label, scores, answer)
+
+
+def _plain(kind: Kind, value: Any) -> Any:
+    """A value as its wire column takes it; Pydantic's richer types (enum, datetime, Decimal) become plain ones."""
+    if isinstance(value, Enum):
+        value = value.value
+    if value is None:
+        return None
+    if kind == "timestamp":
+        return microseconds(value)
+    if kind == "float":
+        return float(value)
+    wanted: type = {"int": int, "bool": bool, "string": str}[kind]
+    if not isinstance(value, wanted) or (kind == "int" and isinstance(value, bool)):
+        raise WireError(f"{value!r} is not of kind {kind}")
+    return value
+
+
+def microseconds(value: object) -> int:
+    """A datetime, date or timedelta as microseconds since the epoch. A datetime without zone counts as UTC."""
+    if isinstance(value, datetime):
+        aware = value if value.tzinfo is not None else value.replace(tzinfo=UTC)
+        return (aware - _EPOCH) // _MICROSECOND
+    if isinstance(value, date):
+        return (datetime(value.year, value.month, value.day, tzinfo=UTC) - _EPOCH) // _MICROSECOND
+    if isinstance(value, timedelta):
+        return value // _MICROSECOND
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    raise WireError(f"{value!r} is no point in time")
+
+
+def _field(entry: object) -> Field:
+    if not isinstance(entry, dict) or set(entry) != {"name", "kind"}:
+        raise ValueError("io.json: a field has exactly name and kind")
+    if not isinstance(entry["name"], str) or entry["kind"] not in WIRE:
+        raise ValueError("io.json: a field's name or kind is wrong")
+    return Field(entry["name"], entry["kind"])
+
+
+def _input(entry: object) -> Input:
+    if not isinstance(entry, dict) or set(entry) != {"input", "fields", "type", "shape"}:
+        raise ValueError("io.json: an input has exactly input, fields, type and shape")
+    fields = entry["fields"]
+    if not isinstance(entry["input"], str) or not _strings(fields) or entry["type"] not in get_args(InputType):
+        raise ValueError("io.json: an input's name, fields or type is wrong")
+    if entry["shape"] != [None, len(fields)]:
+        raise ValueError("io.json: an input's shape is [null, number of fields]")
+    return Input(entry["input"], tuple(fields), entry["type"])
+
+
+def _classes(value: object, task: str) -> tuple[ClassValue, ...] | None:
+    if task == "regression":
+        if value is not None:
+            raise ValueError("io.json: regression has no classes")
+        return None
+    if not isinstance(value, list) or not 2 <= len(value) <= MAX_CLASSES or len({type(v) for v in value}) != 1:
+        raise ValueError("io.json: classes are at least two values of one type")
+    if not isinstance(value[0], bool | int | str) or len(set(value)) != len(value):
+        raise ValueError("io.json: classes are distinct booleans, integers or strings")
+    if (task == "binary") != (len(value) == 2):
+        raise ValueError("io.json: binary means two classes, and multiclass more")
+    return tuple(value)
+
+
+def _outputs(value: object, task: str) -> tuple[str | None, str | None, str | None]:
+    wanted = {"value"} if task == "regression" else {"label", "scores"}
+    if not isinstance(value, dict) or set(value) != wanted or not all(isinstance(n, str) for n in value.values()):
+        raise ValueError(f"io.json: outputs of {task} are {sorted(wanted)}")
+    return value.get("label"), value.get("scores"), value.get("value")
+
+
+def _list(value: object, what: str) -> list[Any]:
+    if not isinstance(value, list) or not value:
+        raise ValueError(f"io.json: {what} must be a list that is not empty")
+    return value
+
+
+def _strings(value: object) -> TypeGuard[list[str]]:
+    return isinstance(value, list) and bool(value) and all(isinstance(name, str) for name in value)

@@ -1,0 +1,131 @@
+"""What the launcher tells the harness (pure): what to set, and, apart from it, what to expect.
+
+The two are computed apart on purpose: a protection that was not asked for is still expected, so its
+absence is seen from inside.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import resource
+from collections.abc import Iterable, Mapping, Sequence
+
+from lockgate.sandbox import seccomp
+from lockgate.sandbox._bwrap import HOSTNAME, NOBODY
+from lockgate.sandbox._view import Mount, View
+from lockgate.sandbox.jail import frames
+from lockgate.sandbox.settings import JailSettings, Limits
+
+Row = tuple[str, ...]
+
+NAMESPACES = {
+    "user": "--unshare-user",
+    "pid": "--unshare-pid",
+    "net": "--unshare-net",
+    "ipc": "--unshare-ipc",
+    "uts": "--unshare-uts",
+    "cgroup": "--unshare-cgroup",
+    "mnt": "bubblewrap",
+}
+
+# A file in a writable bind is bounded by its file system, not by the size of a tmpfs.
+_LARGEST_FILE = 1 << 40
+
+
+def rlimits(limits: Limits, *, long_lived: bool, writable: bool) -> dict[str, int]:
+    """Resource limits by name, none above what this process may set itself."""
+    wanted = {
+        "RLIMIT_CORE": 0,
+        "RLIMIT_NOFILE": limits.files,
+        "RLIMIT_NPROC": limits.tasks,
+        "RLIMIT_FSIZE": _LARGEST_FILE if writable else max(limits.output_bytes, limits.tmp_bytes),
+        # Virtual size: allocators reserve more than they use, so the watchdog's count is the limit.
+        "RLIMIT_DATA": limits.memory + limits.memory // 2,
+        "RLIMIT_MEMLOCK": 0,
+        "RLIMIT_NICE": 0,
+        "RLIMIT_RTPRIO": 0,
+        "RLIMIT_MSGQUEUE": 0,
+    }
+    if not long_lived:
+        wanted["RLIMIT_CPU"] = limits.cpu_seconds
+    return {name: _within(name, value) for name, value in wanted.items()}
+
+
+def protections(settings: JailSettings, machine: str, *, long_lived: bool) -> list[tuple[bytes, ...]]:
+    """The rows that make the harness set something: resource limits and the filter."""
+    limits = rlimits(settings.limits, long_lived=long_lived, writable=bool(settings.writable))
+    program = seccomp.program(machine, network=settings.network, memfd=settings.memfd)
+    return [*_rows(("rlimit", name, str(value)) for name, value in limits.items()), (b"seccomp", program)]
+
+
+def expectations(
+    settings: JailSettings, view: View, machine: str, namespaces: Mapping[str, str], *, long_lived: bool
+) -> list[tuple[bytes, ...]]:
+    """The rows that the probes compare with. `namespaces` are the launcher's own, by kind."""
+    rows: list[Row] = [
+        ("network", "1" if settings.network else "0"),
+        ("hostname", HOSTNAME),
+        ("nobody", str(NOBODY)),
+        ("cwd", view.cwd),
+    ]
+    rows += [
+        ("namespace", kind, flag, namespaces.get(kind, ""))
+        for kind, flag in NAMESPACES.items()
+        if not (kind == "net" and settings.network)
+    ]
+    rows += [("environment", name, value) for name, value in view.environment]
+    rows += [row for mount in view.mounts for row in _expected_mount(mount)]
+    rows.append(("mount", "/", "--remount-ro", "tmpfs", "ro", "nosuid", "nodev"))
+    limits = rlimits(settings.limits, long_lived=long_lived, writable=bool(settings.writable))
+    rows += [("limit", name, str(value)) for name, value in limits.items()]
+    answers = seccomp.answers(machine, network=settings.network, memfd=settings.memfd)
+    rows += [("answer", name, *map(str, numbers)) for name, *numbers in answers]
+    return _rows(rows)
+
+
+def order(command: Sequence[str], descriptors: Mapping[int, int], *, collect: bool) -> list[tuple[bytes, ...]]:
+    """The rows that say what to run: the command, the target's descriptors (inside: held), whether to collect."""
+    rows: list[Row] = [("descriptor", str(inside), str(held)) for inside, held in descriptors.items()]
+    rows.append(("command", *command))
+    if collect:
+        rows.append(("collect", "1"))
+    return _rows(rows)
+
+
+def encoded(rows: Iterable[tuple[bytes, ...]]) -> bytes:
+    """The rows as frames, and the frame that ends them."""
+    return b"".join(frames.frame(b"C", frames.pack(list(row))) for row in rows) + frames.frame(b"R")
+
+
+def _expected_mount(mount: Mount) -> list[Row]:
+    head = ("mount", mount.target)
+    match mount.kind:
+        case "proc":
+            return [(*head, "--proc", "proc", "ro", "nosuid", "nodev", "noexec")]
+        case "dev":
+            return [(*head, "--dev", "tmpfs", "ro", "nosuid")]
+        case "tmpfs":
+            return [(*head, "--tmpfs", "tmpfs", "rw", "nosuid", "nodev", "mode=700", _size_option(mount.size))]
+        case "ro":
+            return [(*head, "--ro-bind", "", "ro", "nosuid", "nodev")]
+        case "rw":
+            return [(*head, "--bind", "", "rw", "nosuid", "nodev")]
+        case "symlink":
+            return [("link", mount.target, mount.source)]
+        case "dir":
+            return [("folder", mount.target)]
+
+
+def _size_option(size: int) -> str:
+    page = os.sysconf("SC_PAGE_SIZE")
+    return f"size={math.ceil(size / page) * page // 1024}k"
+
+
+def _within(name: str, value: int) -> int:
+    hard = resource.getrlimit(getattr(resource, name))[1]
+    return value if hard == resource.RLIM_INFINITY else min(value, hard)
+
+
+def _rows(rows: Iterable[Row]) -> list[tuple[bytes, ...]]:
+    return [tuple(os.fsencode(field) for field in row) for row in rows]

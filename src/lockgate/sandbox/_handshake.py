@@ -1,0 +1,167 @@
+"""From a started bubblewrap to a report: nothing of the target runs before the launcher has read it."""
+
+from __future__ import annotations
+
+import array
+import fcntl
+import os
+import platform
+import select
+import socket
+import struct
+import time
+from collections.abc import Mapping, Sequence
+
+from lockgate.errors import LockgateError, Unfit
+from lockgate.sandbox import _configuration as configuration
+from lockgate.sandbox._bwrap import Bubblewrap, find_bubblewrap
+from lockgate.sandbox._keeper import Keeper
+from lockgate.sandbox._view import View, view_of
+from lockgate.sandbox.jail import frames
+from lockgate.sandbox.report import JailReport, Probe
+from lockgate.sandbox.settings import JailSettings
+from lockgate.sandbox.watchdog import Watchdog
+
+_PATIENCE = 30.0
+_MOST_WORDS = 4096
+_NO_NAMESPACES = ("uid map", "creating new namespace", "No permissions to create", "user namespace", "namespaces")
+
+
+class Handshake:
+    """One jail that has started and reported. `channel` then carries the word to go, and the output."""
+
+    def __init__(
+        self,
+        settings: JailSettings,
+        command: Sequence[str],
+        descriptors: Mapping[int, int],
+        *,
+        collect: bool,
+        long_lived: bool,
+    ) -> None:
+        """Raises Unfit when no jail can be made here; the report may still have open probes."""
+        bwrap = find_bubblewrap()
+        view = view_of(settings)
+        # 0, 1 and 2 are the harness's own, so what is handed on must be numbered above them.
+        held = {inside: fcntl.fcntl(ours, fcntl.F_DUPFD_CLOEXEC, 3) for inside, ours in descriptors.items()}
+        machine = platform.machine()
+        rows = [
+            *configuration.protections(settings, machine, long_lived=long_lived),
+            *configuration.expectations(settings, view, machine, _own_namespaces(), long_lived=long_lived),
+            *configuration.order(command, held, collect=collect),
+        ]
+        self.channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.channel.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+        words_in, words_out = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        self.keeper = Keeper(settings, view, bwrap)
+        self.parser = frames.Parser()
+        self.pid = 0
+        try:
+            try:
+                self.keeper.start_jail(theirs, words_out, tuple(held.values()))
+            finally:
+                theirs.close()
+                for descriptor in (words_out, *held.values()):
+                    os.close(descriptor)
+            probes = self._exchange(configuration.encoded(rows), words_in)
+            self.report = _report(settings, bwrap, probes, long_lived=long_lived)
+            self.keeper.watch(self.pid, self._watchdog(settings, view, long_lived=long_lived))
+        except BaseException:
+            self.abandon()
+            raise
+        finally:
+            os.close(words_in)
+
+    def go(self) -> None:
+        """Let the target start."""
+        self.channel.sendall(b"G")
+
+    def abandon(self) -> None:
+        """End the jail and wait until nothing of it is left."""
+        self.channel.close()
+        if self.keeper.is_alive():
+            self.keeper.kill()
+            self.keeper.ended.wait()
+
+    def _exchange(self, rows: bytes, words_in: int) -> list[Probe]:
+        deadline = time.monotonic() + _PATIENCE
+        try:
+            self.channel.sendall(rows)
+        except OSError:
+            raise _not_started(self.keeper, words_in) from None
+        probes = []
+        while True:
+            ready, _, _ = select.select([self.channel], [], [], max(0.0, deadline - time.monotonic()))
+            data = self._receive() if ready else b""
+            if not data:
+                raise _not_started(self.keeper, words_in)
+            for kind, payload in self.parser.feed(data):
+                if kind == b"R":
+                    return probes
+                name, flag, holds, witness = (field.decode("utf-8", "replace") for field in frames.unpack(payload))
+                probes.append(Probe(name, flag, holds == "1", witness))
+
+    def _receive(self) -> bytes:
+        """Bytes from the harness, and with them the kernel's word for its process id on our side."""
+        try:
+            data, ancillary, _, _ = self.channel.recvmsg(65536, socket.CMSG_SPACE(struct.calcsize("3i")))
+        except OSError:
+            return b""
+        for level, kind, value in ancillary:
+            if (level, kind) == (socket.SOL_SOCKET, socket.SCM_CREDENTIALS) and len(value) >= struct.calcsize("3i"):
+                self.pid = array.array("i", value[: struct.calcsize("3i")])[0]
+        return data
+
+    def _watchdog(self, settings: JailSettings, view: View, *, long_lived: bool) -> Watchdog:
+        places = tuple(mount.target for mount in view.mounts if mount.kind == "tmpfs")
+        try:
+            return Watchdog(self.pid, settings.limits, places, long_lived=long_lived)
+        except OSError as error:
+            raise Unfit(
+                "LG907",
+                "the jail cannot be watched from outside",
+                seen={"reason": error.strerror, "process": self.pid},
+                next="lockgate doctor",
+            ) from error
+
+
+def _own_namespaces() -> dict[str, str]:
+    return {kind: os.readlink(f"/proc/self/ns/{kind}") for kind in configuration.NAMESPACES}
+
+
+def _report(settings: JailSettings, bwrap: Bubblewrap, probes: list[Probe], *, long_lived: bool) -> JailReport:
+    limits = {
+        "memory": "watchdog (proportional set size), RLIMIT_DATA",
+        "tasks": "RLIMIT_NPROC, watchdog",
+        "files": "RLIMIT_NOFILE",
+        "inodes": "watchdog (statvfs)",
+        "tmp_bytes": "tmpfs size",
+        "shm_bytes": "tmpfs size",
+        "output_bytes": "tmpfs size, launcher",
+    }
+    if not long_lived:
+        limits |= {"cpu_seconds": "RLIMIT_CPU", "wall_seconds": "watchdog", "talk_bytes": "launcher"}
+    return JailReport(
+        launcher=f"bubblewrap {bwrap.version}",
+        settings=settings.name,
+        settings_digest=settings.digest,
+        probes=tuple(probes),
+        limits=limits,
+    )
+
+
+def _not_started(keeper: Keeper, words_in: int) -> LockgateError:
+    keeper.kill()
+    keeper.ended.wait()
+    try:
+        words = os.read(words_in, _MOST_WORDS).decode("utf-8", "replace").strip()
+    except OSError:
+        words = ""
+    if words.startswith("bwrap:") and any(sign in words for sign in _NO_NAMESPACES):
+        return Unfit(
+            "LG901",
+            "this machine does not let an ordinary user make namespaces",
+            seen={"bubblewrap": words},
+            next="lockgate doctor",
+        )
+    return Unfit("LG907", f"the jail did not start: {words[-300:]}", seen={"words": words}, next="lockgate doctor")

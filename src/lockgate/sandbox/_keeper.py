@@ -1,0 +1,146 @@
+"""One thread per jail: bubblewrap's parent, and where the watchdog looks.
+
+The kernel sends the parent-death signal when the thread that started a process ends, not the process; so
+the thread that starts bubblewrap stays until the jail has ended.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import socket
+import subprocess
+import threading
+from contextlib import suppress
+from typing import Any
+
+from lockgate.sandbox._bwrap import Bubblewrap, bubblewrap_arguments
+from lockgate.sandbox._step0 import prepare, prepare_as_root
+from lockgate.sandbox._view import View
+from lockgate.sandbox.settings import JailSettings
+from lockgate.sandbox.watchdog import Ended, Watchdog
+
+_BOOT = "import sys; sys.path.insert(0, '/lockgate'); from lockgate.sandbox.jail import harness; harness.main()"
+
+
+class Keeper(threading.Thread):
+    """Starts one jail and keeps it. `start_jail` returns once bubblewrap runs; `ended` is set when it has ended."""
+
+    def __init__(self, settings: JailSettings, view: View, bwrap: Bubblewrap) -> None:
+        super().__init__(name=f"jail-{settings.name}", daemon=True)
+        self._settings, self._view, self._bwrap = settings, view, bwrap
+        self._begun = threading.Event()
+        self._streams: tuple[socket.socket, int, tuple[int, ...]] | None = None
+        self._wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        self._watchdog: Watchdog | None = None
+        self._pidfd = -1
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._failure: BaseException | None = None
+        self.ended = threading.Event()
+        self.status: int | None = None
+        self.verdict: Ended | None = None
+
+    def start_jail(self, channel: socket.socket, words: int, held: tuple[int, ...]) -> None:
+        """Start bubblewrap. The jail's first process gets `channel` as descriptor 0, `words` as 1 and 2, and `held`.
+
+        Raises Unfit when root cannot be given up, OSError when bubblewrap cannot be started.
+        """
+        self._streams = (channel, words, held)
+        self.start()
+        self._begun.wait()
+        if self._failure is not None:
+            self.join()
+            raise self._failure
+
+    def watch(self, pid: int, watchdog: Watchdog) -> None:
+        """From now on end the jail, whose first process is the host's `pid`, when a limit is exceeded."""
+        self._watchdog = watchdog
+        with self._lock, suppress(ProcessLookupError):
+            if self._wake >= 0:
+                self._pidfd = os.pidfd_open(pid)
+                os.eventfd_write(self._wake, 1)
+
+    def kill(self, verdict: Ended | None = None) -> None:
+        """End the jail at once; the first verdict stays."""
+        self.verdict = self.verdict or verdict
+        self.signal(signal.SIGKILL)
+        if self._process is not None:
+            with suppress(ProcessLookupError):
+                self._process.kill()
+
+    def signal(self, number: int) -> None:
+        """Send a signal to the jail's first process, which forwards it to the target."""
+        with self._lock, suppress(ProcessLookupError):
+            if self._pidfd >= 0:
+                signal.pidfd_send_signal(self._pidfd, number)
+
+    @property
+    def peak_memory(self) -> int:
+        """The most memory that the watchdog has seen, in bytes."""
+        return self._watchdog.peak_memory if self._watchdog is not None else 0
+
+    def run(self) -> None:
+        """The thread."""
+        try:
+            self._spawn()
+        except BaseException as error:  # noqa: BLE001 - raised again in the thread that asked
+            self._failure = error
+            self._begun.set()
+            self.ended.set()
+            return
+        self._begun.set()
+        self._keep()
+
+    def _spawn(self) -> None:
+        assert self._streams is not None
+        channel, words, held = self._streams
+        start = (prepare_as_root if os.geteuid() == 0 else prepare)(self._view, self._bwrap)
+        arguments = bubblewrap_arguments(start.view, network=self._settings.network)
+        options = os.memfd_create("options", os.MFD_CLOEXEC)
+        try:
+            os.write(options, b"".join(os.fsencode(argument) + b"\0" for argument in arguments))
+            os.lseek(options, 0, os.SEEK_SET)
+            python = str(self._settings.python.base_python)
+            identity: Any = start.identity
+            self._process = subprocess.Popen(  # noqa: S603
+                [str(start.bwrap), "--args", str(options), "--", python, "-I", "-S", "-B", "-c", _BOOT],
+                env={},
+                cwd="/",
+                stdin=channel,
+                stdout=words,
+                stderr=words,
+                pass_fds=(options, *held),
+                start_new_session=True,
+                **identity,
+            )
+        finally:
+            os.close(options)
+
+    def _keep(self) -> None:
+        assert self._process is not None
+        pidfd = os.pidfd_open(self._process.pid)
+        poll = select.poll()
+        poll.register(pidfd, select.POLLIN)
+        poll.register(self._wake, select.POLLIN)
+        while True:
+            watchdog = self._watchdog
+            ready = poll.poll(None if watchdog is None else max(1, round(watchdog.interval * 1000)))
+            if any(number == pidfd for number, _ in ready):
+                break
+            if ready:
+                os.eventfd_read(self._wake)
+            if watchdog is not None and self.verdict is None and (verdict := watchdog.look()) is not None:
+                self.kill(verdict)
+        self.status = self._process.wait()
+        os.close(pidfd)
+        with self._lock:
+            if self._pidfd >= 0:
+                os.close(self._pidfd)
+                self._pidfd = -1
+            os.close(self._wake)
+            self._wake = -1
+        if self._watchdog is not None:
+            self._watchdog.close()
+        self.ended.set()

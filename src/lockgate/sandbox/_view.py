@@ -1,0 +1,107 @@
+"""What a jail sees, as one ordered list of mounts (pure once the host has been asked what exists).
+
+The order matters: a tmpfs on /tmp mounted after an environment that lives under /tmp would hide it.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import lockgate
+from lockgate.errors import Usage
+from lockgate.sandbox.settings import JailSettings
+
+_SYSTEM = ("/usr/lib", "/usr/bin", "/usr/lib64", "/usr/local/lib", "/usr/share/zoneinfo")
+_MERGED = ("/lib", "/lib64", "/bin")
+_LINKER = "/etc/ld.so.cache"
+_NAME_SERVICE = ("/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf", "/etc/ssl/certs", "/usr/share/ca-certificates")
+
+ENVIRONMENT = {
+    "HOME": "/tmp",  # noqa: S108 - the jail's own tmpfs
+    "TMPDIR": "/tmp",  # noqa: S108
+    "LANG": "C.UTF-8",
+    "USER": "lockgate",
+    "LOGNAME": "lockgate",
+    "LOCKGATE_DATA": "/in",
+    "LOCKGATE_OUT": "/out",
+    "PYTHONHASHSEED": "0",
+    "PYTHONDONTWRITEBYTECODE": "1",
+    "PYTHONUNBUFFERED": "1",
+    "SOURCE_DATE_EPOCH": "315532800",
+    "MPLBACKEND": "Agg",
+    "WANDB_MODE": "offline",
+    "HF_HUB_OFFLINE": "1",
+}
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+
+
+@dataclass(frozen=True)
+class Mount:
+    """One entry: `kind` says how it is made, `size` bounds a tmpfs, `source` is a host path (binds, symlinks)."""
+
+    kind: Literal["proc", "dev", "tmpfs", "ro", "rw", "symlink", "dir"]
+    target: str
+    source: str = ""
+    size: int = 0
+
+
+@dataclass(frozen=True)
+class View:
+    """The mounts in order, the working directory and the environment of one jail."""
+
+    mounts: tuple[Mount, ...]
+    cwd: str
+    environment: tuple[tuple[str, str], ...]
+
+    def sources(self) -> tuple[Mount, ...]:
+        """The entries that show something of the host."""
+        return tuple(mount for mount in self.mounts if mount.kind in ("ro", "rw"))
+
+
+def view_of(settings: JailSettings) -> View:
+    """The view that `settings` asks for on this machine. Raises Usage LG903 when a source is missing."""
+    limits, python = settings.limits, settings.python
+    mounts = [
+        Mount("proc", "/proc"),
+        Mount("dev", "/dev"),
+        Mount("tmpfs", "/dev/shm", size=limits.shm_bytes),  # noqa: S108
+        Mount("tmpfs", "/tmp", size=limits.tmp_bytes),  # noqa: S108
+    ]
+    mounts += [Mount("ro", path, path) for path in (*_SYSTEM, _LINKER) if os.path.exists(path)]
+    for path in _MERGED:
+        if os.path.islink(path):
+            mounts.append(Mount("symlink", path, os.readlink(path)))
+        elif os.path.isdir(path):
+            mounts.append(Mount("ro", path, path))
+    if settings.name == "tools":
+        mounts += [Mount("ro", path, os.path.realpath(path)) for path in _NAME_SERVICE if os.path.exists(path)]
+    prefixes = python.prefixes()
+    mounts += [Mount("ro", str(path), str(prefixes[0])) for path in prefixes if str(path) != "/usr"]
+    if python.site is not None:
+        mounts.append(Mount("ro", "/env", os.path.realpath(python.site)))
+    mounts.append(Mount("ro", "/lockgate/lockgate", str(Path(lockgate.__file__).resolve().parent)))
+    mounts += [Mount("dir", "/in"), Mount("tmpfs", "/out", size=limits.output_bytes)]
+    mounts += [Mount("ro", bind.target, _existing(bind.source)) for bind in settings.binds]
+    mounts += [Mount("rw", bind.target, _existing(bind.source)) for bind in settings.writable]
+    job = any(bind.target == "/job" for bind in settings.binds)
+    cwd = "/job" if job else "/tmp"  # noqa: S108
+    return View(tuple(mounts), cwd, _environment(settings, cwd))
+
+
+def _environment(settings: JailSettings, cwd: str) -> tuple[tuple[str, str], ...]:
+    bins = ["/env/bin"] if settings.python.site else []
+    bins += [str(settings.python.base_python.parent)]
+    path = ":".join(dict.fromkeys([*bins, "/usr/local/bin", "/usr/bin", "/bin"]))
+    threads = str(max(1, min(os.cpu_count() or 1, settings.limits.tasks // 8)))
+    everywhere = {"PATH": path, "PWD": cwd, **ENVIRONMENT, **dict.fromkeys(_THREADS, threads)}
+    return tuple(sorted({**everywhere, **dict(settings.environment)}.items()))
+
+
+def _existing(source: Path) -> str:
+    real = os.path.realpath(source)
+    if not os.path.isfile(real) and not os.path.isdir(real):
+        raise Usage("LG903", "what the jail should be shown is not there", seen={"path": str(source)})
+    return real

@@ -1,0 +1,1 @@
+"""What runs inside a jail before, and around, untrusted code. Standard library only."""

@@ -1,0 +1,229 @@
+"""Pid 1 of every jail: witnesses the protections, starts the target, ends everything, hands over what is in /out.
+
+Run by the base interpreter without site packages, so nothing of the project's environment can speak for
+it. It must start in milliseconds: no import here but built-in and tiny modules.
+
+1. read the configuration from descriptor 0, up to the seccomp program
+2. set the resource limits; witness them and every namespace, mount and privilege
+3. load the seccomp filter and witness it
+4. report, and wait for the launcher's word
+5. become unreadable to the target, start it, wait
+6. kill whatever is left, stream the regular files of /out, exit
+"""
+
+from __future__ import annotations
+
+import _signal as signal  # the `signal` module imports enum: a third of the start-up
+import ctypes
+import os
+import resource
+import select
+import stat
+import sys
+
+from lockgate.sandbox.jail import frames, probes
+
+CHANNEL = 0
+OUT = "/out"
+PR_SET_DUMPABLE, PR_SET_SECCOMP = 4, 22
+MOST_FILES = 1000
+DEEPEST = 4
+
+Rows = dict[str, list[list[bytes]]]
+
+
+def main() -> None:
+    """Run steps 1 to 6; never returns."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    # 1.
+    rows = _configuration()
+    # 2.
+    for name, value in rows.get("rlimit", []):
+        resource.setrlimit(getattr(resource, name.decode()), (int(value), int(value)))
+    found = probes.before_filter(rows, libc)
+    # 3.
+    for (program,) in rows.get("seccomp", []):
+        _load_filter(libc, program)
+    found += probes.after_filter(rows, libc)
+    # 4.
+    _send(*[frames.frame(b"P", frames.pack([field.encode() for field in probe])) for probe in found])
+    _send(frames.frame(b"R"))
+    if os.read(CHANNEL, 1) != b"G":
+        os._exit(125)
+    # 5.
+    libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+    code, ended_by = _run_target(rows)
+    _send(frames.frame(b"X", frames.pack([b"%d" % code, b"%d" % ended_by])))
+    # 6.
+    _kill_the_rest()
+    if rows.get("collect"):
+        _stream(OUT, "", [0])
+    _send(frames.frame(b"E"))
+    os._exit(code if not ended_by else 128 + ended_by)
+
+
+def _configuration() -> Rows:
+    parser, rows = frames.Parser(), {}
+    while True:
+        data = os.read(CHANNEL, 65536)
+        if not data:
+            os._exit(125)
+        for kind, payload in parser.feed(data):
+            if kind == b"R":
+                return rows
+            name, *fields = frames.unpack(payload)
+            rows.setdefault(name.decode(), []).append(fields)
+
+
+def _load_filter(libc: ctypes.CDLL, program: bytes) -> None:
+    text = ctypes.create_string_buffer(program, len(program))
+
+    class Fprog(ctypes.Structure):
+        _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_void_p))
+
+    header = Fprog(len(program) // 8, ctypes.cast(text, ctypes.c_void_p))
+    libc.prctl(PR_SET_SECCOMP, 2, ctypes.byref(header), 0, 0)
+
+
+def _run_target(rows: Rows) -> tuple[int, int]:
+    """Start the target, forward signals to it, reap orphans; return its exit code and signal."""
+    child = os.fork()
+    if child == 0:
+        _become_target(rows)
+    null = os.open("/dev/null", os.O_RDWR)
+    os.dup2(null, 1)
+    os.dup2(null, 2)
+    keep = {CHANNEL, 1, 2}
+    for number in os.listdir("/proc/self/fd"):
+        if int(number) not in keep:
+            _close(int(number))
+    wake_in, wake_out = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    signal.set_wakeup_fd(wake_out)
+
+    def forward(number: int, _frame: object) -> None:
+        os.kill(child, number)
+
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
+        signal.signal(number, forward)
+    signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
+    poll = select.poll()
+    poll.register(wake_in, select.POLLIN)
+    poll.register(CHANNEL, 0)  # only POLLHUP: the launcher is gone
+    while True:
+        while True:
+            pid, status = _reap(os.WNOHANG)
+            if pid == child:
+                if os.WIFSIGNALED(status):
+                    return 128 + os.WTERMSIG(status), os.WTERMSIG(status)
+                return os.WEXITSTATUS(status), 0
+            if pid <= 0:
+                break
+        for ready, event in poll.poll():
+            if ready == CHANNEL and event & select.POLLHUP:
+                os._exit(125)
+            if ready == wake_in:
+                os.read(wake_in, 512)
+
+
+def _become_target(rows: Rows) -> None:
+    try:
+        wanted = {int(inside): int(held) for inside, held in rows.get("descriptor", [])}
+        for inside, held in wanted.items():
+            # Above every number that may be wanted, so that no dup2 below overwrites one still needed.
+            wanted[inside] = _duplicate_above(held, 700)
+        for number in os.listdir("/proc/self/fd"):
+            if int(number) < 700:
+                _close(int(number))
+        for inside, high in wanted.items():
+            os.dup2(high, inside, inheritable=True)
+            os.close(high)
+        command = [field.decode("utf-8", "surrogateescape") for field in rows["command"][0]]
+        os.execvp(command[0], command)  # noqa: S606 - this is the point where the target begins
+    except OSError as error:
+        os.write(2, f"lockgate: cannot start {rows['command'][0][0].decode()}: {error.strerror}\n".encode())
+    finally:
+        os._exit(127)
+
+
+def _duplicate_above(number: int, least: int) -> int:
+    import fcntl  # noqa: PLC0415 - after the fork: off the path of the report
+
+    return fcntl.fcntl(number, fcntl.F_DUPFD_CLOEXEC, least)
+
+
+def _kill_the_rest() -> None:
+    try:
+        os.kill(-1, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+    while _reap(0)[0] > 0:
+        pass
+
+
+def _reap(options: int) -> tuple[int, int]:
+    try:
+        return os.waitpid(-1, options)
+    except ChildProcessError:
+        return -1, 0
+
+
+def _stream(folder: str, prefix: str, sent: list[int]) -> None:
+    """Send every regular file below `folder`; say what was left behind and why."""
+    for name in sorted(os.listdir(folder)):
+        path, shown = f"{folder}/{name}", f"{prefix}{name}"
+        status = os.lstat(path)
+        if stat.S_ISDIR(status.st_mode) and shown.count("/") < DEEPEST:
+            _stream(path, f"{shown}/", sent)
+            continue
+        why = _why_not(status, sent[0])
+        if why:
+            _skip(shown, why)
+            continue
+        sent[0] += 1
+        _send_file(path, shown)
+
+
+def _why_not(status: os.stat_result, sent: int) -> str:
+    if not stat.S_ISREG(status.st_mode):
+        return "not a regular file"
+    if status.st_nlink != 1:
+        return "more than one name"
+    return "too many files" if sent >= MOST_FILES else ""
+
+
+def _send_file(path: str, shown: str) -> None:
+    try:
+        opened = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        _skip(shown, error.strerror or "not readable")
+        return
+    left = os.fstat(opened).st_size
+    _send(frames.frame(b"F", frames.pack([os.fsencode(shown), b"%d" % left])))
+    while left > 0:
+        data = os.read(opened, min(left, frames.CHUNK))
+        if not data:
+            os._exit(125)
+        left -= len(data)
+        _send(frames.frame(b"D", data))
+    os.close(opened)
+
+
+def _skip(shown: str, why: str) -> None:
+    _send(frames.frame(b"S", frames.pack([os.fsencode(shown), why.encode()])))
+
+
+def _send(*parts: bytes) -> None:
+    data = memoryview(b"".join(parts))
+    while data:
+        data = data[os.write(CHANNEL, data) :]
+
+
+def _close(number: int) -> None:
+    try:
+        os.close(number)
+    except OSError:
+        pass
+
+
+if __name__ == "__main__" or "lockgate_harness" in sys.argv:
+    main()

@@ -1,0 +1,216 @@
+"""Witnesses: what a jail's pid 1 can see of each protection, read back and not assumed.
+
+Each probe is (name, flag, "1" or "0", witness). A probe looks at the one thing that its flag makes, where
+no other layer could make it look alike: a namespace's inode and not a refused call, the options in the
+mount table and not a failed write. What cannot be read counts as open.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import resource
+
+TYPE = tuple[str, str, str, str]
+Rows = dict[str, list[list[bytes]]]
+
+CLONE_NEWUSER = 0x10000000
+PR_GET_PDEATHSIG = 2
+ENOSPC, EPERM, ENOSYS, EAFNOSUPPORT = 28, 1, 38, 97
+
+
+def before_filter(rows: Rows, libc: ctypes.CDLL) -> list[TYPE]:
+    """Every witness that needs no filtered call, and the one that the filter would mask."""
+    status = _status()
+    found = [_namespace(kind.decode(), flag.decode(), inode) for kind, flag, inode in rows.get("namespace", [])]
+    if _one(rows, "network") == b"0":
+        found.append(_probe("interfaces", "--unshare-net", *_interfaces()))
+    found += [
+        _probe("capabilities", "--unshare-user", *_capabilities(status)),
+        _probe("new privileges", "no_new_privs", status.get("NoNewPrivs") == "1", status.get("NoNewPrivs", "?")),
+        _probe("first process", "--as-pid-1", os.getpid() == 1, f"pid {os.getpid()}"),
+        _probe("other processes", "--proc", *_processes()),
+        _probe("session", "--new-session", os.getsid(0) == os.getpid(), f"session {os.getsid(0)}"),
+        _probe("dies with launcher", "--die-with-parent", *_death_signal(libc)),
+        _probe("user", "--uid", *_identity("Uid", status, rows)),
+        _probe("group", "--gid", *_identity("Gid", status, rows)),
+        _probe("host name", "--hostname", *_same(os.uname().nodename, _one(rows, "hostname"))),
+        _probe("working directory", "--chdir", *_same(os.getcwd(), _one(rows, "cwd"))),
+        _probe("environment", "--setenv", *_environment(rows)),
+        _probe("descriptors", "pass_fds", *_descriptors(rows)),
+    ]
+    found += _mounts(rows)
+    found += [_probe(f"link {place.decode()}", "--symlink", *_link(place, to)) for place, to in rows.get("link", [])]
+    found += [
+        _probe(f"folder {place.decode()}", "--dir", os.path.isdir(place), "directory")
+        for (place,) in rows.get("folder", [])
+    ]
+    for name, value in rows.get("limit", []):
+        found.append(_limit(name.decode(), int(value)))
+    found.append(_probe("nested user namespaces", "--disable-userns", *_nested(libc)))
+    return found
+
+
+def after_filter(rows: Rows, libc: ctypes.CDLL) -> list[TYPE]:
+    """The filter's own witnesses: the kernel's word that one is loaded, and answers only our table gives."""
+    mode = _status().get("Seccomp", "?")
+    found = [_probe("system call filter", "seccomp", mode == "2", f"mode {mode}")]
+    for name, number, first, second, expected in rows.get("answer", []):
+        ctypes.set_errno(0)
+        result = libc.syscall(int(number), ctypes.c_long(int(first)), ctypes.c_long(int(second)), 0, 0, 0)
+        errno = ctypes.get_errno() if result < 0 else 0
+        found.append(_probe(f"call {name.decode()}", "seccomp", errno == int(expected), f"errno {errno}"))
+    return found
+
+
+def _namespace(kind: str, flag: str, outside: bytes) -> TYPE:
+    try:
+        inside = os.readlink(f"/proc/self/ns/{kind}")
+    except OSError:
+        return _probe(f"namespace {kind}", flag, False, "cannot be read")
+    holds = inside != outside.decode() and inside.startswith(f"{kind}:[")
+    return _probe(f"namespace {kind}", flag, holds, inside)
+
+
+def _interfaces() -> tuple[bool, str]:
+    names = [line.split(":")[0].strip() for line in _read("/proc/net/dev").splitlines()[2:]]
+    return names == ["lo"], " ".join(names) or "cannot be read"
+
+
+def _capabilities(status: dict[str, str]) -> tuple[bool, str]:
+    sets = [status.get(name, "?") for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")]
+    return all(value.strip("0") == "" for value in sets), f"bounding {sets[3]}"
+
+
+def _processes() -> tuple[bool, str]:
+    try:
+        pids = sorted(int(name) for name in os.listdir("/proc") if name.isdigit())
+    except OSError:
+        pids = []
+    return pids == [1], f"pids {pids[:8]}"
+
+
+def _death_signal(libc: ctypes.CDLL) -> tuple[bool, str]:
+    number = ctypes.c_int(0)
+    libc.prctl(PR_GET_PDEATHSIG, ctypes.byref(number), 0, 0, 0)
+    return number.value == 9, f"signal {number.value}"
+
+
+def _identity(field: str, status: dict[str, str], rows: Rows) -> tuple[bool, str]:
+    numbers = status.get(field, "?").split()
+    return set(numbers) == {_one(rows, "nobody").decode()}, " ".join(numbers)
+
+
+def _environment(rows: Rows) -> tuple[bool, str]:
+    """Exactly the variables that were asked for, in this process and in what `/proc/1` tells of it."""
+    wanted = {name: value for name, value in rows.get("environment", [])}
+    started_with = dict(entry.partition("=")[::2] for entry in _read("/proc/1/environ").split("\0") if entry)
+    shown = {os.fsencode(name): os.fsencode(value) for name, value in started_with.items()}
+    extra = sorted(name.decode("utf-8", "replace") for name in {*os.environb, *shown} if name not in wanted)
+    holds = dict(os.environb) == wanted == shown
+    return holds, f"{len(shown)} variables" + (f", not ours: {' '.join(extra)[:200]}" if extra else "")
+
+
+def _descriptors(rows: Rows) -> tuple[bool, str]:
+    wanted = {0, 1, 2, *(int(held) for _, held in rows.get("descriptor", []))}
+    extra = []
+    for name in _list("/proc/self/fd"):
+        try:
+            os.fstat(int(name))
+        except OSError:
+            continue
+        if int(name) not in wanted:
+            extra.append(int(name))
+    return not extra and bool(_list("/proc/self/fd")), f"{len(wanted)} named, others: {extra}"
+
+
+def _mounts(rows: Rows) -> list[TYPE]:
+    """Each mount that was asked for with its options, and no other."""
+    table = {}
+    for line in _read("/proc/self/mountinfo").splitlines():
+        before, _, after = line.partition(" - ")
+        fields, (kind, _, superblock) = before.split(" "), after.split(" ", 2)
+        options = {*fields[5].split(","), *superblock.split(",")}
+        if "ro" in fields[5].split(","):
+            options.discard("rw")
+        table[fields[4].encode().decode("unicode_escape")] = (kind, options)
+    found = []
+    expected = {}
+    for target, flag, kind, *options in rows.get("mount", []):
+        place, wanted = target.decode(), {option.decode() for option in options}
+        expected[place] = "ro" in wanted
+        seen_kind, seen = table.get(place, ("absent", set()))
+        holds = wanted <= seen and kind.decode() in ("", seen_kind)
+        missing = " ".join(sorted(wanted - seen))
+        witness = f"{seen_kind} " + (f"lacks {missing}" if missing else " ".join(sorted(wanted)))
+        found.append(_probe(f"mount {place}", flag.decode(), holds, witness))
+    others = [place for place, (_, seen) in table.items() if not _expected(place, seen, expected)]
+    return [*found, _probe("other mounts", "mounts", bool(table) and not others, " ".join(others)[:200] or "none")]
+
+
+def _expected(place: str, seen: set[str], expected: dict[str, bool]) -> bool:
+    if place in expected:
+        return True
+    if place.startswith("/dev/"):
+        return True
+    above = place
+    while above != "/":
+        above = os.path.dirname(above)
+        if above != "/" and above in expected:
+            return "ro" in seen or not expected[above]
+    return False
+
+
+def _limit(name: str, value: int) -> TYPE:
+    soft, hard = resource.getrlimit(getattr(resource, name))
+    return _probe(f"limit {name}", "rlimit", (soft, hard) == (value, value), f"{soft} {hard}")
+
+
+def _nested(libc: ctypes.CDLL) -> tuple[bool, str]:
+    """The kernel's own refusal: ENOSPC says that the namespace's allowance is used up. A filter would say EPERM."""
+    ctypes.set_errno(0)
+    result = libc.unshare(CLONE_NEWUSER)
+    errno = ctypes.get_errno() if result < 0 else 0
+    return errno == ENOSPC, f"errno {errno}"
+
+
+def _link(place: bytes, to: bytes) -> tuple[bool, str]:
+    try:
+        seen = os.readlink(place)
+    except OSError:
+        return False, "not a link"
+    return seen == to, seen.decode("utf-8", "replace")
+
+
+def _same(seen: str, wanted: bytes) -> tuple[bool, str]:
+    return seen.encode() == wanted, seen
+
+
+def _status() -> dict[str, str]:
+    lines = (line.partition(":") for line in _read("/proc/self/status").splitlines())
+    return {name: value.strip() for name, _, value in lines}
+
+
+def _read(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8", errors="surrogateescape") as file:  # noqa: PTH123 - pathlib is slow to import
+            return file.read()
+    except OSError:
+        return ""
+
+
+def _list(path: str) -> list[str]:
+    try:
+        return os.listdir(path)
+    except OSError:
+        return []
+
+
+def _one(rows: Rows, name: str) -> bytes:
+    return rows[name][0][0] if rows.get(name) else b""
+
+
+def _probe(name: str, flag: str, holds: bool, witness: str) -> TYPE:
+    return (name, flag, "1" if holds else "0", witness)
+
+

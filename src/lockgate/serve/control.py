@@ -1,0 +1,107 @@
+"""What supervisor and gateway (or sealer) tell each other over an inherited socket pair.
+
+    to the gateway      {"tell": "secrets"} + edge.json         {"tell": "seen"} + note of the event log, or nothing
+                        {"tell": "clients"} + clients.json      {"tell": "worker", "kind", "manifest"} + 1 descriptor
+                        {"tell": "refused", "manifest", "finding", "message"}      no workers for this model
+    from the gateway    {"tell": "need", "manifest", "files", ...}   workers, please, for this model
+                        {"tell": "lost", "kind", "manifest", "why"}  this worker is of no use any more
+                        {"tell": "open", "model"}    answering       {"tell": "closed", "finding", "message"}
+    to the sealer       {"tell": "key"} + PEM        {"tell": "seen"} + note of the predictions log, or nothing
+    from the sealer     {"tell": "sealed", "size"} + note            {"tell": "failed", "finding", "message"}
+
+The gateway believes the supervisor: it started it. The supervisor believes nothing it is told beyond its form.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from lockgate.core.wire import WireError
+from lockgate.errors import VerificationFailed
+from lockgate.runtime import channel
+
+WORKERS = ("contract", "model")
+MAX_MESSAGE = 16 << 20
+
+
+@dataclass(frozen=True)
+class Told:
+    """One message. `descriptors` belong to whoever takes the message."""
+
+    header: Mapping[str, Any]
+    payload: bytes
+    descriptors: tuple[int, ...] = ()
+
+    @property
+    def what(self) -> object:
+        """The verb."""
+        return self.header.get("tell")
+
+    def text(self, key: str) -> str:
+        """A string of the header. Raises WireError when it is none."""
+        value = self.header.get(key)
+        if not isinstance(value, str):
+            raise WireError(f"{self.what}: {key} must be a string")
+        return value
+
+    def drop(self) -> None:
+        """Close the descriptors of a message that nobody wants."""
+        for fd in self.descriptors:
+            os.close(fd)
+
+
+def tell(sock: socket.socket, what: str, payload: bytes = b"", *, files: tuple[int, ...] = (), **fields: Any) -> None:
+    """Send one message. Raises OSError when the other end is gone."""
+    channel.send(sock, {"tell": what, **fields}, payload, files=files)
+
+
+def hear(sock: socket.socket, *, descriptors: int = 0) -> Told | None:
+    """Wait for one message; None when the other end closed. Raises WireError, OSError."""
+    received = channel.receive(sock, max_payload=MAX_MESSAGE, max_files=descriptors)
+    if received is None:
+        return None
+    frame, files = received
+    return Told(frame.header, frame.payload, tuple(files))
+
+
+def expect(sock: socket.socket, *whats: str) -> dict[str, bytes]:
+    """The first messages, each exactly once and in this order: payloads by verb.
+
+    Raises VerificationFailed LG632 on anything else: this process was not started by a supervisor.
+    """
+    found: dict[str, bytes] = {}
+    for what in whats:
+        try:
+            told = hear(sock)
+        except (WireError, OSError):
+            told = None
+        if told is None or told.what != what:
+            raise VerificationFailed("LG632", f"the supervisor did not hand over its {what}", next="lockgate serve")
+        found[what] = told.payload
+    return found
+
+
+def listen(sock: socket.socket, loop: asyncio.AbstractEventLoop, each: Callable[[Told | None], None]) -> None:
+    """Call `each` in `loop` for every message; with None, once, at the end or at a message out of form."""
+
+    def run() -> None:
+        told: Told | None = None
+        while True:
+            try:
+                told = hear(sock, descriptors=1)
+            except (WireError, OSError):
+                told = None
+            try:
+                loop.call_soon_threadsafe(each, told)
+            except RuntimeError:
+                return
+            if told is None:
+                return
+
+    threading.Thread(target=run, name="control", daemon=True).start()

@@ -1,0 +1,158 @@
+"""What the gateway verifies for itself before it loads a model: nothing that it is told, but the root's fingerprint.
+
+The folder that it reads may be tampered with by anybody, also while it reads.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from lockgate.audit.ledger import Ledger
+from lockgate.audit.load import LoadDecision, load_decision
+from lockgate.core.digest import Digest, digest_of
+from lockgate.errors import VerificationFailed
+from lockgate.runtime import serving
+from lockgate.runtime.serving import ServingSpec
+from lockgate.serve.spec import Served, ServedField
+from lockgate.serve.seen import MemorySeen
+from lockgate.store import oci
+from lockgate.store.layout import RegistryStore
+
+MODEL, IO, CODE = "model.onnx", "io.json", "code/"
+_MAX_FILE = 2 << 30
+_MAX_MANIFEST = 4 << 20
+
+
+@dataclass(frozen=True)
+class Contract:
+    """Where the contract stands in the closure: `reference` is `file.py:Class`, `files` the code by its own path."""
+
+    reference: str
+    label: str
+    files: Mapping[str, bytes]
+
+
+@dataclass(frozen=True)
+class Loadable:
+    """A model that may be loaded, and the very bytes that were verified."""
+
+    decision: LoadDecision
+    served: Served
+    spec: ServingSpec
+    contract: Contract
+    model: bytes
+    io: bytes
+
+
+def open_ledger(home: Path, root: str, seen: MemorySeen) -> Ledger:
+    """The event log of the `.lockgate` folder `home`, for reading. Raises as `Ledger`.
+
+    1. The roles file comes from the pinned root, and later ones from the root keys of the one before.
+    2. The checkpoint is signed by the sealer of the roles in force, and extends the one last seen.
+    3. Every entry hashes to it, and its statement is signed by a key that may make it.
+    """
+    return Ledger(home, root, seen=seen)
+
+
+def load(ledger: Ledger, registry: RegistryStore, environment: str, name: str | None, now: datetime) -> Loadable:
+    """What is live in `environment`, verified to the last byte.
+
+    1. The deployment in force, its summary, its registration, what that rests on, no revocation (`load_decision`).
+    2. The manifest is in the registry, has the registered digest, and lists exactly the registered files.
+    3. Each file that is loaded has the registered size and digest: hashed are the very bytes that are returned.
+    4. io.json is a serving spec, and the validate statement says which class of which file the contract is.
+
+    Raises:
+        Refused: nothing is live, or it is revoked.
+        VerificationFailed: as `load_decision`; LG802 to LG806 a file; LG620 manifest and registration differ;
+            LG624 io.json or the contract's name.
+    """
+    # 1.
+    decision = load_decision(ledger.statements(), environment, now, name=name)
+    # 2.
+    _check_manifest(decision, registry.blobs.read(decision.manifest, _MAX_MANIFEST))
+    # 3.
+    files = {
+        entry.name: _read(registry, entry.digest, entry.size)
+        for entry in decision.files
+        if entry.name in (MODEL, IO) or entry.name.startswith(CODE)
+    }
+    # 4.
+    for needed in (MODEL, IO):
+        decision.file(needed)
+    try:
+        spec = serving.parse(files[IO])
+    except ValueError as error:
+        raise _unusable(decision, str(error)) from None
+    return Loadable(
+        decision, _served(decision, spec), spec, _contract(decision, ledger, spec, files), files[MODEL], files[IO]
+    )
+
+
+def redeployed(loaded: Loadable, decision: LoadDecision) -> Loadable:
+    """The same bytes under a newer deployment of the same manifest."""
+    return dataclasses.replace(loaded, decision=decision, served=_served(decision, loaded.spec))
+
+
+def _check_manifest(decision: LoadDecision, data: bytes) -> None:
+    listed = {file.name: (file.digest, file.size) for file in oci.parse_manifest(data).files}
+    registered = {entry.name: (entry.digest, entry.size) for entry in decision.files}
+    if len(data) != decision.manifest_size or listed != registered:
+        raise VerificationFailed(
+            "LG620",
+            f"the manifest of {decision.name}@{decision.version} lists other files than its registration",
+            seen={
+                "manifest": decision.manifest,
+                "only_in_manifest": sorted(set(listed) - set(registered)),
+                "only_registered": sorted(set(registered) - set(listed)),
+            },
+            next="lockgate verify --all",
+        )
+
+
+def _read(registry: RegistryStore, digest: Digest, size: int) -> bytes:
+    data = registry.blobs.read(digest, min(size, _MAX_FILE))
+    if len(data) != size:
+        raise VerificationFailed(
+            "LG620",
+            "a file is shorter than its registration says",
+            seen={"digest": digest_of(data), "size": len(data), "size_registered": size},
+            next="lockgate verify --all",
+        )
+    return data
+
+
+def _served(decision: LoadDecision, spec: ServingSpec) -> Served:
+    return Served(
+        name=decision.name,
+        version=decision.version,
+        manifest=decision.manifest,
+        environment=decision.environment,
+        rung=decision.rung,
+        task=spec.task,
+        label=spec.label,
+        classes=spec.classes or (),
+        fields=tuple(ServedField(field.name, field.kind) for field in spec.fields),
+    )
+
+
+def _contract(decision: LoadDecision, ledger: Ledger, spec: ServingSpec, files: Mapping[str, bytes]) -> Contract:
+    code = {name.removeprefix(CODE): data for name, data in files.items() if name.startswith(CODE)}
+    validated = ledger.get(decision.registration.inputs["validate"])
+    reference = validated.predicate.get("contract")
+    if not isinstance(reference, str) or reference.partition(":")[0] not in code:
+        raise _unusable(decision, "the validate statement names no contract of the closure")
+    return Contract(reference, spec.label, code)
+
+
+def _unusable(decision: LoadDecision, reason: str) -> VerificationFailed:
+    return VerificationFailed(
+        "LG624",
+        f"{decision.name}@{decision.version} cannot be served: {reason}",
+        seen={"manifest": decision.manifest},
+        next=f"lockgate show {decision.name}@{decision.version}",
+    )

@@ -1,0 +1,80 @@
+"""What the supervisor tells its processes by argument: one JSON object, nothing secret. Pure."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lockgate.core.encoding import decode_exact, encode
+from lockgate.errors import VerificationFailed
+from lockgate.serve.spec import Caps
+
+CONTROL_FD = 3
+LISTENER_FD = 4
+
+HOME = "/project"
+SPOOL = "/spool"
+PREDICTIONS = "/predictions"
+
+
+@dataclass(frozen=True)
+class GatewaySettings:
+    """`root`: fingerprint of the project's first root key. `name`: the model, or None for the only one deployed.
+
+    `gateway`: this process's id in records, 16 hex digits, never used by another start.
+    """
+
+    root: str
+    environment: str
+    name: str | None
+    gateway: str
+    caps: Caps
+
+    def arguments(self) -> tuple[str, ...]:
+        """The process's arguments."""
+        return (encode(dataclasses.asdict(self)).decode(),)
+
+    @staticmethod
+    def parse(arguments: Sequence[str]) -> GatewaySettings:
+        """Read what `arguments` wrote. Raises VerificationFailed LG632."""
+        value = _object(arguments)
+        try:
+            return GatewaySettings(**{**value, "caps": Caps(**value["caps"])})
+        except (TypeError, KeyError):
+            raise _foreign() from None
+
+
+@dataclass(frozen=True)
+class SealerSettings:
+    """`root`: as above, part of the log's origin. `public_key`: the sealer's, 32 bytes in hex, from the roles file."""
+
+    root: str
+    public_key: str
+
+    def arguments(self) -> tuple[str, ...]:
+        """The process's arguments."""
+        return (encode(dataclasses.asdict(self)).decode(),)
+
+    @staticmethod
+    def parse(arguments: Sequence[str]) -> SealerSettings:
+        """Read what `arguments` wrote. Raises VerificationFailed LG632."""
+        try:
+            return SealerSettings(**_object(arguments))
+        except TypeError:
+            raise _foreign() from None
+
+
+def _object(arguments: Sequence[str]) -> dict[str, Any]:
+    try:
+        value = decode_exact(arguments[0].encode()) if len(arguments) == 1 else None
+    except ValueError:
+        value = None
+    if not isinstance(value, dict):
+        raise _foreign()
+    return value
+
+
+def _foreign() -> VerificationFailed:
+    return VerificationFailed("LG632", "this process was not started by lockgate serve", next="lockgate serve")

@@ -1,0 +1,111 @@
+"""What a script wrote becomes model.onnx, io.json and fit.json. Runs in a train jail of its own, after `fit`.
+
+A joblib file is code: it is opened here, in a jail that has nothing, and its estimator is converted and compared as
+that of a function. An ONNX file that the script made itself is described by its own inputs and outputs; there is no
+estimator to compare it with, and fit.json says so.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import onnxruntime as ort
+
+from lockgate.contract.jail.outcome import data_dir, guarded, out_dir, read_task
+from lockgate.core.encoding import encode
+from lockgate.errors import Refused
+from lockgate.runtime.jail.predict import Model, ModelError
+from lockgate.runtime.serving import ClassValue, Field, Input, InputType, ServingSpec, Task
+from lockgate.train.jail import fit, frame
+
+MODEL = Path("/model")
+_TYPES: dict[str, InputType] = {"tensor(float)": "float32", "tensor(int64)": "int64", "tensor(string)": "string"}
+
+
+def main(arguments: Sequence[str]) -> None:  # noqa: ARG001 - a jail's target has this signature
+    """Convert `/model/model.onnx` or `/model/model.joblib`; the training rows lie at `/in`."""
+    guarded(_work, out_dir(), unexpected="LG399")
+
+
+def _work() -> None:
+    task = read_task()
+    rows = frame.read(data_dir() / "train.parquet", task["label"])
+    os.chdir(fit.JOB)
+    sys.path.insert(0, str(fit.JOB))
+    graph = MODEL / "model.onnx"
+    files = _described(graph.read_bytes(), rows, task["task"]) if graph.is_file() else _joblib(rows, task)
+    for name, data in files.items():
+        (out_dir() / name).write_bytes(data)
+
+
+def _joblib(rows: frame.Rows, task: dict[str, Any]) -> dict[str, bytes]:
+    import joblib
+
+    estimator = fit.users(lambda: joblib.load(MODEL / "model.joblib"))
+    return fit.finish(estimator, rows, task)
+
+
+def _described(model: bytes, rows: frame.Rows, declared: str) -> dict[str, bytes]:
+    try:
+        session = ort.InferenceSession(model, providers=["CPUExecutionProvider"])
+    except Exception as error:
+        raise Refused(
+            "LG312",
+            f"the script's model.onnx does not load: {str(error).splitlines()[0][:200]}",
+            next="onnx.checker.check_model, then: lockgate train",
+        ) from error
+    inputs = _inputs(session, rows)
+    spec = _spec(session, inputs, rows, declared)
+    try:
+        Model(model, spec).predict({name: values[:100] for name, values in rows.columns().items()})
+    except ModelError as error:
+        raise Refused(
+            "LG312", f"the script's model.onnx does not run: {error}", next="lockgate explain LG312"
+        ) from None
+    facts = {
+        "estimator": "a script's own ONNX graph",
+        "task": spec.task,
+        "rows": len(rows.data),
+        "features": [field.name for field in spec.fields],
+        "left_out": list(rows.left_out),
+        "parity": None,
+        "versions": fit.versions(),
+    }
+    return {"model.onnx": model, "io.json": spec.encode(), "fit.json": encode(facts)}
+
+
+def _inputs(session: Any, rows: frame.Rows) -> tuple[Input, ...]:
+    """Inputs named like fields; or one matrix of floats as wide as the rows have numbers, in their order."""
+    nodes = session.get_inputs()
+    if all(node.name in rows.kinds and node.type in _TYPES for node in nodes):
+        return tuple(Input(node.name, (node.name,), _TYPES[node.type]) for node in nodes)
+    numbers = tuple(name for name, kind in rows.kinds.items() if kind in ("float", "int", "bool"))
+    if len(nodes) == 1 and nodes[0].type == "tensor(float)" and nodes[0].shape[-1] in (len(numbers), None):
+        return (Input(nodes[0].name, numbers, "float32"),)
+    raise Refused(
+        "LG312",
+        "the inputs of the script's model.onnx are no fields of the contract",
+        seen={"inputs": [f"{n.name} {n.type} {n.shape}" for n in nodes][:20], "fields": list(rows.kinds)[:40]},
+        next="name each input like its field (shape [None, 1]), or take one float matrix of all numbers",
+    )
+
+
+def _spec(session: Any, inputs: tuple[Input, ...], rows: frame.Rows, declared: str) -> ServingSpec:
+    named = [name for each in inputs for name in each.fields]
+    fields = tuple(Field(name, rows.kinds[name]) for name in named)
+    outputs = session.get_outputs()
+    if len(outputs) == 1 and declared in ("auto", "regression"):
+        return ServingSpec("regression", rows.label, None, fields, inputs, None, None, outputs[0].name)
+    if len(outputs) != 2:
+        raise Refused(
+            "LG312",
+            f"the script's model.onnx has {len(outputs)} outputs",
+            next="give one output (a number), or two: the label and a matrix of one probability per class",
+        )
+    classes: tuple[ClassValue, ...] = tuple(sorted(set(rows.data[rows.label].tolist())))
+    task: Task = "binary" if len(classes) == 2 else "multiclass"
+    return ServingSpec(task, rows.label, classes, fields, inputs, outputs[0].name, outputs[1].name, None)

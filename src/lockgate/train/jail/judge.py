@@ -1,0 +1,108 @@
+"""Judge a candidate on rows that training never saw. Runs in the judge jail, in which no user code is.
+
+At `/in` lie model.onnx, io.json, heldout.parquet and nothing else. Task on standard input: {"label"}. Writes
+judge.json: {"task", "rows", "metrics", "missing", "slices"}. Slices are the values of each text or boolean field
+with few of them, the most frequent first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lockgate.contract.jail.outcome import data_dir, guarded, out_dir, read_task
+from lockgate.core.encoding import encode
+from lockgate.errors import Refused
+from lockgate.runtime import serving
+from lockgate.runtime.jail.predict import Model, ModelError, Outputs
+from lockgate.runtime.serving import ServingSpec
+from lockgate.train.jail import frame
+from lockgate.train.jail.metrics import metrics
+
+MOST_VALUES = 20
+MOST_SLICES = 60
+LEAST_ROWS = 30
+_BATCH = 65_536
+_HEADLINE = {"binary": ("roc_auc", "accuracy"), "multiclass": ("accuracy",), "regression": ("mae",)}
+
+
+def main(arguments: Sequence[str]) -> None:  # noqa: ARG001 - a jail's target has this signature
+    """Judge `/in/model.onnx` on `/in/heldout.parquet`."""
+    guarded(_work, out_dir(), unexpected="LG399")
+
+
+def _work() -> None:
+    task = read_task()
+    try:
+        spec = serving.parse((data_dir() / "io.json").read_bytes())
+        model = Model((data_dir() / "model.onnx").read_bytes(), spec)
+    except (ValueError, ModelError) as error:
+        raise _refused(f"the candidate cannot be loaded: {error}") from None
+    rows = frame.read(data_dir() / "heldout.parquet", task["label"])
+    (out_dir() / "judge.json").write_bytes(encode(judge(model, rows)))
+
+
+def judge(model: Model, rows: frame.Rows) -> dict[str, Any]:
+    """The facts of judge.json. Raises Refused LG320."""
+    spec = model.spec
+    strangers = [field.name for field in spec.fields if rows.kinds.get(field.name) != field.kind]
+    if spec.label != rows.label or strangers:
+        raise _refused(f"io.json names fields that the held-out rows do not have: {strangers[:5] or spec.label}")
+    truth = rows.data[rows.label].to_numpy()
+    try:
+        outputs = _predict(model, rows)
+        whole = metrics(spec, truth, outputs)
+        slices = _slices(spec, rows, truth, outputs)
+    except (ModelError, ValueError) as error:
+        raise _refused(str(error)) from None
+    return {
+        "task": spec.task,
+        "rows": len(truth),
+        "metrics": whole.as_json(),
+        "missing": whole.missing,
+        "slices": slices,
+    }
+
+
+def _predict(model: Model, rows: frame.Rows) -> Outputs:
+    columns = rows.columns()
+    starts = range(0, len(rows.data), _BATCH)
+    parts = [model.predict({name: each[at : at + _BATCH] for name, each in columns.items()}) for at in starts]
+    return Outputs(*(_joined([getattr(part, name) for part in parts]) for name in ("labels", "scores", "values")))
+
+
+def _joined(parts: list[Any]) -> Any:
+    return None if parts[0] is None else np.concatenate(parts)
+
+
+def _slices(spec: ServingSpec, rows: frame.Rows, truth: npt.NDArray[Any], outputs: Outputs) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    for name, kind in rows.kinds.items():
+        if kind not in ("string", "bool"):
+            continue
+        counts = rows.data[name].value_counts()
+        if len(counts) > MOST_VALUES:
+            continue
+        for value, count in sorted(counts.items(), key=lambda pair: (-int(pair[1]), str(pair[0]))):
+            chosen = (rows.data[name] == value).to_numpy()
+            if count >= LEAST_ROWS and len(found) < MOST_SLICES:
+                part = metrics(spec, truth[chosen], _chosen(outputs, chosen)).as_json()
+                headline = {key: part[key] for key in _HEADLINE[spec.task] if key in part}
+                found.append({"field": name, "value": _plain(value), "rows": int(count), "metrics": headline})
+    return found
+
+
+def _chosen(outputs: Outputs, chosen: npt.NDArray[np.bool_]) -> Outputs:
+    parts = (outputs.labels, outputs.scores, outputs.values)
+    return Outputs(*(None if part is None else part[chosen] for part in parts))
+
+
+def _plain(value: Any) -> Any:
+    return value if isinstance(value, str) else bool(value)
+
+
+def _refused(message: str) -> Refused:
+    return Refused("LG320", f"the candidate cannot be judged: {message}", next="lockgate explain LG320")

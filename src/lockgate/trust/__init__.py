@@ -1,0 +1,4 @@
+"""Who may say what: keys, roles, root, policy, signatures.
+
+Re-exports nothing: a door that imported the signer would load it into every process that verifies.
+"""

@@ -1,0 +1,64 @@
+"""Strict JSON at the edge."""
+
+from __future__ import annotations
+
+import pytest
+
+from lockgate.serve import body
+from lockgate.serve.declined import Declined
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b'{"records": [{"a": NaN}]}',
+        b'{"records": [{"a": Infinity}]}',
+        b'{"records": [{"a": -Infinity}]}',
+        b'{"records": [{"a": 1e999}]}',
+        b'{"records": [{"a": 1, "a": 2}]}',
+        b'{"records": [], "records": [{}]}',
+        b'{"records": [{"a": "\\ud800"}]}',
+        b'{"records": [{"a": "\xff"}]}',
+        b'{"records": [{"a": 1}]',
+        b"",
+        b"[1]",
+        b"null",
+        b"[" * 100_000,
+        b'{"a":' * 100_000,
+        b'{"records": [{"a": ' + b"1" * 5000 + b"}]}",
+        b'\xef\xbb\xbf{"records": [{}]}',
+    ],
+    ids=lambda data: data[:24].decode("latin-1"),
+)
+def test_what_is_not_strict_json_is_400(data: bytes) -> None:
+    """NaN, infinities, overflow, duplicate keys, lone surrogates, depth: all 400, none a traceback."""
+    with pytest.raises(Declined) as caught:
+        body.parse(data)
+    assert (caught.value.status, caught.value.finding) == (400, "LG608")
+
+
+def test_plain_json_passes() -> None:
+    """The positive control."""
+    assert body.parse(b' {"records": [{"a": 1.5, "b": "\xc3\xa9", "c": null}]}') == {
+        "records": [{"a": 1.5, "b": "é", "c": None}]
+    }
+
+
+@pytest.mark.parametrize(
+    "value",
+    [{}, {"records": []}, {"records": {}}, {"records": [1]}, {"records": [{}], "extra": 1}, {"records": [{}, []]}],
+    ids=str,
+)
+def test_other_shapes_are_400(value: dict[str, object]) -> None:
+    """A request has records, a list of objects, and nothing else."""
+    with pytest.raises(Declined) as caught:
+        body.records_of(value, limit=10)
+    assert caught.value.status == 400
+
+
+def test_the_row_cap_is_413() -> None:
+    """One row above the cap is refused, the cap itself passes."""
+    assert len(body.records_of({"records": [{}] * 10}, limit=10)) == 10
+    with pytest.raises(Declined) as caught:
+        body.records_of({"records": [{}] * 11}, limit=10)
+    assert (caught.value.status, caught.value.finding) == (413, "LG606")
