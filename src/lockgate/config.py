@@ -49,10 +49,18 @@ def _scalar() -> Kind:
         if isinstance(value, list):
             return [read(entry) for entry in value]
         if not isinstance(value, str | bool | int | float):
-            raise ValueError  # noqa: TRY004 - strict kinds speak ValueError
+            raise ValueError
         return value
 
     return Kind("a text, a number, true or false, or a list of these", read)
+
+
+def _read_pins(value: object) -> dict[str, str]:
+    if not isinstance(value, dict) or not all(
+        isinstance(v, str) and re.fullmatch(r"(sha256:)?[0-9a-f]{64}", v) for v in value.values()
+    ):
+        raise ValueError
+    return {name: f"sha256:{digest.removeprefix('sha256:')}" for name, digest in value.items()}
 
 
 def _inside() -> Kind:
@@ -93,7 +101,7 @@ SCHEMA = Table(
                 "encoding": Key(text(), "utf-8", "The encoding of CSV and JSON Lines files."),
                 "delimiter": Key(text(form=r"[^\n\r\"]", expects="one character"), ",", "What separates CSV cells."),
                 "sensitive": Key(list_of(text()), (), "Fields whose values never enter the quarantine."),
-                "pins": Key(Kind("a table of path = sha256", lambda v: _pins(v)), {}, "Digest that a source must have."),
+                "pins": Key(Kind("a table of path = sha256", _read_pins), {}, "Digest that a source must have."),
             }
         ),
         "train": Table(
@@ -237,18 +245,10 @@ def load_config(root: Path) -> Config:
 
 
 def _check_holdout(config: Config, document: Document) -> None:
-    if not 0.01 <= config.train.holdout <= 0.9:  # noqa: PLR2004 - the bounds stand in the message
+    if not 0.01 <= config.train.holdout <= 0.9:
         raise Usage(
             "LG942",
             f"{document.where('train', 'holdout')}: train.holdout expects a share from 0.01 to 0.9",
             seen={"holdout": config.train.holdout},
             next=f"edit {FILENAME}",
         )
-
-
-def _pins(value: object) -> dict[str, str]:
-    if not isinstance(value, dict) or not all(
-        isinstance(v, str) and re.fullmatch(r"(sha256:)?[0-9a-f]{64}", v) for v in value.values()
-    ):
-        raise ValueError
-    return {name: f"sha256:{digest.removeprefix('sha256:')}" for name, digest in value.items()}

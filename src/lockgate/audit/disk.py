@@ -74,13 +74,16 @@ def read_file(path: Path, limit: int) -> bytes:
     except (FileNotFoundError, NotADirectoryError):
         raise FileNotFoundError(str(path)) from None
     except OSError:
-        if path.is_symlink():
-            raise ValueError("a symbolic link") from None
+        if not stat.S_ISREG(os.lstat(path).st_mode):
+            raise ValueError("not a regular file") from None
         raise
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise ValueError("not a regular file")
-        data = file.read(limit + 1)
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            data = file.read(limit + 1)
+    finally:
+        os.close(descriptor)
     if len(data) > limit:
         raise ValueError(f"longer than {limit} bytes")
     return data

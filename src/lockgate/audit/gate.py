@@ -32,27 +32,35 @@ def judge_inputs(
         *_jails(inputs, policy),
         *_metrics(inputs.get("judge"), policy),
         *_aged(inputs, policy, now),
-        *_tainted(inputs, revoked),
+        *_tainted(inputs, policy, revoked),
+        *_denied(inputs.get("train"), policy),
     )
     return tuple(policy.judge(rule, False, reason) for rule, reason in found if policy.weight(rule) != "off")
 
 
 def quarantined_share(validate: Evidence) -> float | None:
-    """Refused rows as a share of all, from the validate statement's `counts`."""
-    counts = validate.predicate.get("counts")
-    rows, refused = (counts.get("rows"), counts.get("quarantined")) if isinstance(counts, Mapping) else (None, None)
+    """Refused rows as a share of all, from the validate statement's `rows` and `quarantined`."""
+    rows, refused = validate.predicate.get("rows"), validate.predicate.get("quarantined")
     if type(rows) is not int or type(refused) is not int or rows <= 0 or not 0 <= refused <= rows:
         return None
     return refused / rows
 
 
 def jail_level(one: Evidence) -> int | None:
-    """The isolation level that the statement's jail report proves; of a provenance, in its internal parameters."""
+    """The least isolation level that the statement's jail reports prove: `jail`, or `jails` by name.
+
+    A provenance statement has them in its internal parameters.
+    """
     definition = one.predicate.get("buildDefinition")
     holder: Any = definition.get("internalParameters") if isinstance(definition, Mapping) else one.predicate
-    report = holder.get("jail") if isinstance(holder, Mapping) else None
-    level = report.get("level") if isinstance(report, Mapping) else None
-    return level if type(level) is int else None
+    if not isinstance(holder, Mapping):
+        return None
+    named = holder.get("jails", {})
+    reports = [*(named.values() if isinstance(named, Mapping) else [None])]
+    reports += [holder["jail"]] if "jail" in holder else []
+    levels = [report.get("level") if isinstance(report, Mapping) else None for report in reports]
+    found = [level for level in levels if type(level) is int]
+    return min(found) if found and len(found) == len(levels) else None
 
 
 def metric(judge: Evidence, name: str) -> float | None:
@@ -111,10 +119,24 @@ def _aged(inputs: Mapping[str, Evidence], policy: EnvironmentPolicy, now: dateti
             yield "max_age_days", _reason("LG435", message, claim=claim, days=age.days, most=policy.max_age_days)
 
 
-def _tainted(inputs: Mapping[str, Evidence], revoked: Collection[Digest]) -> Iterator[tuple[str, Reason]]:
+def _tainted(
+    inputs: Mapping[str, Evidence], policy: EnvironmentPolicy, revoked: Collection[Digest]
+) -> Iterator[tuple[str, Reason]]:
+    if not policy.refuse_tainted:
+        return
     for claim, one in inputs.items():
         if one.digest in revoked or any(subject.digest in revoked for subject in one.statement.subjects):
             yield "refuse_tainted", _reason("LG436", f"it rests on a revoked {claim} statement", statement=one.digest)
+
+
+def _denied(train: Evidence | None, policy: EnvironmentPolicy) -> Iterator[tuple[str, Reason]]:
+    definition = train.predicate.get("buildDefinition") if train is not None else None
+    internal = definition.get("internalParameters") if isinstance(definition, Mapping) else None
+    denied = internal.get("denied") if isinstance(internal, Mapping) else None
+    if policy.refuse_tainted and denied:
+        count = len(denied) if isinstance(denied, list) else 1
+        message = f"the training code tried {count} time(s) to reach what the jail does not give"
+        yield "refuse_tainted", _reason("LG437", message, attempts=denied)
 
 
 def _reason(finding: str, message: str, **seen: object) -> Reason:

@@ -192,6 +192,14 @@ def policy_at(index: int, statements: Sequence[Evidence]) -> Digest | None:
     return before[-1].statement.subjects[0].digest if before else None
 
 
+def policy_in_force(statements: Sequence[Evidence]) -> Digest:
+    """The digest of the policy in force now. Raises VerificationFailed LG524 when none was ever signed."""
+    found = policy_at(statements[-1].index + 1 if statements else 0, statements)
+    if found is None:
+        raise VerificationFailed("LG524", "no policy was ever signed in this project", next="lockgate policy sign")
+    return found
+
+
 def refuse_revoked(registration: Registration, statements: Sequence[Evidence]) -> None:
     """Raises Refused LG514 when the model, or a statement it rests on, is revoked."""
     revocation = deployments.revocation_of(registration, statements)

@@ -118,6 +118,7 @@ class Sealer:
                 self._disk.remove(self.log_dir / name)
         self._disk.sync_folder(self.log_dir.parent)
         self._disk.write_new(self.log_dir / VKEY, vkey_bytes(self.public_key, self.origin))
+        self._disk.sync_folder(self.log_dir)
         self._publish(self._signed(RightEdge(0)))
 
     def _open(self) -> Log:

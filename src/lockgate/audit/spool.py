@@ -48,10 +48,14 @@ class Spool:
         with _telling_faults(path):
             flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
             self._descriptor = os.open(path, flags, 0o600)
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            self.torn = self._repair()
-            self._disk.sync(self._descriptor)
-            self._disk.sync_folder(path.parent)
+            try:
+                fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                self.torn = self._repair()
+                self._disk.sync(self._descriptor)
+                self._disk.sync_folder(path.parent)
+            except BaseException:
+                self.close()
+                raise
 
     def append(self, records: Sequence[bytes]) -> int:
         """Write the records, durable on return, and return the offset after them.

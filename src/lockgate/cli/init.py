@@ -12,7 +12,9 @@ from lockgate.errors import Usage
 
 @click.command("init", short_help="Make a project that runs as it is: folder, keys, pinned root.")
 @click.argument("directory", default=".", type=click.Path(file_okay=False))
-@click.option("--data", default="", type=click.Path(dir_okay=False), help="Start from your own file: CSV, JSON Lines, Parquet.")
+@click.option(
+    "--data", default="", type=click.Path(dir_okay=False), help="Start from your own file: CSV, JSON Lines, Parquet."
+)
 @click.option("--label", default="", help="With --data: the column that the model shall predict.")
 @click.option("--person", default="", help="Who holds the keys (default: your user name).")
 @json_option
@@ -38,4 +40,4 @@ def command(directory: str, data: str, label: str, person: str, as_json: bool) -
     talk.line("warn", "root key", f"{made.root_key}: move it off this machine; day-to-day work never needs it")
     talk.data(str(root))
     talk.result("init", {"project": str(root), "project_id": made.project_id, "keys": str(made.keys)})
-    talk.next(*( [f"cd {directory}"] if directory != "." else []), "lockgate run")
+    talk.next(*([f"cd {directory}"] if directory != "." else []), "lockgate run")

@@ -18,7 +18,8 @@ def command(directory: str, as_json: bool) -> None:
     talk = Talk(as_json)
     models = Project.open(directory).models()
     rows = [
-        (m.ref, short(m.manifest), m.registered, ", ".join(m.live_in) or ("revoked" if m.revoked else "-")) for m in models
+        (m.ref, short(m.manifest), m.registered, ", ".join(m.live_in) or ("revoked" if m.revoked else "-"))
+        for m in models
     ]
     if rows:
         talk.data(table([("model", "manifest", "registered", "live in"), *rows], indent=0))

@@ -74,7 +74,9 @@ class Talk:
         where = next((line.strip() for line in place if line.strip().startswith("File")), "")
         if "LOCKGATE_TRACEBACK" in os.environ:
             traceback.print_exception(error, file=sys.stderr)
-        self.say(f"{_styled('✗', 'red')} LG999  this is a fault of Lockgate, not yours: {type(error).__name__}: {error}")
+        self.say(
+            f"{_styled('✗', 'red')} LG999  this is a fault of Lockgate, not yours: {type(error).__name__}: {error}"
+        )
         self.say(f"    where: {where}")
         self.next("LOCKGATE_TRACEBACK=1 (the same command), and report what it prints: see SECURITY.md")
         if self.json:

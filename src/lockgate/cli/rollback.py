@@ -5,7 +5,6 @@ from __future__ import annotations
 import click
 
 from lockgate.cli.render import Talk, json_option, project_option
-from lockgate.cli.story import Story
 
 
 @click.command("rollback", short_help="Go back: a stage to an earlier statement, an environment to an earlier model.")
@@ -24,7 +23,7 @@ def command(what: str, target: str, reason: str, directory: str, as_json: bool) 
     from lockgate.project import Project
 
     talk = Talk(as_json)
-    done = Project.open(directory).rollback(what, to=target, reason=reason, observer=Story(talk))
+    done = Project.open(directory).rollback(what, to=target, reason=reason)
     talk.data(done.sentence)
     for stale in done.stale:
         talk.line("warn", stale.stage, stale.message)

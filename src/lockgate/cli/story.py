@@ -46,7 +46,9 @@ class Story:
         for environment, verdict in result.verdicts.items():
             if verdict.reasons:
                 words = "; ".join(f"{r.finding} {r.message}" for r in verdict.reasons[:3])
-                self.talk.line("ok" if verdict.passed else "warn", "policy", f"{environment}: {verdict.result}: {words}")
+                self.talk.line(
+                    "ok" if verdict.passed else "warn", "policy", f"{environment}: {verdict.result}: {words}"
+                )
             else:
                 self.talk.line("ok", "policy", f"{environment}: {verdict.result}")
 
@@ -57,7 +59,9 @@ def candidate_table(result: RunResult) -> list[str]:
     beside = result.live_metrics or {}
     width = max((len(name) for name in result.metrics), default=0)
     if result.metrics:
-        lines.append(f"    {'':<{width}}   {'this model':<24} {'live (' + result.live + ')' if result.live else ''}".rstrip())
+        lines.append(
+            f"    {'':<{width}}   {'this model':<24} {'live (' + result.live + ')' if result.live else ''}".rstrip()
+        )
     for name, metric in result.metrics.items():
         other = _interval(beside[name]) if name in beside else ""
         lines.append(f"    {name:<{width}}   {_interval(metric):<24} {other}".rstrip())

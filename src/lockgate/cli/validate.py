@@ -49,7 +49,9 @@ def command(
         return
     if not contract or not out:
         raise Usage(
-            "LG940", "DATA needs --contract FILE:MODEL and --out DIR", next="lockgate validate DATA... --contract F:M --out DIR"
+            "LG940",
+            "DATA needs --contract FILE:MODEL and --out DIR",
+            next="lockgate validate DATA... --contract F:M --out DIR",
         )
     from lockgate.validate import validate_files
 
@@ -58,6 +60,8 @@ def command(
     )
     talk.data(f"{report['accepted']:,} accepted + {report['quarantined']:,} quarantined = {report['rows']:,} rows")
     for rule in report.get("by_rule", [])[:3]:
-        talk.say(f"    {rule.get('rows', ''):>8}  {rule.get('field', ''):<16} {rule.get('message', rule.get('rule', ''))}")
+        talk.say(
+            f"    {rule.get('rows', ''):>8}  {rule.get('field', ''):<16} {rule.get('message', rule.get('rule', ''))}"
+        )
     talk.result("validate", {"out": out, **report})
     talk.next(f"ls {out}")

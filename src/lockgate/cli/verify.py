@@ -16,7 +16,9 @@ from lockgate.errors import Usage
 @click.option("--key", type=click.Path(dir_okay=False), default=None, help="For a PATH: the signer's public key (PEM).")
 @click.option("--all", "everything", is_flag=True, help="Every file under .lockgate/registry and .lockgate/log.")
 @click.option("--materialize", type=click.Path(file_okay=False), default=None, metavar="DIR", help="Write the files.")
-@click.option("--input", "record", type=click.Path(dir_okay=False), default=None, help="For a RECEIPT: the record, JSON.")
+@click.option(
+    "--input", "record", type=click.Path(dir_okay=False), default=None, help="For a RECEIPT: the record, JSON."
+)
 @project_option
 @json_option
 def command(

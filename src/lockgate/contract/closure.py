@@ -50,10 +50,19 @@ def capture_code(root: Path, patterns: Sequence[str], contract: str, into: Path)
         data = _read(root, name, contract, MAX_BYTES - total)
         total += len(data)
         with writing(into / name):
-            (into / name).parent.mkdir(parents=True, exist_ok=True)
-            (into / name).write_bytes(data)
+            _copy(into, name, data)
         found.append((name, digest_of(data)))
     return Closure(into, tuple(found))
+
+
+def _copy(into: Path, name: str, data: bytes) -> None:
+    """The jail reads as another user: what is shown to it must not depend on the umask."""
+    target = into / name
+    target.parent.mkdir(parents=True, exist_ok=True)
+    for folder in (into, *(into / part for part in PurePosixPath(name).parents)):
+        folder.chmod(0o755)
+    target.write_bytes(data)
+    target.chmod(0o644)
 
 
 def _read(root: Path, name: str, contract: str, most: int) -> bytes:

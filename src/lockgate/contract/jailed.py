@@ -45,6 +45,7 @@ def run_task(
 
     Raises the finding that the jail names (of `task.findings`), or Refused `task.died`; Unfit when there is no jail.
     """
+    into.mkdir(parents=True)
     result = Jail(settings).run(Target(task.module), stdin=encode(task.given), talk=talk, out_dir=into)
     if FINDING in result.files:
         raise _finding(result, task)

@@ -11,7 +11,7 @@ import glob
 import hashlib
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,14 +89,6 @@ def capture(root: Path, name: str, into: Path, declared: str | None = None) -> S
             next="wait until whoever writes it is done, then run the same command again",
         )
     return SourceFile(name, into, from_hex(state.hexdigest()), size, declared)
-
-
-def reading_task(
-    files: Sequence[SourceFile], *, null: Sequence[str], delimiter: str, encoding: str
-) -> dict[str, object]:
-    """The task of `contract.jail.read` for captured files, which the jail sees by the names of their copies."""
-    listed = [{"name": file.name, "path": file.path.name, "format": file.format} for file in files]
-    return {"files": listed, "null": list(null), "delimiter": delimiter, "encoding": encoding}
 
 
 @contextmanager

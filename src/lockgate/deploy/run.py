@@ -13,7 +13,7 @@ from lockgate.audit.deployments import revoked_digests
 from lockgate.audit.entries import Registration
 from lockgate.audit.evidence import Evidence
 from lockgate.audit.gate import judge_inputs
-from lockgate.audit.load import inputs_of, load_decision, policy_at, refuse_revoked
+from lockgate.audit.load import inputs_of, load_decision, policy_in_force, refuse_revoked
 from lockgate.audit.refs import resolve
 from lockgate.audit.stored import check_stored
 from lockgate.audit.workplace import Workplace
@@ -22,7 +22,7 @@ from lockgate.core.verdict import Verdict
 from lockgate.deploy import rules
 from lockgate.deploy.spec import LIVE, DeployResult, DeploySpec
 from lockgate.deploy.turn import turn
-from lockgate.errors import Refused, Usage, VerificationFailed
+from lockgate.errors import Refused, Usage
 
 
 def deploy(workplace: Workplace, spec: DeploySpec) -> DeployResult:
@@ -81,7 +81,7 @@ def _deploy(workplace: Workplace, spec: DeploySpec) -> DeployResult:
         rules.summary_statement(
             registration,
             spec.environment,
-            policy=_policy_in_force(statements),
+            policy=policy_in_force(statements),
             inputs=_attested(registration, approvals),
             verdict=verdict,
             now=workplace.now(),
@@ -106,13 +106,6 @@ def _deploy(workplace: Workplace, spec: DeploySpec) -> DeployResult:
     # 8.
     decision = load_decision(workplace.ledger.statements(), spec.environment, workplace.now(), name=registration.name)
     return DeployResult(registration, decision.deployment, verdict, cached=False)
-
-
-def _policy_in_force(statements: Sequence[Evidence]) -> Digest:
-    found = policy_at(len(statements) + 1, statements)
-    if found is None:
-        raise VerificationFailed("LG524", "no policy was ever signed in this project", next="lockgate policy sign")
-    return found
 
 
 def _attested(registration: Registration, approvals: Sequence[Evidence]) -> dict[str, Digest]:

@@ -5,21 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lockgate.contract.jailed import Task, run_task
-from lockgate.contract.sources import SourceFile, capture, expand, reading_task
+from lockgate.contract.reading import read_sources
+from lockgate.contract.sources import SourceFile, capture, expand
 from lockgate.core.digest import Digest
 from lockgate.errors import Refused
 from lockgate.ingest import rules
-from lockgate.ingest.spec import IngestResult, IngestSpec
-from lockgate.sandbox.settings import Bind, JailSettings, Limits, PythonEnv, named
-from lockgate.store.files import read_regular
+from lockgate.ingest.spec import CapturedFile, IngestResult, IngestSpec
 
 if TYPE_CHECKING:
     from lockgate.audit.workplace import Workplace
-
-_READ = "read.json"
-_MAX_ACCOUNT = 64 << 20
-_LEAST_OUTPUT = 256 << 20
 
 
 def run(workplace: Workplace, spec: IngestSpec) -> IngestResult:
@@ -33,23 +27,20 @@ def run(workplace: Workplace, spec: IngestSpec) -> IngestResult:
     """
     started = workplace.now()
     with workplace.scratch() as scratch:
-        files = _capture(workplace.root, spec, scratch)  # 1
-        settings = reading_settings(files)
-        task = reading(files, spec)
-        given, report = run_task(settings, task, scratch / "out")  # 2
-        account = read_regular(given[_READ], _MAX_ACCOUNT)
-        try:
-            described, captured = rules.read_account(account, [(f.name, f.digest, f.size) for f in files])  # 3
-        except ValueError as error:
-            raise Refused(
-                "LG122", f"the reading jail's account is not in form: {error}", next="lockgate doctor"
-            ) from None
-        with given[rules.SNAPSHOT].open("rb") as snapshot:
-            snapshot_digest = workplace.data.put(snapshot)  # 4
-        manifest_digest = workplace.data.put(rules.manifest(described, captured))
+        sources = _capture(workplace.root, spec, scratch)  # 1
+        snapshot, account, report = read_sources(
+            sources, null=spec.null, delimiter=spec.delimiter, encoding=spec.encoding, into=scratch / "out"
+        )  # 2, 3
+        with snapshot.open("rb") as stream:
+            snapshot_digest = workplace.data.put(stream)  # 4
+    files = tuple(
+        CapturedFile(source.name, source.digest, source.size, rows, account.kind)
+        for source, rows in zip(sources, account.rows, strict=True)
+    )
+    manifest_digest = workplace.data.put(rules.manifest(account, files))
     statement = rules.statement(
         spec,
-        captured,
+        files,
         snapshot=snapshot_digest,
         manifest_digest=manifest_digest,
         jail=report.as_json(),
@@ -57,27 +48,7 @@ def run(workplace: Workplace, spec: IngestSpec) -> IngestResult:
         finished=workplace.now(),
     )
     evidence = workplace.record("ingester", statement)  # 5
-    return IngestResult(snapshot_digest, manifest_digest, described["rows"], tuple(captured), evidence)
-
-
-def reading(files: list[SourceFile], spec: IngestSpec) -> Task:
-    """The task of the reading jail."""
-    return Task(
-        module="lockgate.contract.jail.read",
-        given=reading_task(files, null=spec.null, delimiter=spec.delimiter, encoding=spec.encoding),
-        gives=(rules.SNAPSHOT, _READ),
-        findings=rules.FINDINGS,
-        died="LG115",
-        work="reading the sources",
-        next="give fewer or smaller files: narrow [data] sources in lockgate.toml",
-    )
-
-
-def reading_settings(files: list[SourceFile]) -> JailSettings:
-    """The `parse` jail for captured files. Its output may be as large as they are."""
-    output = max(_LEAST_OUTPUT, 2 * sum(file.size for file in files))
-    binds = [Bind(file.path, f"/in/{file.path.name}") for file in files]
-    return named("parse", python=PythonEnv.own(), limits=Limits(output_bytes=output), binds=binds)
+    return IngestResult(snapshot_digest, manifest_digest, sum(account.rows), files, evidence)
 
 
 def _capture(root: Path, spec: IngestSpec, scratch: Path) -> list[SourceFile]:

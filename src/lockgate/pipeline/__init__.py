@@ -6,73 +6,20 @@ what has not changed, and tells an observer. It hands nothing from one stage to 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from time import monotonic
-from typing import Any, Protocol
+from typing import Any
 
-from lockgate.audit.evidence import Evidence
 from lockgate.audit.workplace import Workplace
 from lockgate.config import Config
 from lockgate.core.digest import Digest
-from lockgate.core.verdict import Reason, Verdict
+from lockgate.core.verdict import Verdict
+from lockgate.pipeline.done import Nobody, Observer, StageDone
+
+__all__ = ["ORDER", "Nobody", "Observer", "RunResult", "StageDone", "run_stages"]
 
 ORDER = ("ingest", "validate", "train", "register")
-
-
-@dataclass(frozen=True)
-class StageDone:
-    """What a stage has to say when it is done. `digest`: of what it made."""
-
-    name: str
-    summary: str
-    digest: Digest
-    evidence: tuple[Evidence, ...]
-    cached: bool = False
-    seconds: float = 0.0
-    details: tuple[str, ...] = ()
-    reasons: tuple[Reason, ...] = ()
-    facts: Mapping[str, Any] = field(default_factory=dict)
-    next: str = "lockgate run"
-
-    def as_json(self) -> dict[str, Any]:
-        """The stage as `--json` prints it."""
-        return {
-            "stage": self.name,
-            "summary": self.summary,
-            "digest": self.digest,
-            "statements": [{"index": e.index, "digest": e.digest, "claim": e.claim} for e in self.evidence],
-            "cached": self.cached,
-            "seconds": round(self.seconds, 3),
-            "findings": [reason.as_json() for reason in self.reasons],
-            **self.facts,
-        }
-
-
-class Observer(Protocol):
-    """Who wants to know how it goes: the command line, a notebook, nobody."""
-
-    def say(self, text: str) -> None:
-        """A line of talk."""
-
-    def begins(self, stage: str) -> None:
-        """A stage begins."""
-
-    def done(self, stage: StageDone) -> None:
-        """A stage is done."""
-
-
-class Nobody:
-    """An observer that does not listen."""
-
-    def say(self, text: str) -> None:
-        """Nothing."""
-
-    def begins(self, stage: str) -> None:
-        """Nothing."""
-
-    def done(self, stage: StageDone) -> None:
-        """Nothing."""
 
 
 @dataclass(frozen=True)
@@ -121,9 +68,6 @@ class RunResult:
         return run_as_html(self)
 
 
-Stage = Callable[[Workplace, Config, bool], StageDone]
-
-
 def run_stages(
     workplace: Workplace, config: Config, names: Sequence[str], observer: Observer, *, fresh: bool
 ) -> tuple[StageDone, ...]:
@@ -142,6 +86,4 @@ def run_stages(
 
 
 def _timed(stage: StageDone, seconds: float) -> StageDone:
-    from dataclasses import replace
-
     return replace(stage, seconds=seconds)

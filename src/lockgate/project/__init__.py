@@ -8,7 +8,7 @@ Every method verifies what it reads, from the root that the user pinned, before 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -32,10 +32,10 @@ from lockgate.trust.policy import Policy
 
 if TYPE_CHECKING:
     from lockgate.audit.entries import Registration
+    from lockgate.pipeline import Observer, RunResult, StageDone
     from lockgate.project.deploying import Deployed, RolledBack, Worded
     from lockgate.project.founding import Founded
     from lockgate.project.pages import ModelLine, ModelPage, StatusPage, TrustPage
-    from lockgate.pipeline import Observer, RunResult, StageDone
     from lockgate.project.proving import EverythingReport, LogsReport, ModelReport, Proof, ReceiptReport
     from lockgate.sandbox.settings import PythonEnv
     from lockgate.serve.clients import Client
@@ -100,7 +100,9 @@ class Project:
             VerificationFailed: LG826 this folder held another project; LG828 `root` is not its root.
         """
         if not (self.home / "log" / EVENTS / "checkpoint").is_file():
-            raise Refused("LG946", "this project has no evidence yet", seen={"folder": str(self.home)}, next="lockgate init")
+            raise Refused(
+                "LG946", "this project has no evidence yet", seen={"folder": str(self.home)}, next="lockgate init"
+            )
         claimed = claimed_project(self.home)
         if root:
             wanted = pins.check_project_id(root.removeprefix("sha256:"))
@@ -132,7 +134,7 @@ class Project:
         head = ledger.head("policy")
         if head is None:
             raise VerificationFailed("LG524", "no policy was ever signed in this project", next="lockgate policy sign")
-        return Policy.from_statement(head.statement)
+        return Policy.from_predicate(head.predicate)
 
     @contextmanager
     def workplace(self, environment: str = DEV, *, say: Callable[[str], None] = lambda _: None) -> Iterator[Workplace]:
@@ -146,9 +148,11 @@ class Project:
             self._repair(place)
             yield place
 
-    def run(
-        self, *, environment: str = DEV, fresh: bool = False, observer: Observer | None = None
-    ) -> RunResult:
+    def unlocked(self, environment: str = DEV, *, say: Callable[[str], None] = lambda _: None) -> Workplace:
+        """A workplace for a process that lives long beside others: what it appends is in order all the same."""
+        return self._workplace(self.trusted_root(), environment, say)
+
+    def run(self, *, environment: str = DEV, fresh: bool = False, observer: Observer | None = None) -> RunResult:
         """Ingest, validate, train, judge, register. Deploys nothing.
 
         Raises Refused when a rule says no, Usage when the user's files are wrong, Unfit when the jail cannot hold.
@@ -171,7 +175,13 @@ class Project:
             return run_stages(place, self.config, (name,), watcher, fresh=True)[0]
 
     def deploy(
-        self, ref: str, *, environment: str = DEV, rung: str = "live", reason: str = "", observer: Observer | None = None
+        self,
+        ref: str,
+        *,
+        environment: str = DEV,
+        rung: str = "live",
+        reason: str = "",
+        observer: Observer | None = None,
     ) -> Deployed:
         """Make `ref` live in `environment`, if its policy agrees. Raises as `lockgate.deploy.run.deploy`."""
         from lockgate.project.deploying import deploy
@@ -193,7 +203,7 @@ class Project:
         with self.workplace() as place:
             return revoke(place, ref, reason=reason)
 
-    def rollback(self, what: str, *, to: str = "", reason: str = "", observer: Observer | None = None) -> RolledBack:
+    def rollback(self, what: str, *, to: str = "", reason: str = "") -> RolledBack:
         """Make an earlier statement of a stage its head, or an earlier model live in an environment."""
         from lockgate.project.deploying import rollback
 
@@ -355,8 +365,3 @@ class Project:
         entries = shelf(statements)
         place.registry.publish(entries)
         place.registry.sweep(entries, [one.digest for one in statements])
-
-
-def as_mapping(value: Any) -> Mapping[str, Any]:
-    """A predicate's object, or an empty one where there is none."""
-    return value if isinstance(value, Mapping) else {}

@@ -18,9 +18,7 @@ def run_as_html(result: RunResult) -> str:
         (stage.name, stage.summary, short(stage.digest), "cached" if stage.cached else f"{stage.seconds:.1f} s")
         for stage in result.stages
     ]
-    metrics = [
-        (name, f"{metric['value']:.4f}", _interval(metric)) for name, metric in result.metrics.items()
-    ]
+    metrics = [(name, f"{metric['value']:.4f}", _interval(metric)) for name, metric in result.metrics.items()]
     return (
         f"<h4>{escape(result.ref)}</h4>"
         + _table(("stage", "what", "digest", "time"), stages)

@@ -14,7 +14,7 @@ from lockgate.audit import joins
 from lockgate.core.digest import Digest, short
 from lockgate.core.encoding import encode
 from lockgate.core.names import check_file_name
-from lockgate.errors import VerificationFailed
+from lockgate.errors import Refused, VerificationFailed
 
 if TYPE_CHECKING:
     from lockgate.audit.evidence import Evidence
@@ -37,16 +37,25 @@ class Closure:
 def plan(name: str, description: str, heads: Mapping[str, Evidence]) -> Closure:
     """The closure of the candidate that `heads` (ingest, validate, train, judge; joined) speak about.
 
-    Raises VerificationFailed LG404 when the train statement names a file twice or in an unsafe way, or captures
-    no code, and when the validate statement names no baseline.
+    Raises:
+        Refused: LG405 no lock file pins the environment that its code needs.
+        VerificationFailed: LG404 the train statement names a file twice or in an unsafe way, or captures no code;
+            the validate statement names no baseline.
     """
     copied: dict[str, Digest] = dict(joins.candidate(heads["train"].statement))
     for file, digest in joins.dependencies(heads["train"].statement):
         if file.startswith(CODE) or file == LOCK:
             _check_name(file, copied, heads["train"])
             copied[file] = digest
-    if not any(file.startswith(CODE) for file in copied) or LOCK not in copied:
-        raise _incomplete(heads["train"], "it captures no code, or no lock file")
+    if not any(file.startswith(CODE) for file in copied):
+        raise _incomplete(heads["train"], "it captures no code")
+    if LOCK not in copied:
+        raise Refused(
+            "LG405",
+            f"the candidate was trained in an environment that no {LOCK} pins",
+            seen={"statement": heads["train"].digest},
+            next=f"add {LOCK} with hashes to the project, then lockgate run",
+        )
     baseline = joins.fact_digest(heads["validate"].statement, "baseline")
     if baseline is None:
         raise _incomplete(heads["validate"], "it names no baseline")

@@ -62,7 +62,7 @@ def _ask_version(path: Path) -> str:
     if not os.access(path, os.X_OK):
         return ""
     try:
-        return subprocess.run(  # noqa: S603
+        return subprocess.run(
             [str(path), "--version"], env={}, capture_output=True, text=True, timeout=10, check=False
         ).stdout
     except (OSError, subprocess.TimeoutExpired):

@@ -18,7 +18,8 @@ _MOST_FILES = 1000
 
 class Collector:
     """Takes frames in order. `take` raises ValueError on what the harness never sends and Unavailable LG908
-    when the disk is full."""
+    when the disk is full.
+    """
 
     def __init__(self, out_dir: Path | None, most_bytes: int) -> None:
         self._out_dir, self._left = out_dir, most_bytes

@@ -42,9 +42,9 @@ class Handshake:
         """Raises Unfit when no jail can be made here; the report may still have open probes."""
         bwrap = find_bubblewrap()
         view = view_of(settings)
+        machine = platform.machine()
         # 0, 1 and 2 are the harness's own, so what is handed on must be numbered above them.
         held = {inside: fcntl.fcntl(ours, fcntl.F_DUPFD_CLOEXEC, 3) for inside, ours in descriptors.items()}
-        machine = platform.machine()
         rows = [
             *configuration.protections(settings, machine, long_lived=long_lived),
             *configuration.expectations(settings, view, machine, _own_namespaces(), long_lived=long_lived),
@@ -89,7 +89,7 @@ class Handshake:
             self.channel.sendall(rows)
         except OSError:
             raise _not_started(self.keeper, words_in) from None
-        probes = []
+        probes: list[Probe] = []
         while True:
             ready, _, _ = select.select([self.channel], [], [], max(0.0, deadline - time.monotonic()))
             data = self._receive() if ready else b""

@@ -13,7 +13,6 @@ import socket
 import subprocess
 import threading
 from contextlib import suppress
-from typing import Any
 
 from lockgate.sandbox._bwrap import Bubblewrap, bubblewrap_arguments
 from lockgate.sandbox._step0 import prepare, prepare_as_root
@@ -31,7 +30,7 @@ class Keeper(threading.Thread):
         super().__init__(name=f"jail-{settings.name}", daemon=True)
         self._settings, self._view, self._bwrap = settings, view, bwrap
         self._begun = threading.Event()
-        self._streams: tuple[socket.socket, int, tuple[int, ...]] | None = None
+        self._hand_on: tuple[int, int, tuple[int, ...]] = (-1, -1, ())
         self._wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._watchdog: Watchdog | None = None
         self._pidfd = -1
@@ -47,7 +46,7 @@ class Keeper(threading.Thread):
 
         Raises Unfit when root cannot be given up, OSError when bubblewrap cannot be started.
         """
-        self._streams = (channel, words, held)
+        self._hand_on = (channel.fileno(), words, held)
         self.start()
         self._begun.wait()
         if self._failure is not None:
@@ -84,18 +83,17 @@ class Keeper(threading.Thread):
     def run(self) -> None:
         """The thread."""
         try:
-            self._spawn()
+            process = self._process = self._spawn()
         except BaseException as error:  # noqa: BLE001 - raised again in the thread that asked
             self._failure = error
             self._begun.set()
             self.ended.set()
             return
         self._begun.set()
-        self._keep()
+        self._keep(process)
 
-    def _spawn(self) -> None:
-        assert self._streams is not None
-        channel, words, held = self._streams
+    def _spawn(self) -> subprocess.Popen[bytes]:
+        channel, words, held = self._hand_on
         start = (prepare_as_root if os.geteuid() == 0 else prepare)(self._view, self._bwrap)
         arguments = bubblewrap_arguments(start.view, network=self._settings.network)
         options = os.memfd_create("options", os.MFD_CLOEXEC)
@@ -103,8 +101,8 @@ class Keeper(threading.Thread):
             os.write(options, b"".join(os.fsencode(argument) + b"\0" for argument in arguments))
             os.lseek(options, 0, os.SEEK_SET)
             python = str(self._settings.python.base_python)
-            identity: Any = start.identity
-            self._process = subprocess.Popen(  # noqa: S603
+            identity = start.identity
+            return subprocess.Popen(
                 [str(start.bwrap), "--args", str(options), "--", python, "-I", "-S", "-B", "-c", _BOOT],
                 env={},
                 cwd="/",
@@ -113,14 +111,15 @@ class Keeper(threading.Thread):
                 stderr=words,
                 pass_fds=(options, *held),
                 start_new_session=True,
-                **identity,
+                user=None if identity is None else identity.uid,
+                group=None if identity is None else identity.gid,
+                extra_groups=None if identity is None else (),
             )
         finally:
             os.close(options)
 
-    def _keep(self) -> None:
-        assert self._process is not None
-        pidfd = os.pidfd_open(self._process.pid)
+    def _keep(self, process: subprocess.Popen[bytes]) -> None:
+        pidfd = os.pidfd_open(process.pid)
         poll = select.poll()
         poll.register(pidfd, select.POLLIN)
         poll.register(self._wake, select.POLLIN)
@@ -133,7 +132,7 @@ class Keeper(threading.Thread):
                 os.eventfd_read(self._wake)
             if watchdog is not None and self.verdict is None and (verdict := watchdog.look()) is not None:
                 self.kill(verdict)
-        self.status = self._process.wait()
+        self.status = process.wait()
         os.close(pidfd)
         with self._lock:
             if self._pidfd >= 0:

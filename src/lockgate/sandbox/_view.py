@@ -20,8 +20,8 @@ _LINKER = "/etc/ld.so.cache"
 _NAME_SERVICE = ("/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf", "/etc/ssl/certs", "/usr/share/ca-certificates")
 
 ENVIRONMENT = {
-    "HOME": "/tmp",  # noqa: S108 - the jail's own tmpfs
-    "TMPDIR": "/tmp",  # noqa: S108
+    "HOME": "/tmp",
+    "TMPDIR": "/tmp",
     "LANG": "C.UTF-8",
     "USER": "lockgate",
     "LOGNAME": "lockgate",
@@ -67,8 +67,8 @@ def view_of(settings: JailSettings) -> View:
     mounts = [
         Mount("proc", "/proc"),
         Mount("dev", "/dev"),
-        Mount("tmpfs", "/dev/shm", size=limits.shm_bytes),  # noqa: S108
-        Mount("tmpfs", "/tmp", size=limits.tmp_bytes),  # noqa: S108
+        Mount("tmpfs", "/dev/shm", size=limits.shm_bytes),
+        Mount("tmpfs", "/tmp", size=limits.tmp_bytes),
     ]
     mounts += [Mount("ro", path, path) for path in (*_SYSTEM, _LINKER) if os.path.exists(path)]
     for path in _MERGED:
@@ -87,7 +87,7 @@ def view_of(settings: JailSettings) -> View:
     mounts += [Mount("ro", bind.target, _existing(bind.source)) for bind in settings.binds]
     mounts += [Mount("rw", bind.target, _existing(bind.source)) for bind in settings.writable]
     job = any(bind.target == "/job" for bind in settings.binds)
-    cwd = "/job" if job else "/tmp"  # noqa: S108
+    cwd = "/job" if job else "/tmp"
     return View(tuple(mounts), cwd, _environment(settings, cwd))
 
 

@@ -133,9 +133,7 @@ class Jail:
         null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
         try:
             wanted = {**dict.fromkeys((0, 1, 2), null), **descriptors}
-            handshake = Handshake(
-                self._settings, target.words(self._settings), wanted, collect=False, long_lived=True
-            )
+            handshake = Handshake(self._settings, target.words(self._settings), wanted, collect=False, long_lived=True)
         finally:
             os.close(null)
         try:

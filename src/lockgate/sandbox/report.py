@@ -28,7 +28,8 @@ class Probe:
 @dataclass(frozen=True)
 class JailReport:
     """The proof of one jail. `limits` names the mechanism that enforces each limit; `denied` what was tried and
-    refused; `level` is 3 only when every probe holds."""
+    refused; `level` is 3 only when every probe holds.
+    """
 
     launcher: str
     settings: str

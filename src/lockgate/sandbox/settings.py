@@ -1,11 +1,11 @@
 """What a jail shows, allows and bounds: one pure value, whose digest goes into the evidence.
 
-    /in        inputs, read-only, one bind each         $LOCKGATE_DATA
-    /out       a tmpfs of `Limits.output_bytes`         $LOCKGATE_OUT
-    /tmp       a tmpfs of `Limits.tmp_bytes`            $HOME
-    /job       captured code, read-only; the working directory when it is bound
-    /env       the virtual environment, read-only
-    /lockgate  Lockgate's own package, read-only
+/in        inputs, read-only, one bind each         $LOCKGATE_DATA
+/out       a tmpfs of `Limits.output_bytes`         $LOCKGATE_OUT
+/tmp       a tmpfs of `Limits.tmp_bytes`            $HOME
+/job       captured code, read-only; the working directory when it is bound
+/env       the virtual environment, read-only
+/lockgate  Lockgate's own package, read-only
 """
 
 from __future__ import annotations

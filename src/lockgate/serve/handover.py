@@ -75,5 +75,3 @@ def _compare(name: str, found: Digest, wanted: Digest) -> None:
             seen={"file": name, "expected": wanted, "seen": found},
             next="lockgate verify --all",
         )
-
-

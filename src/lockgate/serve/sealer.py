@@ -31,7 +31,8 @@ from lockgate.serve.seen import MemorySeen
 from lockgate.serve.settings import CONTROL_FD, PREDICTIONS, SPOOL, SealerSettings
 
 PAUSE_SECONDS = 0.5
-BATCH = 4096
+BUSY = 1000
+PART_BYTES = 1 << 20
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -85,7 +86,7 @@ def run(
         for message in carrier.complaints():
             if not last:
                 control.tell(link, "failed", finding="LG633", message=message)
-        last = last or bool(select.select([link], [], [], 0 if carried == BATCH else PAUSE_SECONDS)[0])
+        last = last or bool(select.select([link], [], [], 0 if carried >= BUSY else PAUSE_SECONDS)[0])
 
 
 @dataclass
@@ -124,15 +125,12 @@ class Carrier:
         self._places = {gateway: _Place(next=index.next_seq(gateway)) for gateway in index.gateways()}
 
     def carry(self) -> int:
-        """Seal at most about BATCH records that wait; how many. Raises LockgateError; then none counts as sealed."""
+        """Seal what waits, at most PART_BYTES of each spool; how many records. Raises LockgateError; then none counts as sealed."""
         entries: list[bytes] = []
         moved: dict[str, _Place] = {}
         for path in sorted(self._spools.glob("*.spool")):
-            if len(entries) < BATCH:
-                place = self._places.get(path.stem, _Place())
-                records, after = _waiting(path, place, BATCH - len(entries))
-                entries += records
-                moved[path.stem] = after
+            records, moved[path.stem] = _waiting(path, self._places.get(path.stem, _Place()))
+            entries += records
         if entries:
             self._sealer.append(entries)
         self._places |= moved
@@ -146,7 +144,7 @@ class Carrier:
         return [place.broken for place in found]
 
 
-def _waiting(path: Path, place: _Place, most: int) -> tuple[list[bytes], _Place]:
+def _waiting(path: Path, place: _Place) -> tuple[list[bytes], _Place]:
     """Records of one spool that are not in the log yet, and the place after them.
 
     1. Each is a prediction record.   2. It is of the gateway that the file is named by.   3. It is the next one, or
@@ -154,18 +152,17 @@ def _waiting(path: Path, place: _Place, most: int) -> tuple[list[bytes], _Place]
     """
     if place.broken:
         return [], place
-    offset, number = place.offset, place.next
+    number = place.next
     found: list[bytes] = []
     try:
-        part = read_spool(path, offset)
-        for data in part.records[:most]:
+        part = read_spool(path, place.offset, limit=PART_BYTES)
+        for data in part.records:
             record = parse_record(data)
             if record.gateway != path.stem or record.seq > number:
                 raise ValueError(f"record {record.seq} of {record.gateway} where {number} was due")
             if record.seq == number:
                 found.append(data)
                 number += 1
-            offset += len(data) + FRAME
     except (ValueError, VerificationFailed) as error:
-        return found, _Place(offset, number, f"spool {path.stem} is not followed any further: {error}")
-    return found, _Place(offset, number)
+        return found, _Place(place.offset, number, f"spool {path.stem} is not followed any further: {error}")
+    return found, _Place(part.offset, number)

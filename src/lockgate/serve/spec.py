@@ -107,8 +107,9 @@ class Answer:
 
 @dataclass(frozen=True)
 class ServeSpec:
-    """What `serve` is asked to do. Port 0 takes a free one."""
+    """What `serve` is asked to do. `ref` empty: whatever is live. Port 0 takes a free one."""
 
-    host: str = "127.0.0.1"
-    port: int = 8000
-    caps: Caps = Caps()
+    host: str
+    port: int
+    ref: str
+    caps: Caps

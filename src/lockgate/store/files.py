@@ -31,7 +31,23 @@ _HINTS = {
 
 def hash_fd(fd: int) -> Digest:
     """SHA-256 of a whole file by its descriptor, whose position is neither used nor moved."""
-    return from_hex(_hash(fd)[0])
+    state = hashlib.sha256()
+    buffer = bytearray(CHUNK)
+    view = memoryview(buffer)
+    offset = 0
+    while count := os.preadv(fd, [view], offset):
+        state.update(view[:count])
+        offset += count
+    return from_hex(state.hexdigest())
+
+
+def hash_file(path: Path) -> Digest:
+    """SHA-256 of a regular file. Raises as `open_nofollow`."""
+    fd = open_nofollow(path)
+    try:
+        return hash_fd(fd)
+    finally:
+        os.close(fd)
 
 
 def open_nofollow(path: Path | str, *, dir_fd: int | None = None) -> int:
@@ -203,14 +219,3 @@ def _temporary(folder: Path, mode: int) -> Iterator[tuple[int, Path]]:
         os.close(fd)
         with suppress(FileNotFoundError):
             os.unlink(name)
-
-
-def _hash(fd: int) -> tuple[str, int]:
-    state = hashlib.sha256()
-    buffer = bytearray(CHUNK)
-    view = memoryview(buffer)
-    offset = 0
-    while count := os.preadv(fd, [view], offset):
-        state.update(view[:count])
-        offset += count
-    return state.hexdigest(), offset

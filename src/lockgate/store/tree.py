@@ -33,8 +33,13 @@ def hash_tree(folder: Path, *, skip: frozenset[str] = frozenset()) -> list[tuple
     except OSError as error:
         raise Unavailable("LG808", f"cannot read {folder}: {error.strerror}", seen={"folder": str(folder)}) from None
     found: list[tuple[str, Digest]] = []
-    for batch in _batches(_walk(top, "", skip)):
-        found.extend(zip(batch, _hash_all(list(batch.values())), strict=True))
+    try:
+        for batch in _batches(_walk(top, "", skip)):
+            found.extend(zip(batch, _hash_all(list(batch.values())), strict=True))
+    except OSError as error:
+        raise Unavailable(
+            "LG808", f"cannot read {folder}: {error.strerror}; is somebody changing it?", seen={"folder": str(folder)}
+        ) from error
     return sorted(found, key=lambda file: order_of_file_name(file[0]))
 
 

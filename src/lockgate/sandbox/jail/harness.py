@@ -13,13 +13,12 @@ it. It must start in milliseconds: no import here but built-in and tiny modules.
 
 from __future__ import annotations
 
-import _signal as signal  # the `signal` module imports enum: a third of the start-up
+import _signal as signal  # type: ignore[import-not-found]  # `signal` imports enum: a third of the start-up
 import ctypes
 import os
 import resource
 import select
 import stat
-import sys
 
 from lockgate.sandbox.jail import frames, probes
 
@@ -28,6 +27,11 @@ OUT = "/out"
 PR_SET_DUMPABLE, PR_SET_SECCOMP = 4, 22
 MOST_FILES = 1000
 DEEPEST = 4
+ABOVE = 128
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 Rows = dict[str, list[list[bytes]]]
 
@@ -63,7 +67,8 @@ def main() -> None:
 
 
 def _configuration() -> Rows:
-    parser, rows = frames.Parser(), {}
+    parser = frames.Parser()
+    rows: Rows = {}
     while True:
         data = os.read(CHANNEL, 65536)
         if not data:
@@ -86,17 +91,29 @@ def _load_filter(libc: ctypes.CDLL, program: bytes) -> None:
 
 
 def _run_target(rows: Rows) -> tuple[int, int]:
-    """Start the target, forward signals to it, reap orphans; return its exit code and signal."""
+    """Start the target and wait for it; return its exit code and signal."""
     child = os.fork()
     if child == 0:
         _become_target(rows)
     null = os.open("/dev/null", os.O_RDWR)
     os.dup2(null, 1)
     os.dup2(null, 2)
-    keep = {CHANNEL, 1, 2}
-    for number in os.listdir("/proc/self/fd"):
-        if int(number) not in keep:
-            _close(int(number))
+    _close_all(lambda number: number > 2)
+    poll, wake = _wakers(child)
+    while True:
+        status = _reap_until(child)
+        if status is not None:
+            number = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
+            return (128 + number if number else os.WEXITSTATUS(status)), number
+        for ready, event in poll.poll():
+            if ready == CHANNEL and event & select.POLLHUP:
+                os._exit(125)
+            if ready == wake:
+                os.read(wake, 512)
+
+
+def _wakers(child: int) -> tuple[select.poll, int]:
+    """What ends the waiting: a signal, which is forwarded to `child` or tells of an ended one, or a lost launcher."""
     wake_in, wake_out = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
     signal.set_wakeup_fd(wake_out)
 
@@ -108,21 +125,18 @@ def _run_target(rows: Rows) -> tuple[int, int]:
     signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
     poll = select.poll()
     poll.register(wake_in, select.POLLIN)
-    poll.register(CHANNEL, 0)  # only POLLHUP: the launcher is gone
+    poll.register(CHANNEL, 0)
+    return poll, wake_in
+
+
+def _reap_until(child: int) -> int | None:
+    """Collect every ended process, orphans too; the status of `child` when it is among them."""
     while True:
-        while True:
-            pid, status = _reap(os.WNOHANG)
-            if pid == child:
-                if os.WIFSIGNALED(status):
-                    return 128 + os.WTERMSIG(status), os.WTERMSIG(status)
-                return os.WEXITSTATUS(status), 0
-            if pid <= 0:
-                break
-        for ready, event in poll.poll():
-            if ready == CHANNEL and event & select.POLLHUP:
-                os._exit(125)
-            if ready == wake_in:
-                os.read(wake_in, 512)
+        pid, status = _reap(os.WNOHANG)
+        if pid == child:
+            return status
+        if pid <= 0:
+            return None
 
 
 def _become_target(rows: Rows) -> None:
@@ -130,10 +144,8 @@ def _become_target(rows: Rows) -> None:
         wanted = {int(inside): int(held) for inside, held in rows.get("descriptor", [])}
         for inside, held in wanted.items():
             # Above every number that may be wanted, so that no dup2 below overwrites one still needed.
-            wanted[inside] = _duplicate_above(held, 700)
-        for number in os.listdir("/proc/self/fd"):
-            if int(number) < 700:
-                _close(int(number))
+            wanted[inside] = _duplicate(held)
+        _close_all(lambda number: number < ABOVE)
         for inside, high in wanted.items():
             os.dup2(high, inside, inheritable=True)
             os.close(high)
@@ -145,17 +157,17 @@ def _become_target(rows: Rows) -> None:
         os._exit(127)
 
 
-def _duplicate_above(number: int, least: int) -> int:
-    import fcntl  # noqa: PLC0415 - after the fork: off the path of the report
+def _duplicate(number: int) -> int:
+    import fcntl  # after the fork: off the path of the report
 
-    return fcntl.fcntl(number, fcntl.F_DUPFD_CLOEXEC, least)
+    return fcntl.fcntl(number, fcntl.F_DUPFD_CLOEXEC, ABOVE)
 
 
 def _kill_the_rest() -> None:
     try:
         os.kill(-1, signal.SIGKILL)
     except ProcessLookupError:
-        pass
+        return
     while _reap(0)[0] > 0:
         pass
 
@@ -218,12 +230,10 @@ def _send(*parts: bytes) -> None:
         data = data[os.write(CHANNEL, data) :]
 
 
-def _close(number: int) -> None:
-    try:
-        os.close(number)
-    except OSError:
-        pass
-
-
-if __name__ == "__main__" or "lockgate_harness" in sys.argv:
-    main()
+def _close_all(unwanted: Callable[[int], bool]) -> None:
+    for name in os.listdir("/proc/self/fd"):
+        try:
+            if unwanted(int(name)):
+                os.close(int(name))
+        except OSError:
+            continue

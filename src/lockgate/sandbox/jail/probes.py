@@ -11,7 +11,7 @@ import ctypes
 import os
 import resource
 
-TYPE = tuple[str, str, str, str]
+Witness = tuple[str, str, str, str]
 Rows = dict[str, list[list[bytes]]]
 
 CLONE_NEWUSER = 0x10000000
@@ -19,7 +19,7 @@ PR_GET_PDEATHSIG = 2
 ENOSPC, EPERM, ENOSYS, EAFNOSUPPORT = 28, 1, 38, 97
 
 
-def before_filter(rows: Rows, libc: ctypes.CDLL) -> list[TYPE]:
+def before_filter(rows: Rows, libc: ctypes.CDLL) -> list[Witness]:
     """Every witness that needs no filtered call, and the one that the filter would mask."""
     status = _status()
     found = [_namespace(kind.decode(), flag.decode(), inode) for kind, flag, inode in rows.get("namespace", [])]
@@ -51,7 +51,7 @@ def before_filter(rows: Rows, libc: ctypes.CDLL) -> list[TYPE]:
     return found
 
 
-def after_filter(rows: Rows, libc: ctypes.CDLL) -> list[TYPE]:
+def after_filter(rows: Rows, libc: ctypes.CDLL) -> list[Witness]:
     """The filter's own witnesses: the kernel's word that one is loaded, and answers only our table gives."""
     mode = _status().get("Seccomp", "?")
     found = [_probe("system call filter", "seccomp", mode == "2", f"mode {mode}")]
@@ -63,7 +63,7 @@ def after_filter(rows: Rows, libc: ctypes.CDLL) -> list[TYPE]:
     return found
 
 
-def _namespace(kind: str, flag: str, outside: bytes) -> TYPE:
+def _namespace(kind: str, flag: str, outside: bytes) -> Witness:
     try:
         inside = os.readlink(f"/proc/self/ns/{kind}")
     except OSError:
@@ -103,7 +103,7 @@ def _identity(field: str, status: dict[str, str], rows: Rows) -> tuple[bool, str
 
 def _environment(rows: Rows) -> tuple[bool, str]:
     """Exactly the variables that were asked for, in this process and in what `/proc/1` tells of it."""
-    wanted = {name: value for name, value in rows.get("environment", [])}
+    wanted = {name: value for name, value in rows.get("environment", [])}  # noqa: C416 - pairs are lists
     started_with = dict(entry.partition("=")[::2] for entry in _read("/proc/1/environ").split("\0") if entry)
     shown = {os.fsencode(name): os.fsencode(value) for name, value in started_with.items()}
     extra = sorted(name.decode("utf-8", "replace") for name in {*os.environb, *shown} if name not in wanted)
@@ -124,8 +124,25 @@ def _descriptors(rows: Rows) -> tuple[bool, str]:
     return not extra and bool(_list("/proc/self/fd")), f"{len(wanted)} named, others: {extra}"
 
 
-def _mounts(rows: Rows) -> list[TYPE]:
+def _mounts(rows: Rows) -> list[Witness]:
     """Each mount that was asked for with its options, and no other."""
+    table = _mount_table()
+    found = []
+    expected = {}
+    for row in rows.get("mount", []):
+        place, flag, wanted_kind, *options = (field.decode() for field in row)
+        wanted = set(options)
+        expected[place] = "ro" in wanted
+        kind, seen = table.get(place, ("absent", set()))
+        missing = " ".join(sorted(wanted - seen))
+        witness = f"{kind} " + (f"lacks {missing}" if missing else " ".join(sorted(wanted)))
+        found.append(_probe(f"mount {place}", flag, not missing and wanted_kind in ("", kind), witness))
+    others = [place for place, (_, seen) in table.items() if not _expected(place, seen, expected)]
+    return [*found, _probe("other mounts", "mounts", bool(table) and not others, " ".join(others)[:200] or "none")]
+
+
+def _mount_table() -> dict[str, tuple[str, set[str]]]:
+    """File system type and options by place. Read-only wins over what the file system itself says."""
     table = {}
     for line in _read("/proc/self/mountinfo").splitlines():
         before, _, after = line.partition(" - ")
@@ -134,18 +151,7 @@ def _mounts(rows: Rows) -> list[TYPE]:
         if "ro" in fields[5].split(","):
             options.discard("rw")
         table[fields[4].encode().decode("unicode_escape")] = (kind, options)
-    found = []
-    expected = {}
-    for target, flag, kind, *options in rows.get("mount", []):
-        place, wanted = target.decode(), {option.decode() for option in options}
-        expected[place] = "ro" in wanted
-        seen_kind, seen = table.get(place, ("absent", set()))
-        holds = wanted <= seen and kind.decode() in ("", seen_kind)
-        missing = " ".join(sorted(wanted - seen))
-        witness = f"{seen_kind} " + (f"lacks {missing}" if missing else " ".join(sorted(wanted)))
-        found.append(_probe(f"mount {place}", flag.decode(), holds, witness))
-    others = [place for place, (_, seen) in table.items() if not _expected(place, seen, expected)]
-    return [*found, _probe("other mounts", "mounts", bool(table) and not others, " ".join(others)[:200] or "none")]
+    return table
 
 
 def _expected(place: str, seen: set[str], expected: dict[str, bool]) -> bool:
@@ -161,7 +167,7 @@ def _expected(place: str, seen: set[str], expected: dict[str, bool]) -> bool:
     return False
 
 
-def _limit(name: str, value: int) -> TYPE:
+def _limit(name: str, value: int) -> Witness:
     soft, hard = resource.getrlimit(getattr(resource, name))
     return _probe(f"limit {name}", "rlimit", (soft, hard) == (value, value), f"{soft} {hard}")
 
@@ -193,7 +199,7 @@ def _status() -> dict[str, str]:
 
 def _read(path: str) -> str:
     try:
-        with open(path, encoding="utf-8", errors="surrogateescape") as file:  # noqa: PTH123 - pathlib is slow to import
+        with open(path, encoding="utf-8", errors="surrogateescape") as file:
             return file.read()
     except OSError:
         return ""
@@ -210,7 +216,5 @@ def _one(rows: Rows, name: str) -> bytes:
     return rows[name][0][0] if rows.get(name) else b""
 
 
-def _probe(name: str, flag: str, holds: bool, witness: str) -> TYPE:
+def _probe(name: str, flag: str, holds: bool, witness: str, /) -> Witness:  # noqa: FBT001 - positional, from a pair
     return (name, flag, "1" if holds else "0", witness)
-
-

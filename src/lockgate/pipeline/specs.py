@@ -1,0 +1,66 @@
+"""From the person's settings to each stage's spec. Pure."""
+
+from __future__ import annotations
+
+from lockgate.audit.workplace import Workplace
+from lockgate.config import Config
+from lockgate.core.digest import Digest
+from lockgate.ingest.spec import IngestSpec, Source
+from lockgate.sandbox.settings import Limits
+from lockgate.train.spec import TrainSpec
+from lockgate.validate.spec import ValidateSpec
+
+
+def ingest_spec(config: Config) -> IngestSpec:
+    """`[data]` as ingest takes it."""
+    data = config.data
+    return IngestSpec(
+        tuple(Source(pattern) for pattern in data.sources),
+        data.null,
+        data.delimiter,
+        data.encoding,
+        {name: Digest(digest) for name, digest in data.pins.items()},
+    )
+
+
+def validate_spec(config: Config, workplace: Workplace) -> ValidateSpec:
+    """`[data]` and the policy's share as validate takes them."""
+    policy = workplace.policy.environment(workplace.environment)
+    return ValidateSpec(
+        config.data.contract_file,
+        config.data.contract_class,
+        config.data.label,
+        config.train.code,
+        policy.max_quarantined_share,
+        policy.weight("max_quarantined_share") == "enforce",
+        config.data.sensitive,
+    )
+
+
+def train_spec(config: Config) -> TrainSpec:
+    """`[train]` as train takes it."""
+    train = config.train
+    return TrainSpec(
+        label=config.data.label,
+        code=train.code,
+        always=(config.data.contract_file,),
+        function=train.function,
+        script=train.script,
+        time=config.data.time,
+        group=config.data.group,
+        holdout=train.holdout,
+        seed=train.seed,
+        params=dict(train.params),
+        lock=train.lock,
+        limits=Limits(
+            memory=train.memory,
+            tasks=train.tasks,
+            files=train.descriptors,
+            cpu_seconds=int(train.cpu),
+            wall_seconds=int(train.time),
+            output_bytes=train.out,
+            tmp_bytes=train.tmp,
+            shm_bytes=train.shm,
+            inodes=train.inodes,
+        ),
+    )

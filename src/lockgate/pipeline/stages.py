@@ -1,0 +1,190 @@
+"""Each stage as the pipeline calls it: make its spec, skip it when nothing changed, say what came of it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from lockgate.audit.evidence import Evidence
+from lockgate.audit.workplace import Workplace
+from lockgate.config import Config
+from lockgate.core.encoding import decode
+from lockgate.core.verdict import Reason, Verdict
+from lockgate.pipeline.done import StageDone
+from lockgate.pipeline.specs import ingest_spec, train_spec, validate_spec
+from lockgate.pipeline.unchanged import (
+    dependencies,
+    internal,
+    lock_digest,
+    same_contract,
+    same_files,
+    same_training,
+    standing,
+)
+from lockgate.register.spec import RegisterSpec
+
+Stage = Callable[[Workplace, Config, bool], StageDone]
+_TOLD = 3
+_MOST_REPORT = 64 << 20
+
+
+def ingest(workplace: Workplace, config: Config, fresh: bool) -> StageDone:  # noqa: FBT001 - one shape for all stages
+    """Ingest, unless the newest snapshot is of these very files."""
+    from lockgate.ingest.run import run
+
+    spec = ingest_spec(config)
+    found = None if fresh else standing(workplace.ledger, "ingest", lambda one: same_files(one, spec, workplace.root))
+    head = found or run(workplace, spec).evidence
+    files = dependencies(head)
+    rows = sum(int(each.get("annotations", {}).get("rows", 0)) for each in files)
+    more = f" and {len(files) - 1} more" if files[1:] else ""
+    return StageDone(
+        "ingest",
+        f"{files[0]['name']}{more}   {rows:,} rows",
+        head.statement.subjects[0].digest,
+        (head,),
+        cached=found is not None,
+        facts={"rows": rows, "files": len(files)},
+        next="lockgate validate",
+    )
+
+
+def validate(workplace: Workplace, config: Config, fresh: bool) -> StageDone:  # noqa: FBT001 - as above
+    """Validate, unless snapshot, contract, code and environment are those of the newest statement."""
+    from lockgate.validate.run import run
+
+    spec = replace(validate_spec(config, workplace), lock=lock_digest(workplace.root, config.train.lock))
+    found = None
+    if not fresh:
+        found = standing(workplace.ledger, "validate", lambda one: same_contract(one, spec, workplace))
+    head = found or run(workplace, spec).evidence
+    report = decode(workplace.data.read(head.predicate["report"], _MOST_REPORT))
+    kept, refused, rows = (int(head.predicate[name]) for name in ("accepted", "quarantined", "rows"))
+    return StageDone(
+        "validate",
+        f"{config.data.contract}   {kept:,} kept + {refused:,} quarantined = {rows:,}",
+        head.statement.subjects[0].digest,
+        (head,),
+        cached=found is not None,
+        details=tuple(_commonest(report["by_rule"])),
+        reasons=_reasons(report.get("findings", [])),
+        facts={"rows": rows, "accepted": kept, "quarantined": refused, "by_rule": report["by_rule"]},
+        next="lockgate train",
+    )
+
+
+def train(workplace: Workplace, config: Config, fresh: bool) -> StageDone:  # noqa: FBT001 - as above
+    """Train and judge, unless rows, code, settings and environment are those of the newest statements."""
+    from lockgate.train.run import run
+
+    spec = train_spec(config)
+    trained = None
+    if not fresh:
+        trained = standing(workplace.ledger, "train", lambda one: same_training(one, spec, workplace))
+    judged = _judgement_of(workplace, trained) if trained else None
+    cached = trained is not None and judged is not None
+    reasons: tuple[Reason, ...] = ()
+    if trained is None or judged is None:
+        result = run(workplace, spec)
+        trained, judged, reasons = result.evidence, result.judgement, result.reasons
+    inside, said = internal(trained), judged.predicate
+    split = inside.get("split", {})
+    cut = f"{split.get('how')} split" + (f" at {split.get('cut')}" if split.get("cut") else "")
+    held, probes = _probes(inside)
+    return StageDone(
+        "train",
+        f"{split.get('train', {}).get('rows', 0):,} rows · {cut} · {held} of {probes} probes blocked",
+        trained.statement.subjects[0].digest,
+        (trained, judged),
+        cached=cached,
+        details=(
+            f"judged on {said['rows']:,} rows that training never saw, {_times(said['judged'])}",
+            str(inside.get("fit", {}).get("estimator", "")),
+        ),
+        reasons=reasons,
+        facts={"task": said["task"], "metrics": said["metrics"], "slices": said["slices"], "judged": said["judged"]},
+        next="lockgate register",
+    )
+
+
+def register(workplace: Workplace, config: Config, fresh: bool) -> StageDone:  # noqa: ARG001, FBT001 - as above
+    """Register; the stage itself knows a candidate that it has registered before."""
+    from lockgate.register.run import run
+
+    result = run(workplace, RegisterSpec(config.name, config.description))
+    one = result.registration
+    return StageDone(
+        "register",
+        f"{result.ref}   log entry {one.evidence.index}",
+        result.manifest,
+        (one.evidence,),
+        cached=result.cached,
+        facts={"ref": result.ref, "verdicts": {name: _verdict(v) for name, v in result.verdicts.items()}},
+        next=f"lockgate deploy {result.ref} --env dev",
+        verdicts=result.verdicts,
+    )
+
+
+STAGES: Mapping[str, Stage] = {"ingest": ingest, "validate": validate, "train": train, "register": register}
+
+
+def run_in_train_jail(workplace: Workplace, config: Config, command: tuple[str, ...]) -> int:
+    """Run `command` in the jail that training would get; its exit status. Streams pass through."""
+    from lockgate.sandbox.launch import Jail, Target
+    from lockgate.train.jails import train_jail
+
+    with train_jail(workplace, train_spec(config)) as settings, workplace.scratch() as scratch:
+        result = Jail(settings).run(
+            Target(command=command),
+            stdin=0,
+            talk=lambda data: _pass_on(sys.stdout.buffer.raw, data),
+            errors=lambda data: _pass_on(sys.stderr.buffer.raw, data),
+            out_dir=scratch,
+        )
+    if result.ended not in ("exit", "signal"):
+        workplace.say(f"the jail ended it: {result.ended}")
+    return result.exit_code
+
+
+def _judgement_of(workplace: Workplace, trained: Evidence) -> Evidence | None:
+    judged = workplace.ledger.head("judge")
+    return judged if judged is not None and judged.predicate.get("train") == trained.digest else None
+
+
+def _pass_on(stream: Any, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[stream.write(view) :]
+
+
+def _commonest(rules: Sequence[Mapping[str, Any]]) -> list[str]:
+    lines = []
+    for rule in rules[:_TOLD]:
+        mend = f"   -> {rule['suggestion']}" if rule.get("suggestion") else ""
+        lines.append(f"{int(rule['count']):>9,}  {rule['field'] or '(record)':<14} {rule['message']}{mend}")
+    return lines
+
+
+def _reasons(found: Sequence[Mapping[str, Any]]) -> tuple[Reason, ...]:
+    from lockgate.core.verdict import Level
+
+    return tuple(
+        Reason(each["finding"], Level(each["level"]), each["message"], dict(each.get("seen", {})), each.get("next", ""))
+        for each in found
+    )
+
+
+def _probes(inside: Mapping[str, Any]) -> tuple[int, int]:
+    jails = inside.get("jails", {})
+    probes = [probe for report in jails.values() for probe in report.get("probes", [])]
+    return sum(probe.get("holds") is True for probe in probes), len(probes)
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"
+
+
+def _verdict(verdict: Verdict) -> dict[str, Any]:
+    return {"result": verdict.result, "reasons": [reason.as_json() for reason in verdict.reasons]}

@@ -1,0 +1,114 @@
+"""What need not be done again: a stage whose newest statement names exactly what it would get now.
+
+Compared are signed statements with files that are hashed anew; no cache file decides anything.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from lockgate.audit.evidence import Evidence
+from lockgate.audit.heads import STAGE_ROLES, stale
+from lockgate.audit.ledger import Ledger
+from lockgate.audit.workplace import Workplace
+from lockgate.contract.closure import capture_code
+from lockgate.contract.sources import expand
+from lockgate.core.digest import Digest
+from lockgate.core.statement import digest_of_resource
+from lockgate.ingest.spec import IngestSpec
+from lockgate.store.files import hash_fd, open_nofollow
+from lockgate.train.capture import capture
+from lockgate.train.spec import TrainSpec
+from lockgate.validate.spec import ValidateSpec
+
+
+def standing(ledger: Ledger, claim: str, fits: Callable[[Evidence], bool]) -> Evidence | None:
+    """The head of `claim`, when nothing has changed since its newest statement; None when it must be done anew.
+
+    After a rollback the head is older than the newest statement: it stays, until an input changes.
+    """
+    said = ledger.statements(claim)
+    head = ledger.head(claim)
+    if head is None or not said or claim in {one.stage for one in stale({c: ledger.head(c) for c in STAGE_ROLES})}:
+        return None
+    return head if fits(said[-1]) or (head is not said[-1] and fits(head)) else None
+
+
+def same_files(one: Evidence, spec: IngestSpec, root: Path) -> bool:
+    """Whether an ingest statement is about these very files, read with these settings."""
+    if _external(one) != spec.as_json():
+        return False
+    signed = {each["name"]: digest_of_resource(each) for each in dependencies(one)}
+    names = {name for source in spec.sources for name in expand(root, source.pattern)}
+    return set(signed) == names and all(_hash(root / name) == signed[name] for name in names)
+
+
+def same_contract(one: Evidence, spec: ValidateSpec, workplace: Workplace) -> bool:
+    """Whether a validate statement was made with this snapshot, code, contract, environment and policy share."""
+    head = workplace.ledger.head("ingest")
+    if head is None:
+        return False
+    said = one.predicate
+    with tempfile.TemporaryDirectory() as scratch:
+        closure = capture_code(workplace.root, spec.code, spec.contract_file, Path(scratch) / "code")
+    return bool(
+        said.get("ingest") == head.digest
+        and said.get("closure") == closure.digest
+        and said.get("contract", {}).get("name") == spec.reference
+        and said.get("label") == spec.label
+        and said.get("sensitive") == list(spec.sensitive)
+        and said.get("max_quarantined_share") == spec.max_quarantined_share
+        and said.get("lock") == spec.lock
+    )
+
+
+def same_training(one: Evidence, spec: TrainSpec, workplace: Workplace) -> bool:
+    """Whether a train statement was made from these rows, with this code, these settings and this environment."""
+    head = workplace.ledger.head("validate")
+    if head is None:
+        return False
+    closure = capture(workplace.root, spec.code, spec.always, workplace.data)
+    named = {each["name"]: digest_of_resource(each) for each in dependencies(one)}
+    inside = internal(one)
+    return bool(
+        named.get("accepted.parquet") == head.statement.subjects[0].digest
+        and _external(one) == {**spec.external(), "closure": closure.digest}
+        and inside.get("limits") == dict(vars(spec.limits))
+        and named.get(spec.lock) == lock_digest(workplace.root, spec.lock)
+    )
+
+
+def lock_digest(root: Path, lock: str) -> Digest | None:
+    """The digest of the file that locks the environment, or None without one."""
+    return _hash(root / lock)
+
+
+def dependencies(one: Evidence) -> list[Mapping[str, Any]]:
+    """A provenance's resolved dependencies."""
+    found = one.predicate.get("buildDefinition", {}).get("resolvedDependencies", [])
+    return [each for each in found if isinstance(each, Mapping)]
+
+
+def internal(one: Evidence) -> Mapping[str, Any]:
+    """A provenance's internal parameters."""
+    found = one.predicate.get("buildDefinition", {}).get("internalParameters", {})
+    return found if isinstance(found, Mapping) else {}
+
+
+def _external(one: Evidence) -> Any:
+    return one.predicate.get("buildDefinition", {}).get("externalParameters")
+
+
+def _hash(path: Path) -> Digest | None:
+    try:
+        fd = open_nofollow(path)
+    except OSError:
+        return None
+    try:
+        return hash_fd(fd)
+    finally:
+        os.close(fd)

@@ -1,0 +1,269 @@
+"""What the project's read-only commands show, as typed values. Built from verified statements; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from lockgate.audit import deployments
+from lockgate.audit.entries import Registration, registrations
+from lockgate.audit.evidence import Evidence
+from lockgate.audit.heads import STAGE_ROLES
+from lockgate.audit.ledger import Ledger
+from lockgate.audit.workplace import Workplace
+from lockgate.config import Config
+from lockgate.core.digest import Digest, short
+from lockgate.core.moments import rfc3339
+from lockgate.deploy.status import status_of
+from lockgate.errors import LockgateError
+from lockgate.pipeline import RunResult, StageDone
+from lockgate.project.reports import age
+from lockgate.project.sentences import sentence
+from lockgate.trust.policy import Policy
+
+
+@dataclass(frozen=True)
+class ModelLine:
+    """One registered model in the list."""
+
+    ref: str
+    manifest: Digest
+    registered: str
+    live_in: tuple[str, ...]
+    revoked: bool
+
+    def as_json(self) -> Mapping[str, Any]:
+        """For `--json`."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class ModelPage:
+    """One model's page."""
+
+    ref: str
+    manifest: Digest
+    task: str
+    registered: str
+    files: tuple[Mapping[str, Any], ...]
+    history: tuple[tuple[str, str], ...]
+    metrics: Mapping[str, Any]
+    slices: tuple[Mapping[str, Any], ...]
+    judged: int
+    live_in: tuple[str, ...]
+    revoked: bool
+
+    def text(self) -> str:
+        """The page for a terminal."""
+        state = "REVOKED" if self.revoked else f"live in {', '.join(self.live_in)}" if self.live_in else "not live"
+        lines = [f"{self.ref}   {self.manifest}", f"{self.task}, registered {self.registered}, {state}", ""]
+        lines += [f"{stage:<9} {text}" for stage, text in self.history]
+        lines += ["", f"judged {'once' if self.judged == 1 else f'{self.judged} times'}, 95 % intervals"]
+        lines += [f"    {name:<16} {interval(metric)}" for name, metric in self.metrics.items()]
+        if self.slices:
+            lines += ["", "by slice"]
+            lines += [
+                f"    {part['field']} = {part['value']:<12} {part['rows']:>8,} rows   "
+                + ", ".join(f"{name} {metric['value']:.3f}" for name, metric in list(part["metrics"].items())[:2])
+                for part in self.slices[:12]
+            ]
+        lines += ["", f"{len(self.files)} signed files"]
+        lines += [f"    {each['name']:<28} {each['size']:>11,} bytes   {short(each['digest'])}" for each in self.files]
+        return "\n".join(lines)
+
+    def as_json(self) -> Mapping[str, Any]:
+        """For `--json`."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class StageLine:
+    """Where one stage stands: `mark` is ok, warn or none."""
+
+    name: str
+    mark: str
+    text: str
+
+
+@dataclass(frozen=True)
+class StatusPage:
+    """Where everything stands."""
+
+    name: str
+    project_id: str
+    separation: str
+    stages: tuple[StageLine, ...]
+    live: tuple[str, ...]
+    next: tuple[str, ...]
+
+    def as_json(self) -> Mapping[str, Any]:
+        """For `--json`."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class KeyLine:
+    """One key of the roles file."""
+
+    role: str
+    person: str
+    keyid: str
+    kind: str
+
+
+@dataclass(frozen=True)
+class TrustPage:
+    """Root, roles, holders."""
+
+    project_id: str
+    pinned: bool
+    version: int
+    keys: tuple[KeyLine, ...]
+    separation: str
+
+    def as_json(self) -> Mapping[str, Any]:
+        """For `--json`."""
+        return asdict(self)
+
+
+def header(config: Config, policy: Policy, ledger: Ledger, environment: str) -> tuple[str, ...]:
+    """The first line of a run: name, policy, who signs, how far apart the persons are."""
+    rules = policy.environment(environment)
+    weight = {"off": "off", "warn": "warns", "enforce": "enforces"}[rules.enforce]
+    trainer = ledger.roles.key_for("trainer")
+    return (
+        config.name,
+        f"policy {environment} ({weight})",
+        f"signed by {trainer.person} {trainer.keyid[:4]}..{trainer.keyid[-2:]}",
+        f"jail level {rules.min_jail_level} demanded",
+    )
+
+
+def run_result(place: Workplace, config: Config, stages: Sequence[StageDone], seconds: float) -> RunResult:
+    """What a run made, beside the model that is live now."""
+    by_name = {stage.name: stage for stage in stages}
+    facts, made = by_name["train"].facts, by_name["register"]
+    statements = place.ledger.statements()
+    live = deployments.current(place.environment, config.name, statements)
+    live_metrics = None
+    if live is not None:
+        judged = next((one for one in registrations(statements) if one.manifest == live.manifest), None)
+        live_metrics = _metrics(place.ledger, judged)[0] if judged else None
+    return RunResult(
+        made.facts["ref"],
+        made.digest,
+        facts["task"],
+        tuple(stages),
+        facts["metrics"],
+        f"{config.name}@{live.version}" if live else "",
+        live_metrics,
+        made.verdicts,
+        seconds,
+    )
+
+
+def model_lines(ledger: Ledger, now: datetime) -> tuple[ModelLine, ...]:  # noqa: ARG001 - ages come with the ladder
+    """All registered models, oldest first."""
+    statements = ledger.statements()
+    return tuple(
+        ModelLine(
+            one.ref,
+            one.manifest,
+            rfc3339(one.evidence.time),
+            live_in(one, statements),
+            deployments.revocation_of(one, statements) is not None,
+        )
+        for one in registrations(statements)
+    )
+
+
+def model_page(ledger: Ledger, one: Registration, now: datetime) -> ModelPage:  # noqa: ARG001 - as above
+    """One model's page."""
+    statements = ledger.statements()
+    metrics, said = _metrics(ledger, one)
+    history = tuple((claim, sentence(ledger.get(digest))) for claim, digest in one.inputs.items())
+    return ModelPage(
+        one.ref,
+        one.manifest,
+        str(said.get("task", "")),
+        rfc3339(one.evidence.time),
+        tuple({"name": each.name, "digest": each.digest, "size": each.size} for each in one.files),
+        history,
+        metrics,
+        tuple(said.get("slices", ())),
+        int(said.get("judged", 0)),
+        live_in(one, statements),
+        deployments.revocation_of(one, statements) is not None,
+    )
+
+
+def status_page(ledger: Ledger, config: Config, policy: Policy, now: datetime) -> StatusPage:
+    """Each stage's head, what is stale, what is live, what to do next."""
+    found = status_of(ledger.statements(), now)
+    behind = {one.stage: one.message for one in found.stale}
+    lines = []
+    for claim in STAGE_ROLES:
+        head = found.heads.get(claim)
+        if head is None:
+            lines.append(StageLine(claim, "none", "not yet"))
+        else:
+            text = f"{sentence(head)}   log entry {head.index}, {age(head.time, now)} ago"
+            lines.append(StageLine(claim, "warn" if claim in behind else "ok", behind.get(claim) or text))
+    live = tuple(
+        f"{one.environment}: {one.name}@{one.version} since {rfc3339(one.since)}"
+        + (f"   ! {one.problem}" if one.problem else "")
+        for one in found.live
+    )
+    return StatusPage(
+        config.name,
+        ledger.root,
+        ledger.roles.separation(),
+        tuple(lines),
+        live or (f"nothing is live in {', '.join(policy.environments)}",),
+        _next(found.heads, bool(behind), bool(found.live)),
+    )
+
+
+def trust_page(ledger: Ledger, *, is_pinned: bool) -> TrustPage:
+    """Root, roles, holders."""
+    roles = ledger.roles
+    keys = tuple(
+        KeyLine(entry.role, entry.person, keyid, entry.key.kind)
+        for keyid, entry in sorted(roles.keys.items(), key=lambda item: item[1].role)
+    )
+    return TrustPage(ledger.root, is_pinned, roles.version, keys, roles.separation())
+
+
+def live_in(one: Registration, statements: Sequence[Evidence]) -> tuple[str, ...]:
+    """The environments in which this model is the live one."""
+    environments = dict.fromkeys(str(e.predicate.get("environment")) for e in statements if e.claim == "deploy")
+    found = []
+    for environment in environments:
+        try:
+            current = deployments.current(environment, one.name, statements)
+        except LockgateError:
+            continue
+        if current is not None and current.manifest == one.manifest:
+            found.append(environment)
+    return tuple(found)
+
+
+def interval(metric: Mapping[str, Any]) -> str:
+    """`0.871 [0.865, 0.877]`."""
+    if metric.get("low") is None:
+        return f"{metric['value']:.4g}"
+    return f"{metric['value']:.4g} [{metric['low']:.4g}, {metric['high']:.4g}]"
+
+
+def _metrics(ledger: Ledger, one: Registration) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    said = ledger.get(one.inputs["judge"]).predicate
+    metrics = said.get("metrics")
+    return (metrics if isinstance(metrics, Mapping) else {}), said
+
+
+def _next(heads: Mapping[str, Evidence | None], is_stale: bool, is_live: bool) -> tuple[str, ...]:  # noqa: FBT001
+    if heads.get("register") is None or is_stale:
+        return ("lockgate run",)
+    return ("lockgate serve", "lockgate verify --all") if is_live else ("lockgate deploy latest --env dev",)

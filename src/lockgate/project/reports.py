@@ -1,0 +1,234 @@
+"""What `verify` found, as a picture for people and as JSON for machines. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from lockgate.audit.evidence import Evidence
+from lockgate.core.digest import Digest, short
+from lockgate.core.verdict import Reason
+
+
+@dataclass(frozen=True)
+class Link:
+    """One box of the picture: the stage, what its statement says, who signed it, where it is in the log."""
+
+    box: str
+    text: str
+    evidence: Evidence | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """For `--json`."""
+        found: dict[str, Any] = {"stage": self.box, "text": self.text}
+        if self.evidence is not None:
+            one = self.evidence
+            found |= {"statement": one.digest, "log_index": one.index, "role": one.role, "person": one.person}
+            found |= {"keyid": one.keyid}
+        return found
+
+
+@dataclass(frozen=True)
+class ModelReport:
+    """One model, walked back to the root. Exists only when every step verified."""
+
+    ref: str
+    manifest: Digest
+    root: str
+    pinned: bool
+    separation: str
+    links: tuple[Link, ...]
+    not_proved: tuple[str, ...]
+    checkpoint_size: int
+    warnings: tuple[Reason, ...] = ()
+    now: datetime | None = None
+    materialized: str = ""
+
+    def text(self) -> str:
+        """The picture: a box a line, one line of verdict, one line of what is not proved."""
+        how = "pinned" if self.pinned else "given with --root"
+        lines = [f"{self.ref}  {short(self.manifest)}", f"root      sha256:{self.root[:8]}..{self.root[-4:]} ({how})"]
+        lines += [_line(link, self.now) for link in self.links]
+        lines += [f"! {reason.finding}  {reason.message}" for reason in self.warnings]
+        lines.append(f"proved: each step above, and that all of it is in the log of {self.checkpoint_size} entries.")
+        lines.append(f"separation of persons: {self.separation}")
+        lines.append("NOT proved: " + "; ".join(self.not_proved) + ".")
+        if self.materialized:
+            lines.append(f"written: exactly the signed files and model.sig, to {self.materialized}")
+        return "\n".join(lines)
+
+    def as_json(self) -> Mapping[str, Any]:
+        """For `--json`."""
+        return {
+            "verified": True,
+            "ref": self.ref,
+            "manifest": self.manifest,
+            "root": f"sha256:{self.root}",
+            "pinned": self.pinned,
+            "separation": self.separation,
+            "chain": [link.as_json() for link in self.links],
+            "warnings": [reason.as_json() for reason in self.warnings],
+            "not_proved": list(self.not_proved),
+        }
+
+
+@dataclass(frozen=True)
+class LogsReport:
+    """Both logs, read whole."""
+
+    events: int
+    predictions: int
+    files: int
+    gateways: tuple[str, ...]
+    warnings: tuple[Reason, ...]
+
+    def text(self) -> str:
+        """Two lines, and the warnings."""
+        lines = [
+            f"✓ events       {self.events} entries",
+            f"✓ predictions  {self.predictions} entries from {len(self.gateways)} gateways, without a gap",
+            f"  {self.files} files read, each accounted for",
+        ]
+        return "\n".join([*lines, *(f"! {reason.finding}  {reason.message}" for reason in self.warnings)])
+
+    def as_json(self) -> Mapping[str, Any]:
+        """For `--json`."""
+        return {
+            "verified": True,
+            "events": self.events,
+            "predictions": self.predictions,
+            "files": self.files,
+            "gateways": list(self.gateways),
+            "warnings": [reason.as_json() for reason in self.warnings],
+        }
+
+
+@dataclass(frozen=True)
+class EverythingReport:
+    """Every file under registry and log, every statement, every model."""
+
+    root: str
+    logs: LogsReport
+    blobs: int
+    statements: int
+    models: tuple[ModelReport, ...]
+    live: tuple[str, ...]
+    separation: str
+    not_proved: tuple[str, ...]
+
+    def text(self) -> str:
+        """A few lines."""
+        models = ", ".join(model.ref for model in self.models) or "none"
+        return "\n".join(
+            [
+                f"root      sha256:{self.root[:8]}..{self.root[-4:]}",
+                self.logs.text(),
+                f"✓ statements   {self.statements}, each signed by a key of its role",
+                f"✓ registry     {self.blobs} blobs, each what its digest says and named by a statement",
+                f"✓ models       {models}",
+                f"  live: {'; '.join(self.live) or 'nothing'}",
+                f"separation of persons: {self.separation}",
+                f"NOT proved: {'; '.join(self.not_proved)}.",
+            ]
+        )
+
+    def as_json(self) -> Mapping[str, Any]:
+        """For `--json`."""
+        return {
+            "verified": True,
+            "root": f"sha256:{self.root}",
+            "logs": self.logs.as_json(),
+            "blobs": self.blobs,
+            "statements": self.statements,
+            "models": [model.as_json() for model in self.models],
+            "live": list(self.live),
+            "separation": self.separation,
+        }
+
+
+@dataclass(frozen=True)
+class ReceiptReport:
+    """One prediction's record, found and proved; or still pending."""
+
+    receipt: str
+    state: str
+    index: int | None
+    record: Mapping[str, Any] | None
+    opened: Mapping[str, bool]
+    model: ModelReport | None
+
+    def text(self) -> str:
+        """What answered, when, and what the receipt opens."""
+        if self.record is None:
+            return f"{self.state}: the record is not in a signed checkpoint yet; ask again in a moment"
+        record = self.record
+        lines = [
+            f"✓ receipt   entry {self.index} of the prediction log",
+            f"  answered by {record['ref']} ({record['rung']} in {record['environment']}) at {record['time']}",
+            f"  client {record['client']} (a keyed pseudonym), record {record['seq']} of gateway {record['gateway']}",
+        ]
+        for name, holds in self.opened.items():
+            lines.append(f"  {'✓' if holds else '✗'} the {name} that you gave is the one in the record")
+        if not self.opened:
+            lines.append("  not opened: what was asked and answered (give it with --input FILE)")
+        return "\n".join([*lines, *([self.model.text()] if self.model else [])])
+
+    def as_json(self) -> Mapping[str, Any]:
+        """For `--json`."""
+        return {
+            "verified": self.record is not None,
+            "receipt": self.receipt,
+            "state": self.state,
+            "log_index": self.index,
+            "record": self.record,
+            "opened": dict(self.opened),
+            "model": self.model.as_json() if self.model else None,
+        }
+
+
+@dataclass(frozen=True)
+class Proof:
+    """An offline proof (C2SP tlog-proof) and the leaf that it is about."""
+
+    what: str
+    log: str
+    index: int
+    leaf: bytes
+    text: bytes
+    origin: str
+
+    def as_json(self) -> Mapping[str, Any]:
+        """For `--json`."""
+        return {
+            "what": self.what,
+            "log": self.log,
+            "log_index": self.index,
+            "leaf": self.leaf.decode(),
+            "proof": self.text.decode(),
+            "origin": self.origin,
+        }
+
+
+def age(then: datetime, now: datetime) -> str:
+    """How long ago, in words: `3 min`, `5 h`, `12 d`."""
+    seconds = max(0, int((now - then) / timedelta(seconds=1)))
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= size:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"
+
+
+def _line(link: Link, now: datetime | None) -> str:
+    head = f"✓ {link.box:<9} {link.text}"
+    if link.evidence is None:
+        return head
+    one = link.evidence
+    old = f", {age(one.time, now)} ago" if now is not None else ""
+    return f"{head}\n            {one.person} as {one.role}, key {one.keyid[:8]}, log entry {one.index}{old}"
+
+
+def joined(parts: Sequence[str]) -> str:
+    """Facts in one line."""
+    return " · ".join(part for part in parts if part)

@@ -1,0 +1,93 @@
+"""One line about each statement, read from what it says. Pure; a field that is not there is left out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from lockgate.audit.evidence import Evidence
+from lockgate.core.digest import short
+
+NOT_PROVED = (
+    "that the labels are right",
+    "that who holds a key is who they say",
+    "what the training code meant to do",
+    "that this machine's clock is right",
+    "that no second log exists (no outside witness)",
+)
+
+
+def sentence(one: Evidence) -> str:
+    """What a statement says, in one line."""
+    say = _SENTENCES.get(one.claim)
+    return say(one) if say else one.claim
+
+
+def number(value: Any) -> str:
+    """A count with its separators, or `?`."""
+    return f"{value:,}" if isinstance(value, int) else "?"
+
+
+def field(value: Any, *path: str) -> Any:
+    """A nested field of a predicate, or None."""
+    for key in path:
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return value
+
+
+def parameters(one: Evidence, which: str) -> Mapping[str, Any]:
+    """`externalParameters` or `internalParameters` of a provenance."""
+    found = field(one.predicate, "buildDefinition", which)
+    return found if isinstance(found, Mapping) else {}
+
+
+def _ingest(one: Evidence) -> str:
+    sources = field(one.predicate, "buildDefinition", "resolvedDependencies") or []
+    rows = sum(r for r in (field(s, "annotations", "rows") for s in sources) if isinstance(r, int))
+    return f"{len(sources)} files, {rows:,} rows   {short(one.statement.subjects[0].digest)}"
+
+
+def _validate(one: Evidence) -> str:
+    kept, refused, rows = (number(field(one.predicate, name)) for name in ("accepted", "quarantined", "rows"))
+    return f"{kept} kept + {refused} quarantined = {rows}"
+
+
+def _train(one: Evidence) -> str:
+    inside = parameters(one, "internalParameters")
+    reports = [report for report in (inside.get("jails") or {}).values() if isinstance(report, Mapping)]
+    probes = [probe for report in reports for probe in report.get("probes") or []]
+    held = sum(1 for probe in probes if field(probe, "holds") is True)
+    level = min((report.get("level", 0) for report in reports), default="?")
+    denied = inside.get("denied") or []
+    extra = f", {len(denied)} denied attempts" if denied else ""
+    launcher = reports[0].get("launcher", "?") if reports else "?"
+    return f"jail level {level} of 3 ({launcher}), {held} of {len(probes)} probes held{extra}"
+
+
+def _judge(one: Evidence) -> str:
+    metrics = field(one.predicate, "metrics") or {}
+    values = {name: field(metric, "value") for name, metric in list(metrics.items())[:2]}
+    told = [f"{name} {value:.3f}" for name, value in values.items() if isinstance(value, float)]
+    times = field(one.predicate, "judged")
+    judged = {1: "judged once", None: ""}.get(times, f"judged {times} times")
+    rows = f"{number(field(one.predicate, 'rows'))} rows that training never saw"
+    return ", ".join(part for part in (rows, judged, *told) if part)
+
+
+def _scan(one: Evidence) -> str:
+    return f"{field(one.predicate, 'result') or '?'}: {len(one.statement.subjects)} files by content, allowlist only"
+
+
+def _register(one: Evidence) -> str:
+    files = field(one.predicate, "files") or []
+    return f"{field(one.predicate, 'name')}@{field(one.predicate, 'version')}, {len(files)} files, write-once"
+
+
+_SENTENCES: dict[str, Callable[[Evidence], str]] = {
+    "ingest": _ingest,
+    "validate": _validate,
+    "train": _train,
+    "judge": _judge,
+    "scan": _scan,
+    "register": _register,
+}

@@ -1,0 +1,167 @@
+"""Register the candidate: join, scan, ask the policy, store, sign.
+
+Order of writing, so that a process killed at any moment leaves nothing half-registered: the scan statement; the
+blobs; the registration statement, which is the commit; the registry's index, which is derived from the log and
+is rendered again by whoever comes next. A blob that no statement names is nobody's model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from lockgate.audit.deployments import revoked_digests
+from lockgate.audit.entries import FileEntry, Registration, registration, registrations
+from lockgate.audit.evidence import Evidence
+from lockgate.audit.gate import judge_inputs
+from lockgate.audit.load import policy_in_force
+from lockgate.audit.shelf import shelf
+from lockgate.audit.stored import check_stored
+from lockgate.audit.workplace import Workplace
+from lockgate.core.digest import Digest, digest_of
+from lockgate.core.verdict import Verdict
+from lockgate.errors import Refused
+from lockgate.register import closure, rules
+from lockgate.register.look import look
+from lockgate.register.spec import RegisterResult, RegisterSpec
+from lockgate.store.lock import lock
+from lockgate.store.oci import ModelFile, model_config, model_manifest
+from lockgate.trust import oms
+
+
+def run(workplace: Workplace, spec: RegisterSpec) -> RegisterResult:
+    """Register the candidate that the heads speak about, as the next version of `spec.name`.
+
+    1. The heads of ingest, validate, train and judge are there and joined by digest.
+    2. Their closure, if it is registered already, is returned as it is.
+    3. Each file has the digest that a statement gives it.
+    4. Each file is on the allowlist by content, as the scan in the parse jail found.
+    5. The policy of this environment does not refuse; the others say what they would miss.
+    6. Files, configuration, manifest and signature are stored, write-once.
+    7. The registration is signed and logged: the commit.
+    8. The registry's index is rendered from the log.
+
+    Raises:
+        Usage: LG440 the name.
+        Refused: LG401, LG402, LG403 (1), LG410 to LG420 (4), LG430 (5).
+        VerificationFailed: LG404 (1), LG802, LG805 (3), LG421 (4), LG444 (2).
+        Unfit, Unavailable: no jail, no key, no disk.
+    """
+    rules.check_name(spec.name)
+    with lock(workplace.home / "state" / "locks" / "register"):
+        workplace.ledger.refresh()
+        return _register(workplace, spec)
+
+
+def _register(workplace: Workplace, spec: RegisterSpec) -> RegisterResult:
+    statements = workplace.ledger.statements()
+    # 1.
+    heads = rules.candidate(statements)
+    plan = closure.plan(spec.name, spec.description, heads)
+    # 2.
+    known = registrations(statements)
+    digests = {**plan.copied, **{name: digest_of(data) for name, data in plan.made.items()}}
+    existing = rules.same_closure(spec.name, digests, known)
+    if existing is not None:
+        return _again(workplace, existing, statements)
+    # 3.
+    files = {**{name: workplace.data.read(digest) for name, digest in plan.copied.items()}, **plan.made}
+    # 4.
+    inputs = {**heads, "scan": _scanned(workplace, files, digests, statements)}
+    # 5.
+    verdicts = _verdicts(workplace, inputs, statements)
+    verdict = verdicts[workplace.environment]
+    if not verdict.passed:
+        raise rules.policy_said_no(spec.name, workplace.environment, verdict)
+    # 6.
+    version = rules.next_version(spec.name, known)
+    entries = [FileEntry(name, digests[name], len(files[name])) for name in sorted(files)]
+    manifest, signature = _store(workplace, spec.name, version, entries, files, heads["train"])
+    # 7.
+    statement = rules.registration_statement(
+        spec.name,
+        version,
+        manifest=manifest,
+        files=entries,
+        signature=signature,
+        inputs=inputs,
+        policy=policy_in_force(statements),
+        environment=workplace.environment,
+        verdict=verdict,
+        now=workplace.now(),
+    )
+    evidence = workplace.record("signer", statement)
+    # 8.
+    workplace.registry.publish(shelf(workplace.ledger.statements()))
+    return RegisterResult(registration(evidence), cached=False, verdicts=verdicts)
+
+
+def _again(workplace: Workplace, existing: Registration, statements: Sequence[Evidence]) -> RegisterResult:
+    check_stored(existing, workplace.registry, workplace.ledger.roles)
+    workplace.registry.publish(shelf(statements))
+    inputs = {claim: workplace.ledger.get(digest) for claim, digest in existing.inputs.items()}
+    return RegisterResult(existing, cached=True, verdicts=_verdicts(workplace, inputs, statements))
+
+
+def _scanned(
+    workplace: Workplace, files: Mapping[str, bytes], digests: Mapping[str, Digest], statements: Sequence[Evidence]
+) -> Evidence:
+    earlier = rules.earlier_scan(digests, statements)
+    if earlier is not None:
+        return earlier
+    report, jail = look(workplace, files)
+    try:
+        rules.read_scan(report, digests)
+    except Refused as no:
+        failed = [f"{no.seen['file']}: {no.finding}"]
+        _record_scan(workplace, digests, "FAILED", report, jail.as_json(), failed)
+        raise
+    return _record_scan(workplace, digests, "PASSED", report, jail.as_json(), ())
+
+
+def _record_scan(
+    workplace: Workplace,
+    digests: Mapping[str, Digest],
+    result: str,
+    report: bytes,
+    jail: Mapping[str, object],
+    failed: Sequence[str],
+) -> Evidence:
+    statement = rules.scan_statement(
+        digests, result, report=workplace.data.put(report), jail=jail, failed=failed, now=workplace.now()
+    )
+    return workplace.record("signer", statement)
+
+
+def _verdicts(
+    workplace: Workplace, inputs: Mapping[str, Evidence], statements: Sequence[Evidence]
+) -> dict[str, Verdict]:
+    revoked = revoked_digests(statements)
+    own = workplace.policy.environment(workplace.environment)
+    return {
+        policy.name: Verdict(judge_inputs(inputs, policy, workplace.now(), revoked))
+        for policy in (own, *(one for one in workplace.policy.environments.values() if one.name != own.name))
+    }
+
+
+def _store(
+    workplace: Workplace,
+    name: str,
+    version: int,
+    entries: Sequence[FileEntry],
+    files: Mapping[str, bytes],
+    train: Evidence,
+) -> tuple[bytes, bytes]:
+    """Store everything that the manifest names, and the signature; return the manifest's and the signature's bytes.
+
+    The configuration is dated by the train statement: a repetition after a crash gives the same manifest.
+    """
+    blobs = workplace.registry.blobs
+    for entry in entries:
+        blobs.put(files[entry.name])
+    layers = [ModelFile(one.name, one.digest, one.size, rules.kind_of(one.name)) for one in entries]
+    config = model_config(name, version, train.time, layers)
+    manifest = model_manifest(config, layers)
+    signature = oms.sign_files(name, [(one.name, one.digest) for one in entries], workplace.keyring.signer("signer"))
+    for data in (config, manifest, signature):
+        blobs.put(data)
+    return manifest, signature

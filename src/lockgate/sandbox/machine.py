@@ -1,0 +1,107 @@
+"""What this machine can isolate, why not more, and the command that mends it: for `lockgate doctor`."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shlex
+from dataclasses import dataclass
+
+from lockgate.errors import LockgateError, Unfit
+from lockgate.sandbox._bwrap import find_bubblewrap
+from lockgate.sandbox.launch import Jail
+from lockgate.sandbox.report import LEVELS, JailReport
+from lockgate.sandbox.settings import PythonEnv, named
+
+
+@dataclass(frozen=True)
+class Fitness:
+    """The answer: `level` of `LEVELS`; `why` it is not more and the `mend` for it, both empty at the top."""
+
+    level: int
+    launcher: str
+    why: str = ""
+    mend: str = ""
+    report: JailReport | None = None
+
+    @property
+    def holding(self) -> int:
+        """How many probes hold."""
+        return sum(probe.holds for probe in self.report.probes) if self.report else 0
+
+    def require(self, level: int = LEVELS) -> None:
+        """Raise Unfit LG901 unless the machine reaches `level`."""
+        if self.level < level:
+            raise Unfit(
+                "LG901",
+                f"this machine isolates at level {self.level} of {LEVELS}: {self.why}",
+                seen={"level": self.level, "launcher": self.launcher},
+                next=self.mend or "lockgate doctor",
+            )
+
+    def as_json(self) -> dict[str, object]:
+        """The answer as `doctor --json` prints it."""
+        return {
+            "level": self.level,
+            "of": LEVELS,
+            "launcher": self.launcher,
+            "why": self.why,
+            "mend": self.mend,
+            "probes": [probe.as_json() for probe in self.report.probes] if self.report else [],
+        }
+
+
+def machine(python: PythonEnv | None = None) -> Fitness:
+    """Start a jail with nothing in it and read its witnesses. Never raises: what cannot be had is the answer."""
+    if platform.system() != "Linux":
+        return Fitness(0, "none", f"jails need Linux, and this is {platform.system()}", "run lockgate in a Linux VM")
+    try:
+        launcher = find_bubblewrap()
+        name = f"bubblewrap {launcher.version}"
+    except LockgateError as error:
+        return Fitness(0, "none", error.message, error.next)
+    try:
+        report = Jail(named("train", python=python or PythonEnv.own())).probe()
+    except LockgateError as error:
+        said = str(error.seen.get("bubblewrap") or error.seen.get("words") or error.seen.get("step") or "")
+        why, mend = _forbidden(str(launcher.path))
+        return Fitness(0, name, why or f"{error.message} {said}".strip(), mend or error.next)
+    if report.open:
+        first = report.open[0]
+        return Fitness(report.level, name, f"the probe {first.name} is open: {first.witness}", "", report)
+    return Fitness(report.level, name, report=report)
+
+
+def _forbidden(bwrap: str) -> tuple[str, str]:
+    """The switch of this machine that forbids user namespaces, and what turns it; empty when none is known."""
+    if _switch("/proc/sys/kernel/apparmor_restrict_unprivileged_userns") == "1":
+        return "AppArmor lets only named programs make user namespaces", apparmor_mend(bwrap)
+    if _switch("/proc/sys/user/max_user_namespaces") == "0":
+        return "the kernel allows no user namespaces", "sudo sysctl -w user.max_user_namespaces=15000"
+    if _switch("/proc/sys/kernel/unprivileged_userns_clone") == "0":
+        return "the kernel gives user namespaces to root only", "sudo sysctl -w kernel.unprivileged_userns_clone=1"
+    if os.path.exists("/.dockerenv") or os.path.exists("/run/.containerenv"):
+        return (
+            "the container that this runs in forbids namespaces",
+            "docker run --security-opt seccomp=unconfined --security-opt apparmor=unconfined "
+            "--security-opt systempaths=unconfined ...",
+        )
+    return "", ""
+
+
+def apparmor_mend(bwrap: str) -> str:
+    """The command that installs an AppArmor profile for this very bwrap, and for nothing else."""
+    profile = (
+        "abi <abi/4.0>,\ninclude <tunables/global>\n"
+        f'profile lockgate-bwrap "{bwrap}" flags=(unconfined) {{\n  userns,\n}}\n'
+    )
+    place = "/etc/apparmor.d/lockgate-bwrap"
+    return f"printf %s {shlex.quote(profile)} | sudo tee {place} >/dev/null && sudo apparmor_parser -r {place}"
+
+
+def _switch(path: str) -> str:
+    try:
+        with open(path, encoding="ascii") as file:
+            return file.read().strip()
+    except (OSError, UnicodeDecodeError):
+        return ""

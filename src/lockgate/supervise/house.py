@@ -1,0 +1,258 @@
+"""Who runs, who talks to whom, and what happens when one of them ends."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from lockgate.audit.ledger import PREDICTIONS, origin
+from lockgate.audit.log import verify_checkpoint
+from lockgate.audit.seen import SeenStore
+from lockgate.errors import LockgateError, Unavailable, VerificationFailed
+from lockgate.sandbox.launch import Jail, Target
+from lockgate.sandbox.settings import JailSettings, PythonEnv
+from lockgate.serve.control import WORKERS, Told
+from lockgate.serve.settings import CONTROL_FD, LISTENER_FD, GatewaySettings, SealerSettings
+from lockgate.serve.spec import Caps
+from lockgate.supervise import jails
+from lockgate.supervise.post import Post
+from lockgate.supervise.process import Kept, Process
+
+GATEWAY, SEALER = "gateway", "sealer"
+TICK_SECONDS = 0.1
+CLIENTS_SECONDS = 1.0
+RETIRE_SECONDS = 15.0
+GATEWAY_SECONDS, SEALER_SECONDS = 7.0, 10.0
+MOST_FALLS = 4
+
+Launch = Callable[[JailSettings, Target, dict[int, int]], Process]
+_FINDING = re.compile(r"LG[0-9]{3}\Z")
+
+
+@dataclass(frozen=True)
+class Household:
+    """What the processes are started with. Secrets are read anew for each start, and kept nowhere.
+
+    `python_for` gives the verified environment of a manifest's workers, or raises LockgateError.
+    """
+
+    home: Path
+    root: str
+    environment: str
+    name: str
+    manifest: str
+    caps: Caps
+    sealer_public: bytes
+    listener: socket.socket
+    events_seen: SeenStore
+    predictions_seen: SeenStore
+    sealer_key: Callable[[], bytes]
+    edge_secrets: Callable[[], bytes]
+    clients: Callable[[], bytes]
+    python_for: Callable[[str], PythonEnv]
+
+
+def launch(settings: JailSettings, target: Target, descriptors: dict[int, int]) -> Process:
+    """Start one jail. Raises Unfit."""
+    return Jail(settings).start(target, descriptors=descriptors)
+
+
+class House:
+    """Keeps the four processes up. `say` gets one line for a person; `opened` is called at the first answer.
+
+    No child is trusted: what it says only chooses among things that the supervisor would do anyway.
+    """
+
+    def __init__(
+        self,
+        household: Household,
+        *,
+        say: Callable[[str], None],
+        opened: Callable[[], None],
+        launch: Launch = launch,
+    ) -> None:
+        self._own = household
+        self._say = say
+        self._opened = opened
+        self._launch = launch
+        self._post = Post(say)
+        self._manifest = household.manifest
+        self._python = household.python_for(household.manifest)
+        self._clients = b""
+        self._clients_due = 0.0
+        self._open = False
+        self._retiring: list[tuple[float, Kept]] = []
+        self.kept = {SEALER: Kept(SEALER, self._start_sealer), GATEWAY: Kept(GATEWAY, self._start_gateway)}
+        self._renew_workers()
+
+    def step(self, now: float) -> None:
+        """Start what is due, notice what ended, hear what is said. `now`: seconds of a monotonic clock.
+
+        Raises LockgateError when it cannot come up: LG625, or what the gateway found wrong before its first answer.
+        """
+        for kept in list(self.kept.values()):
+            if kept.tick(now) and kept.codes:
+                self._say(f"{kept.name} ended with code {kept.codes[-1]}; it was started again")
+            if not self._open and kept.falls > MOST_FALLS:
+                raise Unavailable(
+                    "LG625",
+                    f"the {kept.name} process does not stay up",
+                    seen={"process": kept.name, "exit_codes": kept.codes},
+                    next="lockgate doctor",
+                )
+        self._retire(now)
+        self._reload(now)
+        for name, told in self._post.collect(TICK_SECONDS):
+            self._heard(name, told, now)
+
+    def stop(self, wait: Callable[[Process, float], None]) -> None:
+        """End all: the gateway first, so that nothing more is answered; the sealer last, so that all is sealed."""
+        self._end(GATEWAY, wait, GATEWAY_SECONDS)
+        for kept in (*(self.kept[kind] for kind in WORKERS), *(kept for _, kept in self._retiring)):
+            kept.stop()
+        self._end(SEALER, wait, SEALER_SECONDS)
+        for name, told in self._post.collect(0):
+            self._heard(name, told, 0.0)
+        self._post.close()
+
+    def _end(self, name: str, wait: Callable[[Process, float], None], seconds: float) -> None:
+        process = self.kept[name].process
+        self._post.hang_up(name)
+        if process is not None:
+            wait(process, seconds)
+        self.kept[name].stop()
+
+    def _start_gateway(self) -> Process:
+        """A gateway anew, with an id that no other start had, and with workers of its own."""
+        own = self._own
+        settings = GatewaySettings(own.root, own.environment, own.name, os.urandom(8).hex(), own.caps)
+        process = self._start(GATEWAY, *jails.gateway(own.home, settings), {LISTENER_FD: own.listener.fileno()})
+        self._clients = own.clients()
+        self._post.tell(GATEWAY, "secrets", own.edge_secrets())
+        self._post.tell(GATEWAY, "seen", own.events_seen.load() or b"")
+        self._post.tell(GATEWAY, "clients", self._clients)
+        self._renew_workers()
+        return process
+
+    def _start_sealer(self) -> Process:
+        own = self._own
+        process = self._start(SEALER, *jails.sealer(own.home, SealerSettings(own.root, own.sealer_public.hex())), {})
+        self._post.tell(SEALER, "key", own.sealer_key())
+        self._post.tell(SEALER, "seen", own.predictions_seen.load() or b"")
+        return process
+
+    def _start(self, name: str, jail: JailSettings, target: Target, descriptors: dict[int, int]) -> Process:
+        talk = self._post.talk(name)
+        try:
+            with self._post.connect(name) as theirs:
+                return self._launch(jail, target, {2: talk, CONTROL_FD: theirs.fileno(), **descriptors})
+        finally:
+            os.close(talk)
+
+    def _start_worker(self, kind: str) -> Process:
+        """Start one; the gateway gets the other end of its socket."""
+        ours, theirs = socket.socketpair()
+        talk = self._post.talk(kind)
+        try:
+            jail, target = jails.worker(kind, self._python)
+            process = self._launch(jail, target, {2: talk, jails.WORKER_FD: theirs.fileno()})
+            self._post.tell(GATEWAY, "worker", files=(ours.fileno(),), kind=kind, manifest=self._manifest)
+        finally:
+            os.close(talk)
+            ours.close()
+            theirs.close()
+        return process
+
+    def _renew_workers(self) -> None:
+        """From the next step on, two fresh workers; those there were are ended at once."""
+        for kind in WORKERS:
+            if kind in self.kept:
+                self.kept[kind].stop()
+            self.kept[kind] = Kept(kind, lambda kind=kind: self._start_worker(kind))  # type: ignore[misc]
+
+    def _heard(self, name: str, told: Told, now: float) -> None:
+        told.drop()
+        if name == SEALER and told.what == "sealed":
+            self._sealed(told.payload)
+        elif name == SEALER and told.what == "failed":
+            self._say(f"sealer: {_finding(told)} {_words(told, 'message')}")
+        elif name == GATEWAY and told.what == "need":
+            self._need(_words(told, "manifest"), now)
+        elif name == GATEWAY and told.what == "lost":
+            self._lost(_words(told, "kind"), _words(told, "manifest"), _words(told, "why"))
+        elif name == GATEWAY and told.what == "open":
+            self._answers()
+        elif name == GATEWAY and told.what == "closed":
+            self._closed(_finding(told), _words(told, "message"))
+
+    def _need(self, manifest: str, now: float) -> None:
+        """Workers for another model. Those of the one before finish what they have, and are ended later."""
+        if manifest == self._manifest:
+            return
+        try:
+            self._python = self._own.python_for(manifest)
+        except LockgateError as error:
+            self._say(f"no workers for {manifest}: {error.finding} {error.message}")
+            self._post.tell(GATEWAY, "refused", manifest=manifest, finding=error.finding, message=error.message)
+            return
+        self._manifest = manifest
+        for kind in WORKERS:
+            self._retiring.append((now + self._own.caps.answer + RETIRE_SECONDS, self.kept.pop(kind)))
+        self._renew_workers()
+
+    def _lost(self, kind: str, manifest: str, why: str) -> None:
+        """The gateway broke off with a worker: end it, and the next step starts another."""
+        process = self.kept[kind].process if kind in WORKERS and manifest == self._manifest else None
+        if process is not None:
+            self._say(f"{kind} worker broken off: {why}")
+            process.kill()
+
+    def _answers(self) -> None:
+        if not self._open:
+            self._open = True
+            self._opened()
+        else:
+            self._say("gateway: answering")
+
+    def _closed(self, finding: str, message: str) -> None:
+        if not self._open:
+            raise VerificationFailed(finding, message, next="lockgate verify --all")
+        self._say(f"gateway: no more answers: {finding} {message}")
+
+    def _sealed(self, note: bytes) -> None:
+        """Keep the checkpoint that the sealer signed as seen, if it is one."""
+        try:
+            verify_checkpoint(note, self._own.sealer_public, origin(self._own.root, PREDICTIONS))
+            self._own.predictions_seen.advance(note)
+        except LockgateError as error:
+            self._say(f"sealer: {error.finding} {error.message}")
+
+    def _reload(self, now: float) -> None:
+        """Hand a changed client registry to the gateway."""
+        if now < self._clients_due:
+            return
+        self._clients_due = now + CLIENTS_SECONDS
+        clients = self._own.clients()
+        if clients != self._clients:
+            self._clients = clients
+            self._post.tell(GATEWAY, "clients", clients)
+
+    def _retire(self, now: float) -> None:
+        for due, kept in list(self._retiring):
+            if now >= due:
+                kept.stop()
+                self._retiring.remove((due, kept))
+
+
+def _finding(told: Told) -> str:
+    finding = _words(told, "finding")
+    return finding if _FINDING.match(finding) else "LG632"
+
+
+def _words(told: Told, key: str) -> str:
+    """A string of a child's message, printable and short."""
+    return "".join(sign for sign in str(told.header.get(key, ""))[:500] if sign.isprintable())

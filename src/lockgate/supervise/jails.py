@@ -1,0 +1,53 @@
+"""The four processes of a served model, as jail settings: what each may see. Read this to see the boundaries.
+
+gateway    edge      the network only through the one listening socket it inherits; registry and event log
+                     read-only; writes to the spool
+contract   contract  no network; nothing but what comes over its socket
+model      worker    no network; nothing but what comes over its socket
+sealer     sealer    no network; spool read-only; writes to the predictions log
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from lockgate.sandbox.launch import Target
+from lockgate.sandbox.settings import Bind, JailSettings, Limits, PythonEnv, named
+from lockgate.serve.settings import HOME, PREDICTIONS, SPOOL, GatewaySettings, SealerSettings
+
+WORKER_FD = 3
+
+
+def gateway(home: Path, settings: GatewaySettings) -> tuple[JailSettings, Target]:
+    """It answers on a socket that it inherits, and can call nobody: `edge` without the host's network."""
+    binds = [Bind(home / name, f"{HOME}/{name}") for name in ("registry", "log/events")]
+    jail = named(
+        "edge",
+        python=PythonEnv.own(),
+        limits=Limits(memory=1 << 30, tasks=64, files=4096),
+        binds=binds,
+        writable=[Bind(home / "state" / "spool", SPOOL)],
+    )
+    return replace(jail, network=False), Target("lockgate.serve.gateway", settings.arguments())
+
+
+def worker(kind: str, python: PythonEnv) -> tuple[JailSettings, Target]:
+    """The contract worker or the model worker, in the locked environment of the project."""
+    if kind == "contract":
+        jail = named("contract", python=python, limits=Limits(memory=1 << 30, tasks=32))
+        return jail, Target("lockgate.contract.jail.worker", (str(WORKER_FD),))
+    jail = named("worker", python=python, limits=Limits(memory=2 << 30, tasks=32))
+    return jail, Target("lockgate.runtime.jail.worker", (str(WORKER_FD),))
+
+
+def sealer(home: Path, settings: SealerSettings) -> tuple[JailSettings, Target]:
+    """It gets the key through its control socket."""
+    jail = named(
+        "sealer",
+        python=PythonEnv.own(),
+        limits=Limits(memory=512 << 20, tasks=16),
+        binds=[Bind(home / "state" / "spool", SPOOL)],
+        writable=[Bind(home / "log" / "predictions", PREDICTIONS)],
+    )
+    return jail, Target("lockgate.serve.sealer", settings.arguments())

@@ -1,0 +1,116 @@
+"""The supervisor's ends of its children's control sockets and stderr: what they say, with a bound on patience."""
+
+from __future__ import annotations
+
+import os
+import selectors
+import socket
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from lockgate.core.wire import WireError
+from lockgate.serve import control
+from lockgate.serve.control import Told
+
+PATIENCE_SECONDS = 2.0
+_TALK = 4096
+
+
+@dataclass(frozen=True)
+class _Source:
+    """What the selector found readable: a control socket, or a stderr pipe."""
+
+    name: str
+    sock: socket.socket | None = None
+
+
+class Post:
+    """One control socket and one stderr pipe per child.
+
+    A child that speaks out of form, or stalls inside a message, is cut off. What a child writes to stderr is shown
+    line by line with its name, and without control characters: a jailed process does not drive the terminal.
+    """
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
+        self._selector = selectors.DefaultSelector()
+        self._sockets: dict[str, socket.socket] = {}
+
+    def connect(self, name: str) -> socket.socket:
+        """A fresh control pair for the child `name`: ours is kept, theirs is returned, for the caller to close."""
+        self.drop(name)
+        ours, theirs = socket.socketpair()
+        ours.settimeout(PATIENCE_SECONDS)
+        self._sockets[name] = ours
+        self._selector.register(ours, selectors.EVENT_READ, _Source(name, ours))
+        return theirs
+
+    def talk(self, name: str) -> int:
+        """The writing end of a pipe for a child's stderr, for the caller to close. Ours closes when theirs do."""
+        ours, theirs = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        os.set_blocking(theirs, True)
+        self._selector.register(ours, selectors.EVENT_READ, _Source(name))
+        return theirs
+
+    def tell(
+        self, name: str, what: str, payload: bytes = b"", *, files: tuple[int, ...] = (), **fields: object
+    ) -> None:
+        """Tell a child something; a child that is not there, or does not listen, is cut off."""
+        sock = self._sockets.get(name)
+        if sock is None:
+            return
+        try:
+            control.tell(sock, what, payload, files=files, **fields)
+        except OSError:
+            self.drop(name)
+
+    def collect(self, seconds: float) -> Iterator[tuple[str, Told]]:
+        """What children say within `seconds`; returns early when there is something."""
+        for key, _ in self._selector.select(seconds):
+            source: _Source = key.data
+            if source.sock is None:
+                self._relay(key.fd, source.name)
+            elif self._sockets.get(source.name) is source.sock:
+                told = _hear(source.sock)
+                if told is None:
+                    self.drop(source.name)
+                else:
+                    yield source.name, told
+
+    def drop(self, name: str) -> None:
+        """Close our end: the child sees that, and leaves."""
+        sock = self._sockets.pop(name, None)
+        if sock is not None:
+            self._selector.unregister(sock)
+            sock.close()
+
+    def close(self) -> None:
+        """Close every end, after a last look at what was written."""
+        for key in list(self._selector.get_map().values()):
+            if key.data.sock is None:
+                self._relay(key.fd, key.data.name)
+        for key in list(self._selector.get_map().values()):
+            if key.data.sock is None:
+                self._selector.unregister(key.fd)
+                os.close(key.fd)
+        for name in list(self._sockets):
+            self.drop(name)
+        self._selector.close()
+
+    def _relay(self, fd: int, name: str) -> None:
+        try:
+            data = os.read(fd, _TALK)
+        except BlockingIOError:
+            return
+        if not data:
+            self._selector.unregister(fd)
+            os.close(fd)
+        for line in data.decode(errors="replace").splitlines():
+            self._say(f"{name} | " + "".join(sign if sign.isprintable() else " " for sign in line))
+
+
+def _hear(sock: socket.socket) -> Told | None:
+    try:
+        return control.hear(sock)
+    except (WireError, OSError):
+        return None

@@ -1,0 +1,162 @@
+"""`lockgate serve`: bring the house up, keep it, and leave nothing running."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from types import FrameType
+from typing import Any
+
+from lockgate.audit.ledger import EVENTS, PREDICTIONS, origin
+from lockgate.audit.load import load_decision
+from lockgate.audit.log import Log
+from lockgate.audit.seen import SeenStore
+from lockgate.audit.workplace import Workplace
+from lockgate.errors import Refused, Unavailable
+from lockgate.sandbox.settings import PythonEnv
+from lockgate.serve import run as stage
+from lockgate.serve import spools
+from lockgate.serve.clients import FILE, MAX_BYTES
+from lockgate.serve.spec import Caps, ServeSpec
+from lockgate.store.files import read_regular
+from lockgate.store.lock import lock
+from lockgate.supervise.house import House, Household
+from lockgate.supervise.process import Process
+from lockgate.trust import pin
+from lockgate.trust._edgefile import edge_secrets
+
+BACKLOG = 128
+
+
+def serve(
+    workplace: Workplace,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8080,
+    ref: str = "",
+    caps: Caps | None = None,
+    ready: Callable[[str], None] = lambda _: None,
+    stop: threading.Event | None = None,
+) -> None:
+    """Serve what is live in `workplace.environment` until SIGINT, SIGTERM or `stop`.
+
+    `ready` is called once with the URL, at the moment from which requests are answered. When this returns or
+    raises, every process is gone and every prediction that was answered is in the spool or in the log.
+
+    Raises what `serve.run` raises; Unavailable LG626 when the port is taken, LG807 when this project is served
+    already, LG625 when a process does not stay up.
+    """
+    plan = stage.run(workplace, ServeSpec(host, port, ref, caps or Caps()))
+    stop = stop or threading.Event()
+    state = workplace.home / "state"
+    with lock(state / "locks" / "serve", wait=False), _listening(host, port) as listener, _signals(stop):
+        household = _household(workplace, plan, listener)
+        url = _url(host, listener.getsockname()[1])
+        house = House(household, say=workplace.say, opened=lambda: ready(url))
+        try:
+            while not stop.is_set():
+                house.step(time.monotonic())
+        finally:
+            house.stop(_wait)
+
+
+def _household(workplace: Workplace, plan: stage.ServePlan, listener: socket.socket) -> Household:
+    home, keyring, root = workplace.home, workplace.keyring, workplace.ledger.root
+    seen = pin.seen_folder(root)
+    predictions_seen = SeenStore(seen / PREDICTIONS)
+    sealer = workplace.ledger.roles.sealer_key()
+    for folder in (home / "state" / "spool", home / "log" / PREDICTIONS):
+        folder.mkdir(parents=True, exist_ok=True)
+    if (home / "log" / PREDICTIONS / "checkpoint").exists():
+        log = Log.open(
+            home / "log" / PREDICTIONS, public_key=sealer, origin=origin(root, PREDICTIONS), seen=predictions_seen
+        )
+        spools.clear(home / "state" / "spool", log)
+
+    def sealer_key() -> bytes:
+        keyring.signer("sealer")  # its checks: the file's mode, and that it belongs to its public half
+        return read_regular(keyring.folder / "sealer.key", MAX_BYTES)
+
+    def clients() -> bytes:
+        with suppress(FileNotFoundError):
+            return read_regular(home / "state" / FILE, MAX_BYTES)
+        return b""
+
+    def python_for(manifest: str) -> PythonEnv:
+        if manifest == plan.decision.manifest:
+            return plan.python
+        workplace.ledger.refresh()
+        decision = load_decision(
+            workplace.ledger.statements(), workplace.environment, workplace.now(), name=plan.decision.name
+        )
+        if decision.manifest != manifest:
+            raise Refused("LG634", "the gateway asks for a model that is not live", seen={"manifest": manifest})
+        return stage.environment_of(workplace, decision)
+
+    return Household(
+        home=home,
+        root=root,
+        environment=workplace.environment,
+        name=plan.decision.name,
+        manifest=plan.decision.manifest,
+        caps=plan.spec.caps,
+        sealer_public=sealer,
+        listener=listener,
+        events_seen=SeenStore(seen / EVENTS, keep=False),
+        predictions_seen=predictions_seen,
+        sealer_key=sealer_key,
+        edge_secrets=lambda: edge_secrets(keyring.folder / "edge.json").encode(),
+        clients=clients,
+        python_for=python_for,
+    )
+
+
+@contextmanager
+def _listening(host: str, port: int) -> Iterator[socket.socket]:
+    """The one socket that requests come in by. The supervisor never accepts on it. Raises Unavailable LG626."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((host, port))
+            listener.listen(BACKLOG)
+        except OSError as error:
+            raise Unavailable(
+                "LG626",
+                f"cannot listen on {host} port {port}: {error.strerror}",
+                seen={"host": host, "port": port},
+                next="lockgate serve --port 0   # takes a free one",
+            ) from None
+        yield listener
+
+
+@contextmanager
+def _signals(stop: threading.Event) -> Iterator[None]:
+    """SIGINT and SIGTERM end the house in order. Only the main thread may say so; others use `stop`."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    before: dict[int, Any] = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _wait(process: Process, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.02)
+
+
+def _url(host: str, port: int) -> str:
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -1,0 +1,259 @@
+"""The decisions of train as functions of values: how a jail ended, what it said, both statements. Pure."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from lockgate.contract.findings import clean
+from lockgate.core.digest import Digest, digest_of
+from lockgate.core.encoding import decode, decode_exact
+from lockgate.core.moments import rfc3339
+from lockgate.core.statement import PROVENANCE, Statement, Subject, claim_uri, resource, test_result
+from lockgate.core.verdict import Level, Reason
+from lockgate.errors import Refused
+from lockgate.runtime.serving import TASKS
+from lockgate.sandbox.settings import Limits
+from lockgate.train.spec import Closure, Denied, Split, TrainSpec
+
+MODEL, IO, FIT, JUDGED = "model.onnx", "io.json", "fit.json", "judge.json"
+CANDIDATE = (MODEL, IO, FIT)
+BUILDER = "urn:lockgate:builder:train:v1"
+JUDGE_RULES = "urn:lockgate:judge:v1"
+
+FIT_FINDINGS = frozenset({"LG301", "LG303", "LG310", "LG311", "LG312", "LG313", "LG314", "LG315", "LG316", "LG317"})
+SPLIT_FINDINGS = frozenset({"LG303", "LG304", "LG399"})
+JUDGE_FINDINGS = frozenset({"LG303", "LG320", "LG399"})
+
+_TOLD = re.compile(rb"\x1e(\{[^\n\x1e]{0,4000}\})\n")
+_MOST_DENIED = 100
+_METRIC = re.compile(r"[a-z][a-z0-9_]{0,40}\Z")
+
+
+@dataclass(frozen=True)
+class Input:
+    """A file that training used: its name in the statement, its digest, and what else is worth saying."""
+
+    name: str
+    digest: Digest
+    facts: Mapping[str, Any]
+
+
+def denied(talk: bytes) -> tuple[Denied, ...]:
+    """The attempts that `jail.watch` told of in the jail's talk. Malformed lines are someone's own words: left out."""
+    found: dict[Denied, None] = {}
+    for line in _TOLD.findall(talk):
+        try:
+            told = decode(line)
+        except ValueError:
+            continue
+        if not isinstance(told, dict) or set(told) != {"what", "target", "package", "at"}:
+            continue
+        if told["what"] in ("network", "file") and all(isinstance(value, str) for value in told.values()):
+            found[Denied(**{key: clean(value, 200) for key, value in told.items()})] = None
+    return tuple(found)[:_MOST_DENIED]
+
+
+def words(talk: bytes) -> bytes:
+    """The talk without the marked lines."""
+    return _TOLD.sub(b"", talk)
+
+
+def taint(attempts: Sequence[Denied]) -> Reason | None:
+    """What a person is told of denied attempts; the policy decides how much it weighs."""
+    if not attempts:
+        return None
+    network = [attempt for attempt in attempts if attempt.what == "network"]
+    first = (network or list(attempts))[0]
+    what = "reach the network" if network else "read a file outside the jail"
+    return Reason(
+        "LG325",
+        Level.WARN,
+        f"the training code tried to {what}: {first}" + (f", and {len(attempts) - 1} more" if attempts[1:] else ""),
+        {"attempts": [attempt.as_json() for attempt in attempts[:20]]},
+        "lockgate explain LG325",
+    )
+
+
+def refusal(reason: Reason, *, because: str = "") -> Refused:
+    """`reason` as an error."""
+    return Refused(
+        reason.finding, reason.message + (f"; {because}" if because else ""), seen=reason.seen, next=reason.next
+    )
+
+
+def ended(how: str, exit_code: int, limits: Limits, talk: bytes) -> Refused:
+    """The finding for a train jail that ended by a limit, a signal, or without a word."""
+    setting = "lockgate.toml: [train]"
+    by_limit = {
+        "memory": ("LG317", f"needed more than {limits.memory >> 20} MiB of memory", f"raise memory in {setting}"),
+        "time": (
+            "LG318",
+            f"took longer than {limits.wall_seconds} s, or {limits.cpu_seconds} s of CPU",
+            f"look for a loop that does not end, or raise time and cpu in {setting}",
+        ),
+        "output": ("LG319", f"wrote more than {limits.output_bytes >> 20} MiB", f"raise out in {setting}"),
+        "inodes": ("LG319", f"wrote more than {limits.inodes} files", f"raise inodes in {setting}"),
+        "talk": ("LG321", f"printed more than {limits.talk_bytes >> 20} MiB", "let it print less"),
+        "tasks": (
+            "LG322",
+            f"wanted more than {limits.tasks} processes and threads",
+            f"set n_jobs lower, or raise tasks in {setting}",
+        ),
+    }
+    finding, what, following = by_limit.get(
+        how, ("LG323", f"ended with exit code {exit_code} and left no model", "lockgate jail --shell")
+    )
+    if how not in by_limit and b"No module named" in talk:
+        following = "lockgate lock   # add the missing package to requirements.lock"
+    last = clean(words(talk).decode(errors="replace").strip().rpartition("\n")[2], 200)
+    seen: dict[str, object] = {"ended": how, "exit_code": exit_code, **({"last_words": last} if last else {})}
+    return Refused(finding, f"the training code {what}", seen=seen, next=following)
+
+
+def read_split(data: bytes, train: Digest, heldout: Digest) -> Split:
+    """The parse jail's split.json. Raises ValueError when it is not in form."""
+    value = decode_exact(data)
+    if not isinstance(value, dict) or set(value) != {"how", "by", "cut", "train", "heldout", "holdout"}:
+        raise ValueError("split.json has exactly how, by, cut, train, heldout and holdout")
+    cut, counts = value["cut"], (value["train"], value["heldout"])
+    if value["how"] not in ("time", "group", "hash") or not isinstance(value["by"], str):
+        raise ValueError("how and by are not in form")
+    if not (cut is None or isinstance(cut, str)) or any(type(count) is not int or count < 1 for count in counts):
+        raise ValueError("cut or counts are not in form")
+    return Split(value["how"], value["by"], cut and clean(cut, 80), train, counts[0], heldout, counts[1])
+
+
+def read_fit(data: bytes) -> dict[str, Any]:
+    """The train jail's fit.json: claims of the jail in which the user's code ran. Raises ValueError."""
+    value = decode_exact(data)
+    keys = {"estimator", "task", "rows", "features", "left_out", "parity", "versions"}
+    if not isinstance(value, dict) or set(value) != keys or value["task"] not in TASKS:
+        raise ValueError(f"fit.json has exactly {', '.join(sorted(keys))}")
+    if not isinstance(value["estimator"], str) or type(value["rows"]) is not int:
+        raise ValueError("estimator or rows are not in form")
+    if not (value["parity"] is None or (isinstance(value["parity"], dict) and "share" in value["parity"])):
+        raise ValueError("parity is not in form")
+    return {**value, "estimator": clean(value["estimator"], 200)}
+
+
+def read_judged(data: bytes) -> dict[str, Any]:
+    """The judge jail's judge.json. Raises ValueError when a metric is no number within its interval."""
+    value = decode_exact(data)
+    if not isinstance(value, dict) or set(value) != {"task", "rows", "metrics", "missing", "slices"}:
+        raise ValueError("judge.json has exactly task, rows, metrics, missing and slices")
+    if value["task"] not in TASKS or type(value["rows"]) is not int or not isinstance(value["slices"], list):
+        raise ValueError("task, rows or slices are not in form")
+    if not isinstance(value["missing"], dict) or not all(isinstance(why, str) for why in value["missing"].values()):
+        raise ValueError("missing is not in form")
+    _check_metrics(value["metrics"])
+    if not value["metrics"]:
+        raise ValueError("no metric")
+    for part in value["slices"]:
+        if not isinstance(part, dict) or set(part) != {"field", "value", "rows", "metrics"}:
+            raise ValueError("a slice has exactly field, value, rows and metrics")
+        _check_metrics(part["metrics"])
+    return value
+
+
+def _check_metrics(found: object) -> None:
+    if not isinstance(found, dict):
+        raise ValueError("metrics are not in form")
+    for name, interval in found.items():
+        if not _METRIC.match(name) or not isinstance(interval, dict) or set(interval) != {"value", "low", "high"}:
+            raise ValueError(f"metric {clean(name, 60)} is not in form")
+        bounds = [interval[key] for key in ("low", "value", "high") if interval[key] is not None]
+        numbers = all(isinstance(n, int | float) and not isinstance(n, bool) and math.isfinite(n) for n in bounds)
+        if not numbers or interval["value"] is None or bounds != sorted(bounds):
+            raise ValueError(f"metric {name} is no number within its interval")
+
+
+def provenance(
+    spec: TrainSpec,
+    *,
+    candidate: Mapping[str, Digest],
+    accepted: Digest,
+    split: Split,
+    closure: Closure,
+    environment: Sequence[Input],
+    tree: Digest | None,
+    jails: Mapping[str, Mapping[str, object]],
+    attempts: Sequence[Denied],
+    fit: Mapping[str, Any],
+    talk: bytes,
+    started: datetime,
+    finished: datetime,
+) -> Statement:
+    """The SLSA provenance of a candidate. `environment`: the lock and every wheel; `tree`: the environment's files."""
+    dependencies = [
+        resource("accepted.parquet", accepted),
+        resource("train.parquet", split.train, rows=split.train_rows),
+        resource("heldout.parquet", split.heldout, rows=split.heldout_rows, use="judge"),
+        *(resource(f"code/{file.name}", file.digest, bytes=file.size) for file in closure.files),
+        *(resource(each.name, each.digest, **each.facts) for each in environment),
+    ]
+    internal: dict[str, Any] = {
+        "jails": {name: dict(report) for name, report in jails.items()},
+        "limits": dict(vars(spec.limits)),
+        "split": split.as_json(),
+        "environment": {"tree": tree},
+        "fit": {key: fit[key] for key in ("estimator", "task", "rows", "parity", "versions")},
+        "denied": [attempt.as_json() for attempt in attempts],
+        "tainted": bool(attempts),
+    }
+    return Statement(
+        tuple(Subject(name, digest) for name, digest in candidate.items()),
+        PROVENANCE,
+        {
+            "buildDefinition": {
+                "buildType": claim_uri("train"),
+                "externalParameters": {**spec.external(), "closure": closure.digest},
+                "internalParameters": internal,
+                "resolvedDependencies": dependencies,
+            },
+            "runDetails": {
+                "builder": {"id": BUILDER},
+                "metadata": {"startedOn": rfc3339(started), "finishedOn": rfc3339(finished)},
+                "byproducts": [resource("talk.log", digest_of(talk), bytes=len(talk))],
+            },
+        },
+    )
+
+
+def judgement(
+    *,
+    candidate: Mapping[str, Digest],
+    split: Split,
+    found: Mapping[str, Any],
+    judged: int,
+    trained: Digest,
+    jail: Mapping[str, object],
+    time: datetime,
+) -> Statement:
+    """The judge's test result. It passes when it could be judged: what is good enough is the policy's to say."""
+    return test_result(
+        "judge",
+        [Subject(name, candidate[name]) for name in (MODEL, IO)],
+        "PASSED",
+        rules=digest_of(JUDGE_RULES.encode()),
+        passed=("loads", "answers-every-row", "answers-are-finite"),
+        task=found["task"],
+        rows=found["rows"],
+        metrics=found["metrics"],
+        missing=found["missing"],
+        slices=found["slices"],
+        heldout=split.heldout,
+        judged=judged,
+        train=trained,
+        jail=dict(jail),
+        time=rfc3339(time),
+    )
+
+
+def judgings(predicates: Sequence[Mapping[str, Any]], heldout: Digest) -> int:
+    """How many judge statements are about these held-out rows."""
+    return sum(predicate.get("heldout") == heldout for predicate in predicates)

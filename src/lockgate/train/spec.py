@@ -1,0 +1,157 @@
+"""What training takes and gives. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from lockgate.core.digest import Digest, digest_of
+from lockgate.core.encoding import encode
+from lockgate.core.verdict import Reason
+from lockgate.sandbox.settings import Limits
+
+if TYPE_CHECKING:
+    from lockgate.audit.evidence import Evidence
+
+
+@dataclass(frozen=True)
+class TrainSpec:
+    """What a person chose.
+
+    Attributes:
+        label: the contract's field to predict.
+        code: globs below the project; what matches is captured by digest and is all that the jail gets.
+        always: single files captured beside them, such as the contract's.
+        function: `file.py:name`, called as `name(data, params)`; `script`, when given, runs instead of it.
+        time, group: fields that order or group the rows for the split; "" for neither.
+        holdout: the share of rows that training never sees.
+        task: `auto`, `binary`, `multiclass` or `regression`.
+        parity: the largest share of training rows in which graph and estimator may disagree.
+        lock: the file that locks the environment.
+    """
+
+    label: str
+    code: tuple[str, ...] = ("*.py",)
+    always: tuple[str, ...] = ()
+    function: str = "train.py:train"
+    script: str = ""
+    time: str = ""
+    group: str = ""
+    holdout: float = 0.2
+    seed: int = 0
+    params: Mapping[str, Any] = field(default_factory=dict)
+    task: str = "auto"
+    parity: float = 0.001
+    lock: str = "requirements.lock"
+    limits: Limits = field(default_factory=Limits)
+
+    def external(self) -> dict[str, Any]:
+        """The external parameters of the provenance: all that a person chose, but the limits."""
+        return {
+            "label": self.label,
+            "code": list(self.code),
+            "function": "" if self.script else self.function,
+            "script": self.script,
+            "split": {"time": self.time, "group": self.group, "holdout": self.holdout},
+            "seed": self.seed,
+            "params": dict(self.params),
+            "task": self.task,
+            "parity": self.parity,
+            "lock": self.lock,
+        }
+
+    @property
+    def entry(self) -> str:
+        """The file that holds the training code."""
+        return self.script or self.function.partition(":")[0]
+
+
+@dataclass(frozen=True)
+class CodeFile:
+    """One captured file: its path below the project, in POSIX spelling."""
+
+    name: str
+    digest: Digest
+    size: int
+
+
+@dataclass(frozen=True)
+class Closure:
+    """The captured code. Its digest is that of the list of names and digests."""
+
+    files: tuple[CodeFile, ...]
+
+    @property
+    def digest(self) -> Digest:
+        """SHA-256 of the exact encoding of `{name: digest}`."""
+        return digest_of(encode({file.name: file.digest for file in self.files}))
+
+
+@dataclass(frozen=True)
+class Denied:
+    """Something that the training code tried and did not get: `network` or `file`, what, by which package, where."""
+
+    what: str
+    target: str
+    package: str
+    at: str
+
+    def as_json(self) -> dict[str, str]:
+        """The attempt as the provenance carries it."""
+        return {"what": self.what, "target": self.target, "package": self.package, "at": self.at}
+
+    def __str__(self) -> str:
+        by = f" by {self.package}" if self.package else ""
+        where = f" ({self.at})" if self.at else ""
+        return f"{self.target}{by}{where}"
+
+
+@dataclass(frozen=True)
+class Split:
+    """How the rows were cut, as the parse jail said, and the digests of both parts as the launcher hashed them."""
+
+    how: str
+    by: str
+    cut: str | None
+    train: Digest
+    train_rows: int
+    heldout: Digest
+    heldout_rows: int
+
+    def as_json(self) -> dict[str, Any]:
+        """The split as the provenance carries it."""
+        return {
+            "how": self.how,
+            "by": self.by,
+            "cut": self.cut,
+            "train": {"sha256": self.train[7:], "rows": self.train_rows},
+            "heldout": {"sha256": self.heldout[7:], "rows": self.heldout_rows},
+        }
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """A judged candidate.
+
+    Attributes:
+        evidence, judgement: the statements of training and of judging.
+        metrics: name -> {"value", "low", "high"}, as the judge's statement has them.
+        judged: how many judgings of these held-out rows there are, this one included.
+        fit: the facts of fit.json, as the train jail said them.
+        reasons: what a person should know, such as denied attempts.
+    """
+
+    evidence: Evidence
+    judgement: Evidence
+    model: Digest
+    io: Digest
+    split: Split
+    task: str
+    metrics: Mapping[str, Any]
+    slices: tuple[Mapping[str, Any], ...]
+    judged: int
+    fit: Mapping[str, Any]
+    probes: int
+    denied: tuple[Denied, ...]
+    reasons: tuple[Reason, ...]

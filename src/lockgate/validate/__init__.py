@@ -1,0 +1,20 @@
+"""A snapshot judged row by row by the user's own contract, unchanged.
+
+Takes: the snapshot that ingest signed, the contract and the code beside it.
+Gives: accepted rows, quarantine with Pydantic's reasons, baseline, report, and a statement by the validator.
+Trusts: the ingester's statement; of the jail that runs the contract, nothing: a second jail counts again.
+Threats: data poisoning by rows that no honest source would give; a contract that drops or invents rows.
+Evidence: digests of all four, counts that add up to the snapshot's rows, the reports of both jails.
+"""
+
+from lockgate.core.lazy import door
+
+__getattr__ = door(
+    __name__,
+    {
+        "ValidateResult": "lockgate.validate.spec",
+        "ValidateSpec": "lockgate.validate.spec",
+        "run": "lockgate.validate.run",
+        "validate_files": "lockgate.validate.standalone",
+    },
+)

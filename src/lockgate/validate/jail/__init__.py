@@ -1,0 +1,1 @@
+"""Runs inside a jail: `check` with the user's contract; `reckon` afterwards, without any user code."""

@@ -1,0 +1,224 @@
+"""The decisions of validate as functions of values: the counts, the verdict, the report, the statement. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from lockgate.contract.spec import ACCEPTED, QUARANTINE, FieldTable, parse_table
+from lockgate.core.digest import Digest
+from lockgate.core.encoding import decode_exact, encode
+from lockgate.core.moments import rfc3339
+from lockgate.core.statement import Statement, Subject, resource, test_result
+from lockgate.core.verdict import Level, Reason, Verdict
+from lockgate.validate.spec import Reckoning, ValidateSpec
+
+CONTRACT_FINDINGS = frozenset({*(f"LG{number}" for number in range(205, 213)), "LG117", "LG218", "LG221"})
+"""What the jail with the user's contract may complain of."""
+
+RECKON_FINDINGS = frozenset({"LG213"})
+
+_NULL_TYPES = ("_type",)
+_SUGGESTIONS: Mapping[str, str] = {
+    "missing": "add the column, or give the field a default",
+    "extra_forbidden": 'drop the column, declare it as a field, or set extra="ignore" in model_config',
+    "literal_error": "if the value is right, add it to the Literal",
+    "enum": "if the value is right, add it to the Enum",
+    "string_pattern_mismatch": "if the spelling is right, widen the pattern",
+    "string_too_long": "if such text is right, raise max_length",
+    "string_too_short": "if such text is right, lower min_length",
+    "finite_number": "if NaN or infinity is meant, set allow_inf_nan=True",
+    "json_invalid": "mend the line: it is not JSON",
+    "value_error": "the contract's own validator refused it",
+    "assertion_error": "the contract's own validator refused it",
+    "lockgate_raised": "the contract's code failed: raise ValueError where a value is to be refused",
+    "lockgate_int64": "keep the number as text: declare the field as str",
+    "lockgate_type": "let the validator return what the annotation says",
+    "timezone_aware": "write the time with its offset, such as 2024-02-09T12:00:00Z",
+}
+
+
+def read_check(data: bytes) -> tuple[FieldTable, dict[str, str]]:
+    """check.json of the contract jail: field table and versions. Raises ValueError."""
+    value = decode_exact(data)
+    if not isinstance(value, dict) or set(value) != {"table", "pydantic", "python"}:
+        raise ValueError("check.json has exactly table, pydantic and python")
+    versions = {name: value[name] for name in ("pydantic", "python")}
+    if not all(isinstance(text, str) and len(text) < 100 and text.isprintable() for text in versions.values()):
+        raise ValueError("versions are short texts")
+    return parse_table(value["table"]), versions
+
+
+def read_reckoning(data: bytes, rows: int) -> Reckoning:
+    """reckoning.json of the counting jail, for a snapshot of `rows`. Raises ValueError unless it adds up."""
+    value = decode_exact(data)
+    keys = {"rows", "accepted", "quarantined", "by_rule", "rules", "by_source"}
+    if not isinstance(value, dict) or set(value) != keys:
+        raise ValueError("reckoning.json is not in form")
+    counts = [value[name] for name in ("rows", "accepted", "quarantined", "rules")]
+    if not all(type(count) is int and count >= 0 for count in counts):
+        raise ValueError("counts are whole numbers")
+    if counts[0] != rows or counts[1] + counts[2] != rows:
+        raise ValueError(f"{counts[1]} accepted and {counts[2]} quarantined rows are not {rows}")
+    return Reckoning(rows, counts[1], counts[2], tuple(value["by_rule"]), counts[3], tuple(value["by_source"]))
+
+
+def decide(reckoning: Reckoning, table: FieldTable, *, max_share: float, enforce: bool) -> Verdict:
+    """Whether these rows may reach training."""
+    reasons = []
+    if not reckoning.accepted:
+        reasons.append(
+            Reason(
+                "LG204",
+                Level.REFUSE,
+                f"the contract accepts none of {reckoning.rows} rows",
+                {"rows": reckoning.rows, "commonest": _commonest(reckoning)},
+                "look at the report: the contract and the data do not mean the same columns",
+            )
+        )
+    elif reckoning.share > max_share:
+        reasons.append(
+            Reason(
+                "LG203",
+                Level.REFUSE if enforce else Level.WARN,
+                f"{reckoning.quarantined} of {reckoning.rows} rows ({reckoning.share:.2%}) are quarantined; "
+                f"the policy allows {max_share:.2%}",
+                {"share": round(reckoning.share, 6), "allowed": max_share, "commonest": _commonest(reckoning)},
+                "mend the data or the contract, or raise max_quarantined_share in policy.toml and sign it",
+            )
+        )
+    raised = sum(entry["count"] for entry in reckoning.by_rule if entry["rule"] == "lockgate_raised")
+    if raised:
+        reasons.append(
+            Reason(
+                "LG215",
+                Level.WARN,
+                f"the contract's own code failed on {raised} rows",
+                {"rows": raised},
+                "raise ValueError in a validator where a value is to be refused",
+            )
+        )
+    unusable = [field.name for field in table.columns if field.kind == "other"]
+    if unusable:
+        reasons.append(
+            Reason(
+                "LG217",
+                Level.NOTE,
+                f"{', '.join(unusable[:5])}: kept as JSON text, cannot be given to a model",
+                {"fields": unusable},
+                "add a computed_field that makes a number, a text or a time of it",
+            )
+        )
+    return Verdict(tuple(reasons))
+
+
+def report(
+    reckoning: Reckoning,
+    table: FieldTable,
+    verdict: Verdict,
+    *,
+    contract: Mapping[str, Any],
+    versions: Mapping[str, str],
+    snapshot: Digest,
+) -> dict[str, Any]:
+    """report.json as a value."""
+    rules = [{**entry, "suggestion": suggestion(entry["rule"], entry["field"])} for entry in reckoning.by_rule]
+    return {
+        "v": 1,
+        "rows": reckoning.rows,
+        "accepted": reckoning.accepted,
+        "quarantined": reckoning.quarantined,
+        "share": round(reckoning.share, 9),
+        "by_rule": rules,
+        "rules": reckoning.rules,
+        "by_source": list(reckoning.by_source),
+        "contract": dict(contract),
+        "versions": dict(versions),
+        "snapshot": snapshot,
+        "table": table.as_json(),
+        "result": verdict.result,
+        "findings": [reason.as_json() for reason in verdict.reasons],
+    }
+
+
+def suggestion(rule: str, field: str) -> str:
+    """What a person can do about rows that `rule` refuses, or ""."""
+    if rule in _SUGGESTIONS:
+        return _SUGGESTIONS[rule]
+    if rule.endswith("_type"):
+        return f"if a value may be missing, declare it: {field or 'the field'}: ... | None = None"
+    if "parsing" in rule or rule.startswith(("int_from", "date_from", "datetime_from")):
+        return "mend the column; a spelling of 'no value' belongs into [data] null"
+    if rule.startswith(("greater_than", "less_than", "multiple_of")):
+        return "if such values are right, widen the bound"
+    return ""
+
+
+def statement(
+    spec: ValidateSpec,
+    reckoning: Reckoning,
+    verdict: Verdict,
+    *,
+    files: Mapping[str, Digest],
+    snapshot: Digest,
+    ingest: Digest,
+    contract: Digest,
+    closure: Digest,
+    versions: Mapping[str, str],
+    jails: Mapping[str, object],
+    time: datetime,
+) -> Statement:
+    """The validator's test result. `files` are accepted, quarantine, baseline and report by name."""
+    passed = ["every row is accepted or quarantined", "at least one row is accepted"]
+    over = any(reason.finding == "LG203" for reason in verdict.reasons)
+    (passed if not over else []).append("the quarantined share is within the policy")
+    return test_result(
+        "validate",
+        [Subject(name, files[name]) for name in (ACCEPTED, QUARANTINE, "baseline.json", "report.json")],
+        verdict.result,
+        rules=contract,
+        configuration=[resource("closure", closure)],
+        passed=passed,
+        warned=[reason.finding for reason in verdict.reasons if reason.level is Level.WARN],
+        time=rfc3339(time),
+        rows=reckoning.rows,
+        accepted=reckoning.accepted,
+        quarantined=reckoning.quarantined,
+        max_quarantined_share=spec.max_quarantined_share,
+        snapshot=snapshot,
+        ingest=ingest,
+        contract=resource(spec.reference, contract),
+        label=spec.label,
+        sensitive=list(spec.sensitive),
+        closure=closure,
+        lock=spec.lock,
+        baseline=files["baseline.json"],
+        report=files["report.json"],
+        versions=dict(versions),
+        jails=dict(jails),
+    )
+
+
+def manifest_files(data: bytes) -> list[dict[str, Any]]:
+    """Name and rows of each file in an ingest manifest. Raises ValueError."""
+    value = decode_exact(data)
+    files = value.get("files") if isinstance(value, dict) else None
+    if not isinstance(files, list) or not files:
+        raise ValueError("a manifest lists files")
+    found = []
+    for entry in files:
+        if not isinstance(entry, dict) or not isinstance(entry.get("name"), str) or type(entry.get("rows")) is not int:
+            raise ValueError("a manifest's file has a name and rows")
+        found.append({"name": entry["name"], "rows": entry["rows"]})
+    return found
+
+
+def encode_report(value: Mapping[str, Any]) -> bytes:
+    """The bytes of report.json."""
+    return encode(dict(value))
+
+
+def _commonest(reckoning: Reckoning, most: int = 3) -> list[str]:
+    entries: Sequence[Mapping[str, Any]] = reckoning.by_rule[:most]
+    return [f"{entry['count']} x {entry['field'] or 'record'}: {entry['rule']}" for entry in entries]

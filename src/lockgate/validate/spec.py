@@ -1,0 +1,83 @@
+"""What goes into validate and what comes out. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from lockgate.contract.spec import FieldTable
+from lockgate.core.digest import Digest
+
+if TYPE_CHECKING:
+    from lockgate.audit.evidence import Evidence
+
+
+@dataclass(frozen=True)
+class ValidateSpec:
+    """What a person chose, and what the policy of the environment allows.
+
+    Attributes:
+        contract_file: relative to the project, such as `contract.py`.
+        model: the class in it; `label` the field that the model will predict.
+        code: globs of the code that is captured for the jail; the contract's file always is.
+        max_quarantined_share: of all rows, 0 to 1. `enforce` False turns a refusal above it into a warning.
+        lock: digest of the file that locks the environment, whose Pydantic decides the verdicts; None without one.
+        sensitive: fields of which the quarantine keeps only rule and keyed digest, and the baseline only counts.
+    """
+
+    contract_file: str
+    model: str
+    label: str
+    code: tuple[str, ...] = ("*.py",)
+    max_quarantined_share: float = 0.05
+    enforce: bool = True
+    sensitive: tuple[str, ...] = ()
+    lock: Digest | None = None
+
+    @property
+    def reference(self) -> str:
+        """`contract.py:Flight`."""
+        return f"{self.contract_file}:{self.model}"
+
+
+@dataclass(frozen=True)
+class Options:
+    """How `validate DATA...` reads its files, without a project."""
+
+    null: tuple[str, ...] = ("",)
+    delimiter: str = ","
+    encoding: str = "utf-8"
+    sensitive: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Reckoning:
+    """The counts, made without user code. `by_rule` is sorted, commonest first; `rules` says how many there are."""
+
+    rows: int
+    accepted: int
+    quarantined: int
+    by_rule: tuple[Mapping[str, Any], ...]
+    rules: int
+    by_source: tuple[Mapping[str, Any], ...]
+
+    @property
+    def share(self) -> float:
+        """The quarantined share of all rows."""
+        return self.quarantined / self.rows
+
+
+@dataclass(frozen=True)
+class ValidateResult:
+    """What validate made: digests in the data store, the report as a value, and the statement."""
+
+    snapshot: Digest
+    accepted: Digest
+    quarantine: Digest
+    baseline: Digest
+    report: Digest
+    reckoning: Reckoning
+    table: FieldTable
+    details: Mapping[str, Any]
+    evidence: Evidence
