@@ -13,20 +13,22 @@ from lockgate.errors import EXIT_CANNOT, EXIT_OK
 @json_option
 def command(fix: bool, as_json: bool) -> int:
     """Start a jail, run its probes, and say which level holds on this machine. Exit 4 when level 3 does not."""
-    from lockgate.sandbox.fitness import machine
+    from lockgate.sandbox.machine import machine
+    from lockgate.sandbox.report import LEVELS
 
     talk = Talk(as_json)
     fitness = machine()
-    mark = "ok" if fitness.fit else "bad"
-    talk.line(mark, "jail", f"level {fitness.level} of 3 ({fitness.launcher})" if fitness.level else fitness.why)
-    for line in fitness.notes:
-        talk.line("note", "", line)
+    fit = fitness.level == LEVELS
+    talk.line("ok" if fit else "bad", "jail", f"level {fitness.level} of {LEVELS} ({fitness.launcher})")
+    if fitness.report is not None:
+        talk.line("note", "probes", f"{fitness.holding} of {len(fitness.report.probes)} hold")
     talk.data(f"level {fitness.level}")
     talk.result("doctor", fitness.as_json())
-    if not fitness.fit:
+    if not fit:
         talk.line("bad", "why", fitness.why)
-        talk.say(fitness.mend if fix else "")
-        talk.next(fitness.command if fix else "lockgate doctor --fix")
+        if fix:
+            talk.say(fitness.mend)
+        talk.next(fitness.mend if fitness.mend and not fix else "lockgate doctor --fix")
         return EXIT_CANNOT
     talk.next("lockgate demo", "lockgate init my-project")
     return EXIT_OK

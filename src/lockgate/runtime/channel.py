@@ -86,7 +86,8 @@ def send(sock: socket.socket, header: Mapping[str, Any], payload: bytes = b"", *
     if files:
         sent = socket.send_fds(sock, [message], list(files))
         message = message[sent:]
-    sock.sendall(message)
+    if message:
+        sock.sendall(message)
 
 
 def receive(

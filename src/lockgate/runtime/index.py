@@ -41,12 +41,13 @@ def configured(environ: Mapping[str, str], home: Path) -> Index:
         options |= _read(file)
     options |= {name: environ[_variable(name)] for name in _OPTIONS if environ.get(_variable(name))}
     for name, variables in _UV.items():
-        options |= {name: environ[variable] for variable in reversed(variables) if environ.get(variable)}
+        chosen = next((environ[variable] for variable in variables if environ.get(variable)), "")
+        options |= {name: chosen} if chosen else {}
     binds: dict[str, Bind] = {}
     found = {
         "UV_DEFAULT_INDEX": _shown(options.get("index-url", ""), binds),
         "UV_INDEX": _shown(options.get("extra-index-url", ""), binds),
-        "UV_FIND_LINKS": _shown(options.get("find-links", ""), binds).replace(" ", ","),
+        "UV_FIND_LINKS": _shown(options.get("find-links", ""), binds, beside=False).replace(" ", ","),
         "UV_INSECURE_HOST": options.get("trusted-host", ""),
         "UV_NO_INDEX": "1" if options.get("no-index", "").lower() in ("1", "true", "yes", "on") else "",
     }
@@ -89,8 +90,11 @@ def _variable(option: str) -> str:
     return "PIP_" + option.upper().replace("-", "_")
 
 
-def _shown(addresses: str, binds: dict[str, Bind]) -> str:
-    """The addresses as they are inside the jail; local folders become binds, and those that are missing are left out."""
+def _shown(addresses: str, binds: dict[str, Bind], *, beside: bool = True) -> str:
+    """The addresses as they are inside the jail. Local folders become binds; those that are missing are left out.
+
+    With `beside`, a folder is shown with its parent: the pages of a local index point to `../../files/`.
+    """
     kept = []
     for address in addresses.split():
         parts = urlsplit(address)
@@ -98,21 +102,14 @@ def _shown(addresses: str, binds: dict[str, Bind]) -> str:
         if not local:
             kept.append(address)
         elif os.path.isdir(local):
-            kept.append(_inside(os.path.realpath(local), binds, as_url=parts.scheme == "file"))
+            folder = os.path.realpath(local)
+            place = _inside(folder, binds, beside=beside and os.path.dirname(folder) != "/")
+            kept.append(f"file://{place}" if parts.scheme == "file" else place)
     return " ".join(kept)
 
 
-def _inside(folder: str, binds: dict[str, Bind], *, as_url: bool) -> str:
-    """Shown with its parent, because the pages of a local index point beside themselves (`../../files/`)."""
-    parent, name = os.path.split(folder)
-    if parent == "/":
-        parent, name = folder, ""
-    for bind in binds.values():
-        if str(bind.source) == parent:
-            target = bind.target
-            break
-    else:
-        target = f"/index/{len(binds)}"
-        binds[target] = Bind(Path(parent), target)
-    place = f"{target}/{name}".rstrip("/")
-    return f"file://{place}" if as_url else place
+def _inside(folder: str, binds: dict[str, Bind], *, beside: bool) -> str:
+    source, name = os.path.split(folder) if beside else (folder, "")
+    target = next((bind.target for bind in binds.values() if str(bind.source) == source), f"/index/{len(binds)}")
+    binds[target] = Bind(Path(source), target)
+    return f"{target}/{name}".rstrip("/")

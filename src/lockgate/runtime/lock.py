@@ -1,9 +1,9 @@
-"""requirements.lock: exact versions with hashes, nothing else. Pure.
+r"""requirements.lock: exact versions with hashes, nothing else. Pure.
 
 The form is that of pip's hash-checking mode, without addresses: where a wheel is fetched from is the machine's
 business, which bytes it has is the project's.
 
-    name==1.2.3 ; marker \\
+    name==1.2.3 ; marker \
         --hash=sha256:HEX --hash=sha256:HEX
 """
 

@@ -105,6 +105,8 @@ def ended(how: str, exit_code: int, limits: Limits, talk: bytes) -> Refused:
             f"set n_jobs lower, or raise tasks in {setting}",
         ),
     }
+    if how == "exit" and b"[Errno 28]" in talk:  # a full tmpfs is an error inside before it is a limit outside
+        how = "output"
     finding, what, following = by_limit.get(
         how, ("LG323", f"ended with exit code {exit_code} and left no model", "lockgate jail --shell")
     )

@@ -36,8 +36,8 @@ def run(workplace: Workplace, spec: TrainSpec) -> TrainResult:
     1. The head of validate passed, follows from the head of ingest, and its accepted rows have the digest signed.
     2. The locked environment is there and unchanged.      3. The code is captured by digest.
     4. A jail without user code splits the rows.           5. The train jail, proved before it starts, fits and
-    converts on the training rows alone.                   6. The trainer signs the provenance.
-    7. A jail without user code judges the candidate on the held-out rows; the judge signs.
+    converts on the training rows alone.                   6. A jail without user code judges the candidate on the
+    held-out rows.                                         7. Trainer and judge sign, one after the other.
 
     Raises Refused LG301 to LG325 (what is wrong with rows, code or model), LG330 (the policy refuses a tainted run),
     Unfit LG906 (no jail of the level that the policy asks for).
@@ -45,13 +45,16 @@ def run(workplace: Workplace, spec: TrainSpec) -> TrainResult:
     started = workplace.now()
     accepted = accepted_rows(workplace)  # 1
     python = workplace.python()  # 2
-    locked = environment.described(workplace.home, python)
+    locked = _locked(workplace, spec, python)
     closure = capture(workplace.root, spec.code, (*spec.always, spec.entry), workplace.data)  # 3
     with workplace.scratch() as scratch:
         split, parse_report = _split(workplace, spec, python, accepted, scratch)  # 4
         trained = _fit(workplace, spec, python, closure, split, scratch)  # 5
         fit, candidate = _keep(workplace, trained)
     reasons = _weigh(workplace, trained)
+    found, judge_report = _judge(workplace, spec, python, candidate, split)  # 6
+    if found["task"] != fit["task"]:
+        raise _malformed("train", ValueError(f"the model is for {found['task']}, fit.json says {fit['task']}"))
     statement = rules.provenance(
         spec,
         candidate=candidate,
@@ -67,12 +70,7 @@ def run(workplace: Workplace, spec: TrainSpec) -> TrainResult:
         started=started,
         finished=workplace.now(),
     )
-    found, judge_report = _judge(workplace, spec, python, candidate, split)  # 7, before anything is signed
-    if found["task"] != fit["task"]:
-        raise Refused(
-            "LG324", f"the model is for {found['task']}, fit.json says {fit['task']}", next="lockgate explain LG324"
-        )
-    evidence = workplace.record("trainer", statement)  # 6
+    evidence = workplace.record("trainer", statement)  # 7
     earlier = [each.predicate for each in workplace.ledger.statements("judge")]
     judged = 1 + rules.judgings(earlier, split.heldout)
     judgement = workplace.record(
@@ -141,7 +139,7 @@ def _split(
         work="splitting the rows",
         next="edit lockgate.toml: [train] memory",
     )
-    given, report = run_task(settings, task, _new(scratch, "split"))
+    given, report = run_task(settings, task, scratch / "split")
     digests = []
     for name in ("train.parquet", "heldout.parquet"):
         with given[name].open("rb") as file:
@@ -205,7 +203,7 @@ def _keep(workplace: Workplace, trained: Trained) -> tuple[dict[str, Any], dict[
 def _judge(
     workplace: Workplace, spec: TrainSpec, python: PythonEnv, candidate: Mapping[str, Digest], split: Split
 ) -> tuple[dict[str, Any], JailReport]:
-    """Step 7: a jail that sees the candidate and the held-out rows, and nothing of the user's code."""
+    """Step 6: a jail that sees the candidate and the held-out rows, and nothing of the user's code."""
     files = {rules.MODEL: candidate[rules.MODEL], rules.IO: candidate[rules.IO], "heldout.parquet": split.heldout}
     for digest in files.values():
         workplace.data.check(digest)
@@ -216,12 +214,12 @@ def _judge(
         given={"label": spec.label},
         gives=(rules.JUDGED,),
         findings=rules.JUDGE_FINDINGS,
-        died="LG321",
+        died="LG327",
         work="judging the candidate",
         next="edit lockgate.toml: [train] memory",
     )
     with workplace.scratch() as scratch:
-        given, report = run_task(settings, task, _new(scratch, "judge"))
+        given, report = run_task(settings, task, scratch / "judge")
         try:
             return rules.read_judged(read_regular(given[rules.JUDGED], _MOST_FACTS)), report
         except ValueError as error:
@@ -248,17 +246,22 @@ def _weigh(workplace: Workplace, trained: Trained) -> tuple[Reason, ...]:
     return (weighed,)
 
 
+def _locked(workplace: Workplace, spec: TrainSpec, python: PythonEnv) -> Environment | None:
+    """What the environment was made of; its lock file is stored, for the model's closure. Raises Refused LG328."""
+    found = environment.described(workplace.home, python)
+    if found is None:
+        return None
+    lock = environment.read_lock(workplace.root, workplace.root / spec.lock)
+    if workplace.data.put(lock) != found.lock_digest:
+        raise Refused("LG328", f"{spec.lock} changed while the environment was made", next="lockgate train")
+    return found
+
+
 def _inputs(locked: Environment | None) -> list[rules.Input]:
     if locked is None:
         return []
     wheels = [rules.Input(f"wheel/{w.name}", w.digest, {"version": w.version}) for w in locked.wheels]
     return [rules.Input("requirements.lock", locked.lock_digest, {}), *wheels]
-
-
-def _new(scratch: Path, name: str) -> Path:
-    folder = scratch / name
-    folder.mkdir(mode=0o700)
-    return folder
 
 
 def _seen(evidence: Evidence) -> dict[str, object]:

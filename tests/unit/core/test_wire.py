@@ -126,7 +126,7 @@ def test_a_name_twice_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    "kind, data",
+    ("kind", "data"),
     [
         ("bool", b"\0\2\1"),
         ("bool", b"\0\1"),
@@ -152,7 +152,7 @@ def test_a_null_bit_beyond_the_rows_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    "kind, value", [("float64", "x"), ("int64", 1.5), ("int64", 2**63), ("string", 1), ("string", "\ud800")]
+    ("kind", "value"), [("float64", "x"), ("int64", 1.5), ("int64", 2**63), ("string", 1), ("string", "\ud800")]
 )
 def test_a_value_of_another_type_is_refused(kind: Any, value: object) -> None:
     """A sender cannot put a value into a column that it does not fit."""

@@ -244,15 +244,22 @@ def test_rollback_where_nothing_is_live_is_refused(project: SignedProject) -> No
     assert unknown.value.finding == "LG843"
 
 
-@pytest.mark.parametrize("stage", ["ingest", "validate", "train", "judge", "register"])
-def test_every_stage_can_go_back(two: SignedProject, stage: str) -> None:
-    """One step back, or to a digest, a prefix, a log index: the earlier statement is the head, the later stale."""
+@pytest.mark.parametrize(
+    ("stage", "left_behind"),
+    [
+        ("ingest", ["validate", "train", "judge", "register"]),
+        ("validate", ["validate", "train", "judge", "register"]),
+        ("train", ["train", "judge", "register"]),
+        ("judge", ["judge"]),
+        ("register", ["register"]),
+    ],
+)
+def test_every_stage_can_go_back(two: SignedProject, stage: str, left_behind: list[str]) -> None:
+    """One step back, or to a digest, a prefix, a log index; what does not fit the heads before it is stale."""
     first, second = two.ledger.statements(stage)
     result = rollback(two.workplace(), stage)
     assert (result.target, two.open_ledger().head(stage)) == (first, first)
-    order = ["ingest", "validate", "train", "judge", "register"]
-    left_behind = [one.stage for one in result.stale]
-    assert left_behind == order[order.index(stage) + 1 :] if stage not in ("judge", "register") else left_behind
+    assert [one.stage for one in result.stale] == left_behind
     for how in (second.digest, second.digest[:15], str(second.index)):
         assert rollback(two.workplace(), stage, how).target == second
         assert two.ledger.head(stage) == second

@@ -39,14 +39,7 @@ def features_of(estimator: Any, rows: Rows) -> tuple[str, ...]:
             next="fit it on a DataFrame: estimator.fit(data[[...]], data[label])",
         )
     features = tuple(str(name) for name in names)
-    if rows.label in features:
-        raise Refused(
-            "LG316",
-            f"the label {rows.label!r} is among the features: the model would be given the answer",
-            seen={"features": list(features)},
-            next=f"fit on data.drop(columns={rows.label!r})",
-        )
-    unknown = [name for name in features if name not in rows.kinds]
+    unknown = [name for name in features if name not in rows.kinds and name != rows.label]
     if unknown:
         raise Refused(
             "LG316",
@@ -89,7 +82,7 @@ def convert(estimator: Any, rows: Rows, task: Task) -> tuple[bytes, ServingSpec]
     """The graph and its serving spec. Raises Refused LG312 (does not convert), LG314 (a known trap), LG316."""
     features = features_of(estimator, rows)
     _refuse_traps(estimator)
-    kinds = {name: rows.kinds[name] for name in features}
+    kinds = {name: rows.kinds.get(name, rows.label_kind) for name in features}
     inputs = _inputs(estimator, kinds)
     try:
         graph = _graph(estimator, inputs, task)
@@ -100,13 +93,30 @@ def convert(estimator: Any, rows: Rows, task: Task) -> tuple[bytes, ServingSpec]
             seen={"estimator": _name(estimator), "error": type(error).__name__},
             next="lockgate explain LG312",
         ) from error
+    _name_operator_sets_once(graph)
     used = {name for node in graph.graph.node for name in node.input}
     for unused in [node for node in graph.graph.input if node.name not in used]:
         graph.graph.input.remove(unused)
     kept = tuple(each for each in inputs if each.input in used)
+    if any(rows.label in each.fields for each in kept):
+        raise Refused(
+            "LG316",
+            f"the label {rows.label!r} is among the features: the model would be given the answer",
+            seen={"features": list(features)},
+            next=f"fit on data.drop(columns={rows.label!r})",
+        )
     if not kept:
         raise Refused("LG312", "the converted model reads none of its inputs", next="lockgate explain LG312")
     return graph.SerializeToString(), _spec(estimator, rows, task, kinds, kept, [o.name for o in graph.graph.output])
+
+
+def _name_operator_sets_once(graph: onnx.ModelProto) -> None:
+    """skl2onnx can list one operator set twice; the registry, like the ONNX specification, wants it once."""
+    versions: dict[str, int] = {}
+    for each in graph.opset_import:
+        versions[each.domain] = max(each.version, versions.get(each.domain, 0))
+    del graph.opset_import[:]
+    graph.opset_import.extend(onnx.helper.make_opsetid(domain, version) for domain, version in versions.items())
 
 
 def chain(estimator: Any) -> str:

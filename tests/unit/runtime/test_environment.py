@@ -1,0 +1,205 @@
+"""runtime.environment: an environment is made of locked wheels only, from a local index, and verified before use."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from lockgate.core.digest import digest_of, from_hex, hex_of
+from lockgate.errors import LockgateError, Refused, Unavailable, Usage, VerificationFailed
+from lockgate.runtime import environment, tree
+from lockgate.sandbox.launch import Jail, Target
+from lockgate.sandbox.settings import PythonEnv, named
+
+
+def wheel(folder: Path, name: str, files: Mapping[str, str], *, version: str = "1.0") -> str:
+    """Write a wheel of pure Python; its SHA-256."""
+    info = f"{name}-{version}.dist-info"
+    content = {
+        **files,
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
+        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    record = "".join(
+        f"{path},sha256={base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b'=').decode()},\n"
+        for path, text in content.items()
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}-{version}-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w") as archive:
+        for member, text in {**content, f"{info}/RECORD": record}.items():
+            archive.writestr(zipfile.ZipInfo(member), text)
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+class Place:
+    """A folder of wheels, a `.lockgate` and an empty cache; the network is never asked."""
+
+    def __init__(self, folder: Path) -> None:
+        self.wheels, self.home = folder / "wheels", folder / ".lockgate"
+        self.wheels.mkdir()
+        self.home.mkdir()
+        self.environ = {
+            "XDG_CACHE_HOME": str(folder / "cache"),
+            "XDG_CONFIG_HOME": str(folder / "config"),
+            "PIP_CONFIG_FILE": os.devnull,
+            "PIP_NO_INDEX": "1",
+            "PIP_FIND_LINKS": str(self.wheels),
+        }
+        self.said: list[str] = []
+
+    def build(self, lock: str) -> environment.Environment:
+        """Build from a lock's text."""
+        return environment.build(lock.encode(), self.home, say=self.said.append, environ=self.environ)
+
+    def refused(self, lock: str) -> LockgateError:
+        """The error that building ends with; nothing of it is left."""
+        with pytest.raises(LockgateError) as raised:
+            self.build(lock)
+        assert not list(self.home.glob("env/*"))
+        assert not list(self.home.glob("state/env/*"))
+        assert not list(self.home.glob("state/tmp/*"))
+        return raised.value
+
+
+@pytest.fixture(name="place")
+def _place(tmp_path: Path) -> Place:
+    return Place(tmp_path)
+
+
+@pytest.fixture(name="lock")
+def _lock(place: Place) -> str:
+    digest = wheel(place.wheels, "greeting", {"greeting.py": "WORD = 'hello'\n"})
+    return f"greeting==1.0 --hash=sha256:{digest} --hash=sha256:{'0' * 64}\n"
+
+
+def test_an_environment_is_built_once_and_used_in_a_jail(place: Place, lock: str) -> None:
+    """Named by its lock, with each wheel's own digest; the second time it is verified, not built; a jail imports it."""
+    made = place.build(lock)
+    assert made.path == place.home / "env" / hex_of(digest_of(lock.encode()))
+    assert [(w.name, w.version, hex_of(w.digest)) for w in made.wheels] == [
+        ("greeting", "1.0", lock.split(":")[1][:64])
+    ]
+    assert len(place.said) == 1
+    for gone in place.wheels.iterdir():
+        gone.unlink()
+    assert place.build(lock) == made
+    assert len(place.said) == 1
+    python = PythonEnv.of(made.path)
+    assert python.base_python == PythonEnv.own().base_python
+    command = ("python", "-c", "import greeting, sys; print(greeting.WORD, sys.prefix)")
+    result = Jail(named("judge", python=python)).run(Target(command=command))
+    assert result.talk == b"hello /env\n"
+    assert environment.described(place.home, python) == made
+    assert environment.described(place.home, PythonEnv.own()) is None
+
+
+def test_the_same_lock_gives_the_same_tree(tmp_path: Path) -> None:
+    """Two builds of one lock differ in no byte: the tree digest says something about the packages."""
+    digests = []
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        place = Place(tmp_path / name)
+        digest = wheel(place.wheels, "greeting", {"greeting.py": "WORD = 'hello'\n"})
+        digests.append(place.build(f"greeting==1.0 --hash=sha256:{digest}\n").tree_digest)
+    assert digests[0] == digests[1]
+
+
+@pytest.mark.parametrize("damage", ["flip", "add", "remove", "run", "link"])
+def test_a_changed_environment_is_refused(place: Place, lock: str, damage: str) -> None:
+    """A flipped byte, a file more or less, an executable bit, a link: LG346, and nothing is repaired silently."""
+    made = place.build(lock)
+    site = next(made.path.glob("lib/python*/site-packages"))
+    target = site / "greeting.py"
+    if damage == "flip":
+        target.write_text("WORD = 'hellp'\n")
+    elif damage == "add":
+        (site / "extra.py").write_text("")
+    elif damage == "remove":
+        target.unlink()
+    elif damage == "run":
+        target.chmod(0o755)
+    else:
+        (site / "other.py").symlink_to("greeting.py")
+    with pytest.raises(VerificationFailed) as raised:
+        place.build(lock)
+    assert raised.value.finding == "LG346"
+
+
+def test_a_half_built_environment_is_never_used(place: Place, lock: str) -> None:
+    """Without its state file, as after a kill, it is built again; with another interpreter's, too."""
+    made = place.build(lock)
+    state = next(place.home.glob("state/env/*.json"))
+    state.unlink()
+    (place.home / "state/tmp/env-killed/env").mkdir(parents=True)
+    (made.path / "lib" / "left-over").write_text("x")
+    assert place.build(lock) == made
+    assert list(place.home.glob("state/tmp/*")) == []
+    state.write_text(json.dumps({**json.loads(state.read_text()), "python": "3.9 /usr/bin/python3.9"}))
+    assert place.build(lock) == made
+    assert len(place.said) == 3
+    state.write_bytes(state.read_bytes().replace(made.tree_digest.encode(), b"sha256:" + b"0" * 64))
+    with pytest.raises(VerificationFailed):
+        environment.verify_environment(place.home, made.lock_digest)
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"evil.pth": "import os; os.system('id')\n"},
+        {"evil.pth": "/somewhere\n  import os\n"},
+        {"sitecustomize.py": "x = 1\n"},
+        {"usercustomize/__init__.py": "x = 1\n", "usercustomize.py": "x = 1\n"},
+    ],
+)
+def test_what_runs_at_every_start_is_refused(place: Place, files: dict[str, str]) -> None:
+    """Code in a .pth file, sitecustomize, usercustomize: LG345 with the file's name."""
+    digest = wheel(place.wheels, "evil", files)
+    error = place.refused(f"evil==1.0 --hash=sha256:{digest}\n")
+    assert (type(error), error.finding) == (Refused, "LG345")
+    assert next(iter(files)).split("/")[0].split(".")[0] in error.message
+
+
+def test_a_path_in_a_pth_file_is_no_code(place: Place) -> None:
+    """Positive control: a .pth file with paths only is let in."""
+    digest = wheel(place.wheels, "plain", {"plain.pth": "plain_modules\n", "plain.py": ""})
+    assert place.build(f"plain==1.0 --hash=sha256:{digest}\n").wheels[0].digest == from_hex(digest)
+
+
+def test_other_bytes_no_wheel_and_no_index_are_told_apart(place: Place, lock: str) -> None:
+    """LG343 for other bytes, LG344 for a source distribution, LG347 for what is not there, LG341 without a hash."""
+    error = place.refused(f"greeting==1.0 --hash=sha256:{'1' * 64}\n")
+    assert (type(error), error.finding) == (Refused, "LG343")
+    (place.wheels / "source-1.0.tar.gz").write_bytes(b"x")
+    error = place.refused(f"source==1.0 --hash=sha256:{'1' * 64}\n")
+    assert (type(error), error.finding) == (Refused, "LG344")
+    error = place.refused(f"absent==1.0 --hash=sha256:{'1' * 64}\n")
+    assert (type(error), error.finding) == (Unavailable, "LG347")
+    error = place.refused("greeting==1.0\n")
+    assert (type(error), error.finding) == (Usage, "LG341")
+
+
+def test_a_missing_lock_says_how_to_make_one(tmp_path: Path) -> None:
+    """No lock, a folder in its place: LG340."""
+    (tmp_path / "folder").mkdir()
+    for name in ("requirements.lock", "folder"):
+        with pytest.raises(Usage) as raised:
+            environment.locked_python(tmp_path, tmp_path / ".lockgate", tmp_path / name, print)
+        assert raised.value.finding == "LG340"
+        assert "generate-hashes" in raised.value.next
+
+
+def test_a_special_file_is_refused(tmp_path: Path) -> None:
+    """A pipe in a tree cannot be hashed and is no package."""
+    (tmp_path / "file").write_text("x")
+    assert tree.tree_digest(tmp_path)
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(Refused):
+        tree.tree_digest(tmp_path)

@@ -1,0 +1,180 @@
+"""train.rules, spec and capture: what comes out of a jail is read strictly, and code is captured by digest."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lockgate.core.digest import digest_of
+from lockgate.core.encoding import decode, encode
+from lockgate.core.statement import digest_of_resource
+from lockgate.errors import LockgateError, Refused
+from lockgate.sandbox.settings import Limits
+from lockgate.store.blobs import BlobStore
+from lockgate.train import rules
+from lockgate.train.capture import capture, lay_out
+from lockgate.train.jails import Talk
+from lockgate.train.spec import Closure, CodeFile, TrainSpec
+
+A, B = digest_of(b"a"), digest_of(b"b")
+JUDGED = {
+    "task": "binary",
+    "rows": 5,
+    "metrics": {"roc_auc": {"value": 0.8, "low": 0.7, "high": 0.9}},
+    "missing": {},
+    "slices": [{"field": "town", "value": "Ulm", "rows": 3, "metrics": {}}],
+}
+SPLIT = {"how": "time", "by": "when", "cut": "2026-01-01", "train": 8, "heldout": 2, "holdout": 0.2}
+FIT = {
+    "estimator": "Pipeline",
+    "task": "binary",
+    "rows": 8,
+    "features": ["age"],
+    "left_out": [],
+    "parity": {"share": 0.0},
+    "versions": {},
+}
+
+
+def _interval(value: Any, low: Any, high: Any) -> dict[str, Any]:
+    return {"metrics": {"roc_auc": {"value": value, "low": low, "high": high}}}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"task": "x"},
+        {"rows": "5"},
+        {"metrics": {}},
+        {"metrics": {"ROC AUC": {"value": 1, "low": None, "high": None}}},
+        {"metrics": {"roc_auc": 0.8}},
+        _interval(0.8, 0.9, 1.0),
+        _interval(None, 0.9, 1.0),
+        _interval(True, None, None),
+        {"missing": {"roc_auc": 3}},
+        {"slices": [1]},
+        {"slices": {}},
+        {"more": 1},
+    ],
+)
+def test_judge_json_is_read_strictly(change: dict[str, Any]) -> None:
+    """A metric outside its interval, of an odd name, not a number: refused before anything is signed."""
+    assert rules.read_judged(encode(JUDGED)) == JUDGED
+    with pytest.raises(ValueError, match=r".+"):
+        rules.read_judged(encode({**JUDGED, **change}))
+
+
+@pytest.mark.parametrize("change", [{"how": "chance"}, {"train": 0}, {"heldout": True}, {"cut": 1}, {"x": 1}])
+def test_split_json_is_read_strictly(change: dict[str, Any]) -> None:
+    """Counts are positive; the digests are the launcher's, never the jail's."""
+    found = rules.read_split(encode(SPLIT), A, B)
+    assert (found.train, found.train_rows, found.heldout, found.heldout_rows) == (A, 8, B, 2)
+    with pytest.raises(ValueError, match=r".+"):
+        rules.read_split(encode({**SPLIT, **change}), A, B)
+
+
+@pytest.mark.parametrize("change", [{"task": "x"}, {"rows": None}, {"parity": []}, {"x": 1}, {"estimator": 1}])
+def test_fit_json_is_read_strictly(change: dict[str, Any]) -> None:
+    """It was written beside the user's code."""
+    assert rules.read_fit(encode(FIT))["task"] == "binary"
+    with pytest.raises(ValueError, match=r".+"):
+        rules.read_fit(encode({**FIT, **change}))
+
+
+@pytest.mark.parametrize(
+    ("how", "finding"),
+    [
+        ("memory", "LG317"),
+        ("time", "LG318"),
+        ("output", "LG319"),
+        ("inodes", "LG319"),
+        ("talk", "LG321"),
+        ("tasks", "LG322"),
+        ("signal", "LG323"),
+        ("exit", "LG323"),
+    ],
+)
+def test_each_end_has_its_finding(how: str, finding: str) -> None:
+    """With the limit that was met, the last words, and what to do."""
+    error = rules.ended(how, 137, Limits(), b"one\nlast \x1b[31mwords\n")
+    assert error.finding == finding
+    assert error.seen["last_words"] == "last ?[31mwords"
+    assert error.next
+
+
+def test_a_full_file_system_and_a_missing_package_are_named() -> None:
+    """They end as ordinary errors inside; the person needs other words."""
+    assert rules.ended("exit", 1, Limits(), b"OSError: [Errno 28] No space left").finding == "LG319"
+    assert "lock" in rules.ended("exit", 1, Limits(), b"ModuleNotFoundError: No module named 'x'").next
+
+
+def test_judgings_are_counted_by_rows() -> None:
+    """Only judgements of the very same held-out rows count."""
+    assert rules.judgings([{"heldout": A}, {"heldout": B}, {}, {"heldout": A}], A) == 2
+
+
+def test_the_closure_digest_is_of_names_and_digests() -> None:
+    """Renaming a file changes it; its order does not matter to the digest of the same set."""
+    one, two = CodeFile("a.py", A, 1), CodeFile("b.py", B, 1)
+    assert Closure((one, two)).digest == Closure((two, one)).digest == digest_of(encode({"a.py": A, "b.py": B}))
+    assert Closure((one,)).digest != Closure((CodeFile("c.py", A, 1),)).digest
+    assert decode(encode(TrainSpec("late").external()))["label"] == "late"
+    assert digest_of_resource({"digest": {"sha256": A[7:]}}) == A
+
+
+@pytest.fixture(name="store")
+def _store(tmp_path: Path) -> BlobStore:
+    return BlobStore(tmp_path / "blobs", tmp_path / "staging")
+
+
+def test_code_is_captured_by_digest(tmp_path: Path, store: BlobStore) -> None:
+    """What matches, and nothing hidden; laid out read-only, the same bytes, whatever happens to the project."""
+    root = tmp_path / "project"
+    (root / "lib/__pycache__").mkdir(parents=True)
+    (root / ".venv").mkdir()
+    for name in ("train.py", "lib/tools.py", "lib/__pycache__/x.py", ".venv/y.py", "notes.txt"):
+        (root / name).write_text(name)
+    closure = capture(root, ["**/*.py"], ["notes.txt"], store)
+    assert [file.name for file in closure.files] == ["lib/tools.py", "notes.txt", "train.py"]
+    (root / "train.py").write_text("changed")
+    job = lay_out(closure, store, tmp_path / "job")
+    assert (job / "train.py").read_text() == "train.py"
+    assert {(path.stat().st_mode & 0o777) for path in job.rglob("*") if path.is_file()} == {0o444}
+
+
+def test_links_and_what_is_missing_are_refused(tmp_path: Path, store: BlobStore) -> None:
+    """A link to outside, a folder that is a link, a name that leaves the project, a pipe, no match at all."""
+    root = tmp_path / "project"
+    root.mkdir()
+    (tmp_path / "secret.py").write_text("secret")
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside/x.py").write_text("x")
+    (root / "link.py").symlink_to(tmp_path / "secret.py")
+    (root / "folder").symlink_to(tmp_path / "outside")
+    os.mkfifo(root / "pipe.py")
+
+    def finding(code: list[str], always: list[str]) -> str:
+        with pytest.raises(LockgateError) as raised:
+            capture(root, code, always, store)
+        assert isinstance(raised.value, Refused)
+        return raised.value.finding
+
+    assert finding(["link.py"], []) == "LG305"
+    assert finding(["folder/*.py"], []) == "LG305"
+    assert finding([], ["../secret.py"]) == "LG305"
+    assert finding(["pipe.py"], []) == "LG305"
+    assert finding(["none/*.py"], []) == "LG301"
+    assert finding([], ["gone.py"]) == "LG301"
+
+
+def test_talk_is_fit_for_a_terminal() -> None:
+    """Lines as they come, control characters removed, marked lines kept from people, the last line not lost."""
+    said: list[str] = []
+    talk = Talk(said.append)
+    for piece in (b"one\ntw", b"o \x1b[2J\n\x1e{}\n\n", b"three"):
+        talk.take(piece)
+    talk.end()
+    assert said == ["one", "two ?[2J", "three"]

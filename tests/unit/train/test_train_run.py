@@ -1,0 +1,213 @@
+"""Training end to end on a signed project: real keys, real log, real jails."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lockgate.audit import joins
+from lockgate.core.digest import digest_of
+from lockgate.core.statement import PROVENANCE
+from lockgate.errors import LockgateError, Refused, VerificationFailed
+from lockgate.runtime import serving
+from lockgate.sandbox.settings import Limits
+from lockgate.train.run import run
+from lockgate.train.spec import TrainResult, TrainSpec
+from tests.support.training import TREES, training_project
+
+
+def _trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, label: str, kind: str, time: str = "") -> TrainResult:
+    here = training_project(tmp_path, monkeypatch, label)
+    here.write(train=TREES.format(kind=kind, label=label))
+    result = run(here.project.workplace(), TrainSpec(label, time=time, params={"trees": 20}))
+    io = serving.parse(here.project.data.read(result.io))
+    assert (io.task, io.label) == (result.task, label)
+    assert any("training on" in line for line in here.project.said)
+    return result
+
+
+def test_a_binary_model_is_trained_and_judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both statements are signed, joined by digest to validate and to each other, and say what they rest on."""
+    here = training_project(tmp_path, monkeypatch, "late")
+    here.write(train=TREES.format(kind="Classifier", label="late"), contract="x = 1\n")
+    result = run(here.project.workplace(), TrainSpec("late", time="when"))
+    ledger = here.project.open_ledger()
+    train, judge, validate = ledger.head("train"), ledger.head("judge"), ledger.head("validate")
+    assert train is not None
+    assert judge is not None
+    assert validate is not None
+    assert joins.gap("train", train.statement, validate.statement) == ""
+    assert joins.gap("judge", judge.statement, train.statement) == ""
+    assert (train.role, train.statement.predicate_type, judge.role) == ("trainer", PROVENANCE, "judge")
+    named = {entry["name"] for entry in train.predicate["buildDefinition"]["resolvedDependencies"]}
+    assert {"accepted.parquet", "train.parquet", "heldout.parquet", "code/train.py", "code/contract.py"} <= named
+    internal = train.predicate["buildDefinition"]["internalParameters"]
+    assert (internal["jails"]["train"]["level"], internal["tainted"], internal["fit"]["parity"]["beyond"]) == (
+        3,
+        False,
+        0,
+    )
+    assert (result.split.how, result.split.train_rows, result.split.heldout_rows) == ("time", 320, 80)
+    assert result.metrics["roc_auc"]["low"] > 0.9
+    assert {part["field"] for part in result.slices} == {"town", "sunny"}
+    assert (judge.predicate["heldout"], judge.predicate["judged"]) == (result.split.heldout, 1)
+
+
+def test_multiclass_and_regression_have_their_own_metrics(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The task follows from the label; each has its metrics, and regression says what it has not."""
+    (tmp_path / "a").mkdir()
+    several = _trained(tmp_path / "a", monkeypatch, "kind", "Classifier")
+    assert (several.task, set(several.metrics)) == ("multiclass", {"accuracy", "macro_f1", "log_loss"})
+    (tmp_path / "b").mkdir()
+    number = _trained(tmp_path / "b", monkeypatch, "delay", "Regressor")
+    assert (number.task, set(number.metrics)) == ("regression", {"mae", "rmse", "r2"})
+    assert number.judgement.predicate["missing"]["roc_auc"] == "not available for regression"
+    assert number.metrics["r2"]["low"] > 0.5
+
+
+def test_judgings_of_the_same_rows_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second model judged on the same held-out rows says `judged` 2, and rests on the same two digests of rows."""
+    here = training_project(tmp_path, monkeypatch, "late")
+    here.write(train=TREES.format(kind="Classifier", label="late"))
+    place = here.project.workplace()
+    first = run(place, TrainSpec("late", params={"trees": 2}))
+    again = run(place, TrainSpec("late", params={"trees": 3}))
+    assert [first.judged, again.judged] == [1, 2]
+    assert first.split == again.split
+    assert first.model != again.model
+
+
+@pytest.mark.parametrize("wrote", ["joblib", "onnx"])
+def test_a_script_in_place_of_a_function(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrote: str) -> None:
+    """A script reads $LOCKGATE_DATA and writes $LOCKGATE_OUT; a joblib file is converted in a second jail."""
+    here = training_project(tmp_path, monkeypatch, "late")
+    here.write(
+        script=f"""
+import json, os, joblib, pandas as pd
+from sklearn.linear_model import LogisticRegression
+data = pd.read_parquet(os.environ["LOCKGATE_DATA"])
+assert data.equals(pd.read_parquet(os.environ["LOCKGATE_DATA"] + "/train.parquet"))
+model = LogisticRegression(C=json.loads(os.environ["LOCKGATE_PARAMS"])["C"]).fit(data[["age", "sunny"]], data["late"])
+out = os.environ["LOCKGATE_OUT"]
+if {wrote!r} == "joblib":
+    joblib.dump(model, out + "/model.joblib")
+else:
+    import skl2onnx
+    from skl2onnx.common.data_types import FloatTensorType as F
+    graph = skl2onnx.convert_sklearn(model, initial_types=[("X", F([None, 2]))], options={{"zipmap": False}})
+    open(out + "/model.onnx", "wb").write(graph.SerializeToString())
+"""
+    )
+    result = run(here.project.workplace(), TrainSpec("late", script="script.py", time="when", params={"C": 1.0}))
+    io = serving.parse(here.project.data.read(result.io))
+    assert [field.name for field in io.fields] == ["age", "sunny"]
+    assert result.metrics["roc_auc"]["value"] > 0.8
+    assert (result.fit["parity"] is None) == (wrote == "onnx")
+
+
+TRAIN = "def train(data, params):\n    {}\n"
+FAILURES = {
+    "raises": ("x = 1\ndef train(data, params):\n    return {}['price']\n", "LG310", "train.py:3"),
+    "does not parse": ("def train(data, params)\n    pass\n", "LG310", "train.py:1"),
+    "returns nonsense": (TRAIN.format("return 42"), "LG311", "int"),
+    "returns nothing": (TRAIN.format("pass"), "LG311", "NoneType"),
+    "is not fitted": (
+        "from sklearn.linear_model import LogisticRegression\n" + TRAIN.format("return LogisticRegression()"),
+        "LG311",
+        "not fitted",
+    ),
+    "has no such function": ("def fit(data): pass\n", "LG301", "train"),
+    "learns the answer": (
+        "from sklearn.tree import DecisionTreeClassifier\n"
+        + TRAIN.format("return DecisionTreeClassifier().fit(data[['age', 'late']], data['late'])"),
+        "LG316",
+        "among the features",
+    ),
+    "makes features in passing": (
+        "from sklearn.tree import DecisionTreeClassifier\n"
+        + TRAIN.format(
+            "data['old'] = data['age'] > 60\n    return DecisionTreeClassifier().fit(data[['old']], data['late'])"
+        ),
+        "LG316",
+        "'old'",
+    ),
+    "does not convert": (
+        "from sklearn.pipeline import Pipeline\nfrom sklearn.preprocessing import FunctionTransformer\n"
+        "from sklearn.linear_model import LogisticRegression\n"
+        + TRAIN.format(
+            "steps = [('f', FunctionTransformer(lambda x: x * 2, feature_names_out='one-to-one')), "
+            "('m', LogisticRegression())]\n    return Pipeline(steps).fit(data[['age']], data['late'])"
+        ),
+        "LG312",
+        "FunctionTransformer",
+    ),
+    "converts wrongly": (
+        "from sklearn.ensemble import HistGradientBoostingClassifier as Trees\n"
+        + TRAIN.format("return Trees(categorical_features=['age']).fit(data[['age', 'sunny']], data['late'])"),
+        "LG314",
+        "categorical_features",
+    ),
+    "leaves without a word": ("import os\n" + TRAIN.format("os._exit(3)"), "LG323", "exit code 3"),
+}
+
+
+@pytest.mark.parametrize("what", FAILURES)
+def test_each_way_to_fail_is_its_own_finding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str) -> None:
+    """A finding with the user's file and line, exit code 1, a next command, and nothing signed."""
+    code, finding, words = FAILURES[what]
+    here = training_project(tmp_path, monkeypatch, "late")
+    here.write(train=code)
+    before = len(here.project.ledger.statements())
+    with pytest.raises(Refused) as raised:
+        run(here.project.workplace(), TrainSpec("late"))
+    assert raised.value.finding == finding, raised.value.message
+    assert words in raised.value.message
+    assert raised.value.next
+    assert len(here.project.open_ledger().statements()) == before
+    assert list((here.project.home / "state" / "tmp").iterdir()) == []
+
+
+LIMITS = {
+    "loops for ever": ("while True: pass", Limits(wall_seconds=6), "LG318"),
+    "eats all memory": ("x = [bytearray(1 << 26) for _ in range(400)]", Limits(memory=700 << 20), "LG317"),
+    "writes too much": ("open('/out/x', 'wb').write(bytes(9 << 20))", Limits(output_bytes=8 << 20), "LG319"),
+    "prints too much": ("[print('x' * 9999) for _ in range(999)]", Limits(talk_bytes=1 << 20), "LG321"),
+}
+
+
+@pytest.mark.parametrize("what", LIMITS)
+def test_each_limit_is_its_own_finding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str) -> None:
+    """A loop, a bomb and a flood end at their limits and are told apart."""
+    code, limits, finding = LIMITS[what]
+    here = training_project(tmp_path, monkeypatch, "late")
+    here.write(train=TRAIN.format(code))
+    with pytest.raises(Refused) as raised:
+        run(here.project.workplace(), TrainSpec("late", limits=limits))
+    assert raised.value.finding == finding, (raised.value.message, raised.value.seen)
+
+
+def test_without_accepted_rows_nothing_is_trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No validate statement, one that failed, one of another snapshot, rows with a flipped byte: each refused."""
+    here = training_project(tmp_path, monkeypatch, "late")
+    here.write(train=TREES.format(kind="Classifier", label="late"))
+    project = here.project
+    place = project.workplace()
+
+    def finding() -> tuple[type[LockgateError], str]:
+        with pytest.raises(LockgateError) as raised:
+            run(place, TrainSpec("late"))
+        return type(raised.value), raised.value.finding
+
+    captured = digest_of(b"snapshot " + project.data.read(here.accepted))
+    project.record("validator", here.validated(snapshot=digest_of(b"another project's")))
+    assert finding() == (Refused, "LG302")
+    project.record("validator", here.validated(snapshot=captured, result="FAILED"))
+    assert finding() == (Refused, "LG302")
+    project.record("validator", here.validated(snapshot=captured))
+    path = project.data.path(here.accepted)
+    data = bytearray(path.read_bytes())
+    data[100] ^= 1
+    path.chmod(0o644)
+    path.write_bytes(data)
+    assert finding() == (VerificationFailed, "LG802")
