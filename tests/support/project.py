@@ -28,6 +28,7 @@ from lockgate.core.statement import PROVENANCE, Statement, Subject, claim_uri, r
 from lockgate.register import run as register
 from lockgate.register.jail.scan import scan
 from lockgate.register.spec import RegisterResult, RegisterSpec
+from lockgate.runtime.serving import Field, Input, ServingSpec
 from lockgate.sandbox.interpreter import PythonEnv
 from lockgate.sandbox.report import JailReport
 from lockgate.store.blobs import BlobStore
@@ -75,7 +76,16 @@ def tiny_model(weight: float = 1.0) -> bytes:
     return bytes(model.SerializeToString())
 
 
-IO = encode({"task": "binary", "label": "late", "inputs": [{"input": "x"}], "outputs": {"scores": "score"}})
+IO = ServingSpec(
+    task="regression",
+    label="delay",
+    classes=None,
+    fields=(Field("a", "float"), Field("b", "float")),
+    inputs=(Input("x", ("a", "b"), "float32"),),
+    label_output=None,
+    scores_output=None,
+    value_output="score",
+).encode()
 CONTRACT = b"from pydantic import BaseModel\n\n\nclass Flight(BaseModel):\n    x: float\n"
 
 

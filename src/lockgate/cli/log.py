@@ -74,3 +74,18 @@ def prove(receipt: str, out: str | None, directory: str, as_json: bool) -> None:
         talk.data(proof.text.decode().rstrip("\n"))
     talk.result("proof", proof.as_json())
     talk.next(f"lockgate verify {receipt}")
+
+
+@command.command("reindex")
+@project_option
+@json_option
+def reindex(directory: str, as_json: bool) -> None:
+    """Write the registry's derived files again from the event log, and clear what an interrupted command left."""
+    from lockgate.project import Project
+
+    talk = Talk(as_json)
+    with Project.open(directory).workplace() as place:
+        entries = len(place.ledger.statements())
+    talk.data(f"registry/index.json and oci-layout follow from {entries} log entries")
+    talk.result("log-reindex", {"entries": entries})
+    talk.next("lockgate verify --all")

@@ -47,3 +47,18 @@ def pin(fingerprint: str, directory: str, as_json: bool) -> None:
     talk.data(f"pinned sha256:{project_id}")
     talk.result("pin", {"project_id": project_id, "pinned": True})
     talk.next("lockgate verify --all")
+
+
+@command.command("unpin")
+@click.argument("fingerprint")
+@project_option
+@json_option
+def unpin(fingerprint: str, directory: str, as_json: bool) -> None:
+    """Trust FINGERPRINT no longer. Keys stay where they are."""
+    from lockgate.project import Project
+
+    talk = Talk(as_json)
+    Project.open(directory).unpin(fingerprint)
+    talk.data(f"unpinned {fingerprint}")
+    talk.result("unpin", {"fingerprint": fingerprint, "pinned": False})
+    talk.next("lockgate trust show")

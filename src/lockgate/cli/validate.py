@@ -53,15 +53,15 @@ def command(
             "DATA needs --contract FILE:MODEL and --out DIR",
             next="lockgate validate DATA... --contract F:M --out DIR",
         )
-    from lockgate.validate import validate_files
+    from lockgate.pipeline.stages import commonest
+    from lockgate.validate.spec import Options
+    from lockgate.validate.standalone import validate_files
 
-    report = validate_files(
-        data, contract=contract, out=Path(out), null=null or ("",), encoding=encoding, delimiter=delimiter
-    )
-    talk.data(f"{report['accepted']:,} accepted + {report['quarantined']:,} quarantined = {report['rows']:,} rows")
-    for rule in report.get("by_rule", [])[:3]:
-        talk.say(
-            f"    {rule.get('rows', ''):>8}  {rule.get('field', ''):<16} {rule.get('message', rule.get('rule', ''))}"
-        )
-    talk.result("validate", {"out": out, **report})
+    options = Options(null or ("",), delimiter, encoding)
+    found = validate_files(data, contract, Path(out), options)
+    counts = found.reckoning
+    talk.data(f"{counts.accepted:,} accepted + {counts.quarantined:,} quarantined = {counts.rows:,} rows")
+    for line in commonest(found.details["by_rule"]):
+        talk.say(f"    {line}")
+    talk.result("validate", {"out": str(found.out), **found.details})
     talk.next(f"ls {out}")

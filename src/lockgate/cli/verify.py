@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from lockgate.cli.render import Talk, json_option, project_option
 from lockgate.errors import Usage
+
+if TYPE_CHECKING:
+    from lockgate.project.reports import EverythingReport, ModelReport, ReceiptReport
 
 
 @click.command("verify", short_help="Check a model, a receipt, a folder or everything, back to the root you pinned.")
@@ -47,6 +51,7 @@ def command(
     from lockgate.project import Project
 
     project = Project.open(directory)
+    report: EverythingReport | ReceiptReport | ModelReport
     if everything:
         report = project.verify_everything(root=root)
     elif target.startswith("lgr1."):

@@ -18,7 +18,7 @@ from lockgate.project import Project
 
 COPIED = ("registry", "log", "data", "env")
 
-_ESCAPE = '''
+_ESCAPE = """
 
 # --- what an attacker added -------------------------------------------------
 def _exfiltrate(data):
@@ -43,7 +43,7 @@ _honest = train
 def train(data, params):
     _exfiltrate(data)
     return _honest(data, params)
-'''
+"""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,17 @@ Threats: data poisoning by a swapped or changing file; a parser attacked by the 
 Evidence: digest, rows and size of each file; the report of the jail that parsed them.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from lockgate.core.lazy import door
+
+if TYPE_CHECKING:
+    from lockgate.ingest.run import run
+    from lockgate.ingest.spec import IngestResult, IngestSpec, Source
+
+__all__ = ["IngestResult", "IngestSpec", "Source", "run"]
 
 __getattr__ = door(
     __name__,

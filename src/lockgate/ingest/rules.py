@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
 
+from lockgate.contract.account import Account
 from lockgate.core.digest import Digest
 from lockgate.core.encoding import encode
 from lockgate.core.moments import rfc3339
 from lockgate.core.statement import PROVENANCE, Statement, Subject, claim_uri, resource
 from lockgate.errors import Refused
 from lockgate.ingest.spec import CapturedFile, IngestSpec
-
-if TYPE_CHECKING:
-    from lockgate.contract.reading import Account
 
 SNAPSHOT = "snapshot.parquet"
 MANIFEST = "manifest.json"

@@ -63,7 +63,7 @@ class RunResult:
         }
 
     def _repr_html_(self) -> str:
-        from lockgate.project.views import run_as_html
+        from lockgate.pipeline.views import run_as_html
 
         return run_as_html(self)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -68,7 +68,7 @@ def validate(workplace: Workplace, config: Config, fresh: bool) -> StageDone:  #
         head.statement.subjects[0].digest,
         (head,),
         cached=found is not None,
-        details=tuple(_commonest(report["by_rule"])),
+        details=tuple(commonest(report["by_rule"])),
         reasons=_reasons(report.get("findings", [])),
         facts={"rows": rows, "accepted": kept, "quarantined": refused, "by_rule": report["by_rule"]},
         next="lockgate train",
@@ -139,8 +139,8 @@ def run_in_train_jail(workplace: Workplace, config: Config, command: tuple[str, 
         result = Jail(settings).run(
             Target(command=command),
             stdin=0,
-            talk=lambda data: _pass_on(sys.stdout.buffer.raw, data),
-            errors=lambda data: _pass_on(sys.stderr.buffer.raw, data),
+            talk=lambda data: _pass_on(1, data),
+            errors=lambda data: _pass_on(2, data),
             out_dir=scratch,
         )
     if result.ended not in ("exit", "signal"):
@@ -153,17 +153,20 @@ def _judgement_of(workplace: Workplace, trained: Evidence) -> Evidence | None:
     return judged if judged is not None and judged.predicate.get("train") == trained.digest else None
 
 
-def _pass_on(stream: Any, data: bytes) -> None:
+def _pass_on(descriptor: int, data: bytes) -> None:
     view = memoryview(data)
     while view:
-        view = view[stream.write(view) :]
+        view = view[os.write(descriptor, view) :]
 
 
-def _commonest(rules: Sequence[Mapping[str, Any]]) -> list[str]:
+def commonest(rules: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The commonest reasons for quarantine, a line each, with the setting that mends it."""
     lines = []
     for rule in rules[:_TOLD]:
         mend = f"   -> {rule['suggestion']}" if rule.get("suggestion") else ""
-        lines.append(f"{int(rule['count']):>9,}  {rule['field'] or '(record)':<14} {rule['message']}{mend}")
+        lines.append(
+            f"{int(rule['count']):>9,}  {rule['field'] or '(record)':<14} {rule.get('message') or rule['rule']}{mend}"
+        )
     return lines
 
 

@@ -36,9 +36,10 @@ if TYPE_CHECKING:
     from lockgate.project.deploying import Deployed, RolledBack, Worded
     from lockgate.project.founding import Founded
     from lockgate.project.pages import ModelLine, ModelPage, StatusPage, TrustPage
-    from lockgate.project.proving import EverythingReport, LogsReport, ModelReport, Proof, ReceiptReport
+    from lockgate.project.policies import Change, PolicySigned, PolicyState
+    from lockgate.project.reports import EverythingReport, LogsReport, ModelReport, Proof, ReceiptReport
     from lockgate.sandbox.settings import PythonEnv
-    from lockgate.serve.clients import Client
+    from lockgate.serve.spec import Client
 
 DEV = "dev"
 
@@ -278,6 +279,29 @@ class Project:
         Ledger(self.home, trusted)
         pins.pin(trusted, self.root, self.now())
         return trusted
+
+    def unpin(self, fingerprint: str) -> None:
+        """Trust that root no longer."""
+        pins.unpin(pins.check_project_id(fingerprint.removeprefix("sha256:")))
+
+    def policy_state(self) -> PolicyState:
+        """The policy in force, and whether policy.toml says something else."""
+        from lockgate.project.policies import read_policy_file, state
+
+        return state(self.policy(self.ledger()), read_policy_file(self.root))
+
+    def policy_diff(self) -> tuple[Change, ...]:
+        """What policy.toml would change."""
+        from lockgate.project.policies import compare, read_policy_file
+
+        return tuple(compare(self.policy(self.ledger()), read_policy_file(self.root)))
+
+    def policy_sign(self) -> PolicySigned:
+        """Put policy.toml in force. Raises Refused (LG842) unless its version rises."""
+        from lockgate.project.policies import read_policy_file, sign
+
+        with self.workplace() as place:
+            return sign(place, read_policy_file(self.root))
 
     def public_key(self, role: str, *, root: str = "") -> bytes:
         """The public half of a role's key (PEM), from the verified roles file."""

@@ -42,7 +42,7 @@ def serve(
         host=host,
         port=settings.port if port is None else port,
         ref=ref,
-        caps=Caps(records=settings.max_rows, body=settings.max_body),
+        caps=Caps(max_rows=settings.max_rows, max_body=settings.max_body),
         ready=ready,
         stop=stop,
     )

@@ -85,7 +85,7 @@ class _Calls:
     async def predict(self, request: Request) -> JSONResponse:
         engine = self._service.authorise(_client(request), "predict")
         value = await self._json(request)
-        records = body.records_of(value, limit=self._service.caps.records)
+        records = body.records_of(value, limit=self._service.caps.max_rows)
         answer, headers = await self._service.answer(_client(request), engine, records)
         content = {
             "predictions": list(answer.predictions),
@@ -98,7 +98,7 @@ class _Calls:
         engine = self._about(request, "predict")
         value = await self._json(request)
         names = inference.wanted(value, engine.served)
-        records = inference.records_of(value, limit=self._service.caps.records)
+        records = inference.records_of(value, limit=self._service.caps.max_rows)
         answer, headers = await self._service.answer(_client(request), engine, records)
         return JSONResponse(inference.response(value, answer, names), headers=headers)
 
@@ -131,7 +131,7 @@ class _Calls:
         _declared(request)
         try:
             async with asyncio.timeout(caps.receive):
-                return body.parse(await _read(request, caps.body))
+                return body.parse(await _read(request, caps.max_body))
         except TimeoutError:
             raise Declined(408, "LG615", "the body did not arrive in time", headers={"Connection": "close"}) from None
 

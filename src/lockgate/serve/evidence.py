@@ -17,8 +17,8 @@ from lockgate.core.digest import Digest, digest_of
 from lockgate.errors import VerificationFailed
 from lockgate.runtime import serving
 from lockgate.runtime.serving import ServingSpec
-from lockgate.serve.spec import Served, ServedField
 from lockgate.serve.seen import MemorySeen
+from lockgate.serve.spec import Served, ServedField
 from lockgate.store import oci
 from lockgate.store.layout import RegistryStore
 
@@ -143,7 +143,8 @@ def _served(decision: LoadDecision, spec: ServingSpec) -> Served:
 def _contract(decision: LoadDecision, ledger: Ledger, spec: ServingSpec, files: Mapping[str, bytes]) -> Contract:
     code = {name.removeprefix(CODE): data for name, data in files.items() if name.startswith(CODE)}
     validated = ledger.get(decision.registration.inputs["validate"])
-    reference = validated.predicate.get("contract")
+    described = validated.predicate.get("contract")
+    reference = described.get("name") if isinstance(described, Mapping) else None
     if not isinstance(reference, str) or reference.partition(":")[0] not in code:
         raise _unusable(decision, "the validate statement names no contract of the closure")
     return Contract(reference, spec.label, code)

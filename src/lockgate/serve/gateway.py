@@ -17,9 +17,11 @@ from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 
+from lockgate.audit.deployments import revocation_of
 from lockgate.audit.ledger import Ledger
 from lockgate.audit.load import load_decision
 from lockgate.audit.spool import Spool
@@ -132,6 +134,12 @@ class Library:
         self._read = note
         return found
 
+    def revoked(self, loaded: Loadable) -> bool:
+        """Whether the log, as last read, revokes a model that was loaded before."""
+        if self._ledger is None:
+            return True
+        return revocation_of(loaded.decision.registration, self._ledger.statements()) is not None
+
     def _decide(self, ledger: Ledger, loaded: Loadable | None) -> Loadable:
         environment, name, now = self._settings.environment, self._settings.name, datetime.now(UTC)
         if loaded is not None:
@@ -168,6 +176,8 @@ class Gateway:
         elif told.what == "worker" and len(told.descriptors) == 1:
             self._offered.append(told)
             self._take_offers()
+        elif told.what == "refused":
+            self._refused(told)
         else:
             told.drop()
 
@@ -190,14 +200,32 @@ class Gateway:
         except LockgateError as error:
             _log.warning("%s %s; the clients stay as they were", error.finding, error.message)
 
+    def _refused(self, told: Told) -> None:
+        """There will be no workers for what is live: the model before it is not live any more, so nothing is."""
+        if self._loaded is not None and told.header.get("manifest") == self._loaded.decision.manifest:
+            self._close(told.text("finding"), told.text("message"))
+
     def _settle(self, found: Loadable) -> None:
-        self._loaded = found
+        """Take over what is live now. The model before it answers on while the new one loads, unless it is revoked."""
+        before, self._loaded = self._loaded, found
         if self._engine is not None and self._engine.served.manifest == found.decision.manifest:
             self._engine.served = found.served
             self._open(self._engine)
             return
+        if before is not None and self._library.revoked(before):
+            self._close("LG514", f"{before.decision.name}@{before.decision.version} is revoked")
+            self._loaded = found
         self._tell("need", manifest=found.decision.manifest)
         self._take_offers()
+        asyncio.get_running_loop().call_later(LOAD_SECONDS, self._overdue, found)
+
+    def _overdue(self, awaited: Loadable) -> None:
+        engine, loaded = self._engine, self._loaded
+        manifest = awaited.decision.manifest
+        waiting = engine is None or engine.served.manifest != manifest
+        if loaded is not None and loaded.decision.manifest == manifest and waiting:
+            self._close("LG635", "the workers of what is live did not come up in time")
+            self._loaded = loaded
 
     def _take_offers(self) -> None:
         """Load into each worker that was offered for what is live; the others are sent home."""
@@ -263,6 +291,6 @@ class Gateway:
             self._closed = finding + message
             self._tell("closed", finding=finding, message=message)
 
-    def _tell(self, what: str, **fields: object) -> None:
+    def _tell(self, what: str, **fields: Any) -> None:
         with suppress(OSError, WireError):
             control.tell(self._link, what, **fields)

@@ -6,15 +6,21 @@ environment in which the workers run.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from lockgate.audit.load import LoadDecision, load_decision
 from lockgate.audit.refs import resolve
 from lockgate.audit.workplace import Workplace
 from lockgate.errors import Refused, Usage
+from lockgate.runtime import environment
 from lockgate.sandbox.settings import PythonEnv
 from lockgate.serve import rules
 from lockgate.serve.spec import ServeSpec
+
+LOCK = "requirements.lock"
+MAX_LOCK = 16 << 20
 
 
 @dataclass(frozen=True)
@@ -35,7 +41,7 @@ def run(workplace: Workplace, spec: ServeSpec) -> ServePlan:
     4. The locked environment is built, and is the one that the model was trained and judged in.
 
     Raises:
-        Usage: LG618 the address. Refused: LG520, LG514 nothing may be served; LG634 REF is not live; LG621 the
+        Usage: LG618 the address. Refused: LG520, LG514 nothing may be served; LG634 REF is not live; LG627 the
             environment. VerificationFailed: the evidence does not hold.
     """
     # 1.
@@ -65,5 +71,33 @@ def run(workplace: Workplace, spec: ServeSpec) -> ServePlan:
 
 
 def environment_of(workplace: Workplace, decision: LoadDecision) -> PythonEnv:
-    """The locked environment of a model, for its workers. Raises Refused LG627 when this project's is another."""
-    return workplace.python()
+    """The locked environment of a model, for its workers: from the lock file in its signed closure.
+
+    1. The lock file has the registered digest.   2. What was built from it is on disk, unchanged, or is built.
+    3. Its files are those in which the model was trained, as the train statement says.
+
+    A model that was trained without a lock file runs in Lockgate's own environment. Raises Refused LG627, and what
+    `runtime.environment.build` raises.
+    """
+    trained = workplace.ledger.get(decision.registration.inputs["train"])
+    tree = trained_tree(trained.predicate)
+    if tree is None:
+        return PythonEnv.own()
+    lock = workplace.registry.blobs.read(decision.file(LOCK).digest, MAX_LOCK)
+    found = environment.build(lock, workplace.home, say=workplace.say)
+    if found.tree_digest != tree:
+        raise Refused(
+            "LG627",
+            f"the environment on this machine is not the one that {decision.name}@{decision.version} was trained in",
+            seen={"lock": found.lock_digest, "tree": found.tree_digest, "tree_trained": tree},
+            next="lockgate run   # trains in the environment that is here",
+        )
+    return PythonEnv.of(found.path)
+
+
+def trained_tree(predicate: Mapping[str, Any]) -> object:
+    """The digest of the environment's files in a train statement; None when no lock made it."""
+    value: Any = predicate
+    for key in ("buildDefinition", "internalParameters", "environment", "tree"):
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return value

@@ -70,7 +70,10 @@ def run(
     spools: Path,
     log_dir: Path,
 ) -> None:
-    """Seal until `link` ends, and then what is left. A disk that fails for a while only delays. Raises LockgateError."""
+    """Seal until `link` ends, and then what is left. A disk that fails for a while delays, no more.
+
+    Raises LockgateError.
+    """
     carrier = Carrier(settings, sign, seen, spools, log_dir)
     last = False
     while True:
@@ -125,7 +128,10 @@ class Carrier:
         self._places = {gateway: _Place(next=index.next_seq(gateway)) for gateway in index.gateways()}
 
     def carry(self) -> int:
-        """Seal what waits, at most PART_BYTES of each spool; how many records. Raises LockgateError; then none counts as sealed."""
+        """Seal what waits, at most PART_BYTES of each spool; gives how many records.
+
+        Raises LockgateError; then none of them counts as sealed.
+        """
         entries: list[bytes] = []
         moved: dict[str, _Place] = {}
         for path in sorted(self._spools.glob("*.spool")):

@@ -23,8 +23,8 @@ ANY_MODEL = "*"
 class Caps:
     """Upper limits of one gateway. Sizes in bytes, times in seconds."""
 
-    body: int = 8 << 20
-    records: int = 10_000
+    max_body: int = 8 << 20
+    max_rows: int = 10_000
     receive: float = 10.0
     answer: float = 10.0
     connections: int = 256

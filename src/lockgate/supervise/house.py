@@ -109,22 +109,27 @@ class House:
         for name, told in self._post.collect(TICK_SECONDS):
             self._heard(name, told, now)
 
-    def stop(self, wait: Callable[[Process, float], None]) -> None:
+    def stop(self, clock: Callable[[], float]) -> None:
         """End all: the gateway first, so that nothing more is answered; the sealer last, so that all is sealed."""
-        self._end(GATEWAY, wait, GATEWAY_SECONDS)
+        self._end(GATEWAY, clock, GATEWAY_SECONDS)
         for kept in (*(self.kept[kind] for kind in WORKERS), *(kept for _, kept in self._retiring)):
             kept.stop()
-        self._end(SEALER, wait, SEALER_SECONDS)
-        for name, told in self._post.collect(0):
-            self._heard(name, told, 0.0)
+        self._end(SEALER, clock, SEALER_SECONDS)
         self._post.close()
 
-    def _end(self, name: str, wait: Callable[[Process, float], None], seconds: float) -> None:
-        process = self.kept[name].process
+    def _end(self, name: str, clock: Callable[[], float], seconds: float) -> None:
+        process, deadline = self.kept[name].process, clock() + seconds
         self._post.hang_up(name)
-        if process is not None:
-            wait(process, seconds)
+        while process is not None and process.poll() is None and clock() < deadline:
+            self._last_words()
         self.kept[name].stop()
+        self._last_words()
+
+    def _last_words(self) -> None:
+        for name, told in self._post.collect(TICK_SECONDS):
+            told.drop()
+            if name == SEALER and told.what == "sealed":
+                self._sealed(told.payload)
 
     def _start_gateway(self) -> Process:
         """A gateway anew, with an id that no other start had, and with workers of its own."""

@@ -6,7 +6,9 @@ import os
 import selectors
 import socket
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 from lockgate.core.wire import WireError
 from lockgate.serve import control
@@ -52,9 +54,7 @@ class Post:
         self._selector.register(ours, selectors.EVENT_READ, _Source(name))
         return theirs
 
-    def tell(
-        self, name: str, what: str, payload: bytes = b"", *, files: tuple[int, ...] = (), **fields: object
-    ) -> None:
+    def tell(self, name: str, what: str, payload: bytes = b"", *, files: tuple[int, ...] = (), **fields: Any) -> None:
         """Tell a child something; a child that is not there, or does not listen, is cut off."""
         sock = self._sockets.get(name)
         if sock is None:
@@ -76,6 +76,13 @@ class Post:
                     self.drop(source.name)
                 else:
                     yield source.name, told
+
+    def hang_up(self, name: str) -> None:
+        """Say no more to a child: it sees that, and ends. Its last words are still heard."""
+        sock = self._sockets.get(name)
+        if sock is not None:
+            with suppress(OSError):
+                sock.shutdown(socket.SHUT_WR)
 
     def drop(self, name: str) -> None:
         """Close our end: the child sees that, and leaves."""

@@ -25,7 +25,6 @@ from lockgate.serve.spec import Caps, ServeSpec
 from lockgate.store.files import read_regular
 from lockgate.store.lock import lock
 from lockgate.supervise.house import House, Household
-from lockgate.supervise.process import Process
 from lockgate.trust import pin
 from lockgate.trust._edgefile import edge_secrets
 
@@ -61,7 +60,7 @@ def serve(
             while not stop.is_set():
                 house.step(time.monotonic())
         finally:
-            house.stop(_wait)
+            house.stop(time.monotonic)
 
 
 def _household(workplace: Workplace, plan: stage.ServePlan, listener: socket.socket) -> Household:
@@ -150,12 +149,6 @@ def _signals(stop: threading.Event) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _wait(process: Process, seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.02)
 
 
 def _url(host: str, port: int) -> str:

@@ -7,7 +7,18 @@ Threats: data poisoning by rows that no honest source would give; a contract tha
 Evidence: digests of all four, counts that add up to the snapshot's rows, the reports of both jails.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from lockgate.core.lazy import door
+
+if TYPE_CHECKING:
+    from lockgate.validate.run import run
+    from lockgate.validate.spec import ValidateResult, ValidateSpec
+    from lockgate.validate.standalone import validate_files
+
+__all__ = ["ValidateResult", "ValidateSpec", "run", "validate_files"]
 
 __getattr__ = door(
     __name__,

@@ -59,7 +59,7 @@ def test_a_required_statement_that_is_missing_refuses_everywhere(inputs: dict[st
 
 @pytest.mark.parametrize("facts", [{"quarantined": 21}, {"quarantined": None}, {"rows": 0}, {"quarantined": 1001}])
 def test_too_many_refused_rows_or_no_count_at_all_refuses(inputs: dict[str, Evidence], facts: dict[str, Any]) -> None:
-    """prod allows 2 %... here the schema's default of 10 %; a count that is missing or impossible is not met."""
+    """Exactly at the bound passes; one row more, or a count that is missing or impossible, does not."""
     strict = replace(PROD, max_quarantined_share=0.02)
     assert _findings(_saying(inputs, "validate", quarantined=20), strict) == []
     assert _findings(_saying(inputs, "validate", **facts), strict) == [("LG432", Level.REFUSE)]

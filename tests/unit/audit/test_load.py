@@ -19,7 +19,7 @@ def _live() -> tuple[Chronicle, dict[str, Any]]:
     log = Chronicle()
     made: dict[str, Any] = {"policy": log.policy()}
     made.update(log.candidate("a"))
-    made["register"] = log.register(made)  # type: ignore[arg-type]
+    made["register"] = log.register(made)
     made["promote"] = log.summary(made["register"])
     made["deploy"] = log.deploy(made["register"], summary=made["promote"])
     return log, made
@@ -137,14 +137,14 @@ def test_a_revoked_manifest_is_not_loaded() -> None:
     """The usual revocation, by manifest; another model's changes nothing."""
     log, made = _live()
     log.revoke(blob("another"))
-    assert load_decision(log.evidences, "dev", log.now)
+    assert load_decision(log.evidences, "dev", log.now).version == 1
     log.revoke(made["register"].statement.subjects[0].digest)
     assert _refusal(log.evidences).finding == "LG514"
 
 
 def test_a_deployment_from_the_future_waits(log: Chronicle) -> None:
     """A clock that runs ahead by minutes is forgiven, by hours it is not."""
-    assert load_decision(log.evidences, "dev", log.now - timedelta(minutes=2))
+    assert load_decision(log.evidences, "dev", log.now - timedelta(minutes=2)).version == 1
     with pytest.raises(Refused) as no:
         load_decision(log.evidences, "dev", log.now - timedelta(hours=2))
     assert no.value.finding == "LG525"
@@ -246,9 +246,9 @@ def test_nothing_goes_below_the_floor_and_the_floor_never_sinks() -> None:
     log.deploy(one)
     log.deploy(two, floor=2)
     assert load_decision(log.evidences, "dev", log.now).version == 2
-    for changes in ({"floor": 2}, {"floor": 1}):
+    for floor in (2, 1):
         again = Chronicle(list(log.evidences), log.now)
-        again.deploy(one, move="down", **changes)
+        again.deploy(one, move="down", floor=floor)
         assert _refusal(again.evidences).finding == "LG515"
 
 

@@ -10,12 +10,14 @@ import pytest
 
 from lockgate.audit.evidence import Evidence
 from lockgate.audit.load import load_decision
+from lockgate.core.digest import from_hex
 from lockgate.deploy.rollback import rollback
 from lockgate.deploy.run import deploy
 from lockgate.deploy.spec import DeploySpec
 from lockgate.deploy.status import status
 from lockgate.deploy.words import approve, revoke
 from lockgate.errors import LockgateError, Refused, Usage, VerificationFailed
+from lockgate.store.oci import parse_manifest
 from tests.support.project import POLICY, SignedProject, register_here, signed_project
 
 
@@ -153,12 +155,10 @@ def test_a_revoked_model_cannot_be_approved_deployed_or_loaded(project: SignedPr
 def test_a_changed_byte_in_the_registry_stops_deployment(project: SignedProject, name: str) -> None:
     """Every file of the closure, its manifest, configuration and signature are read before anything is signed."""
     registered = project.ledger.statements("register")[0].predicate
-    digests = {entry["name"]: f"sha256:{entry['sha256']}" for entry in registered["files"]}
+    digests = {entry["name"]: from_hex(entry["sha256"]) for entry in registered["files"]}
     digests["manifest"] = registered["manifest"]["digest"]
     digests["signature"] = registered["signature"]["digest"]
     blobs = project.registry.blobs
-    from lockgate.store.oci import parse_manifest
-
     digests["config"] = parse_manifest(blobs.read(digests["manifest"])).config
     path = blobs.path(digests[name])
     path.chmod(0o644)

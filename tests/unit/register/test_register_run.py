@@ -108,7 +108,7 @@ def test_a_candidate_that_was_left_behind_is_refused(
     project.candidate(2.0, skip=[claim for claim in ("ingest", "validate", "train", "judge") if claim not in newer])
     with pytest.raises(Refused) as no:
         register.run(project.workplace(), SPEC)
-    assert (no.value.finding, list(no.value.seen)[0]) == ("LG402", names)
+    assert (no.value.finding, next(iter(no.value.seen))) == ("LG402", names)
 
 
 @pytest.mark.parametrize("name", ["", "Latest", "latest", "live", "a/b", "../x", "a b", "a@1", "x" * 65])
@@ -134,7 +134,7 @@ def test_what_the_scan_refuses_stays_out_and_leaves_evidence(project: SignedProj
 
 
 def test_the_policy_of_its_environment_decides_and_the_others_are_told(project: SignedProject, here: list[str]) -> None:
-    """dev only warns and registers; prod refuses, with the reason; dev says what prod would miss."""
+    """The dev policy only warns and registers; prod refuses, with the reason; dev says what prod would miss."""
     project.candidate(auc=0.6)
     with pytest.raises(Refused) as no:
         register.run(project.workplace("prod"), SPEC)

@@ -14,6 +14,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from lockgate.core.encoding import encode
+from lockgate.register.formats import MAX_DEPTH
 from lockgate.register.jail import onnx_file
 from lockgate.register.jail.findings import NotAllowed
 from lockgate.register.jail.onnx_file import check_onnx
@@ -36,8 +37,20 @@ def _model(**changes: Any) -> onnx.ModelProto:
 
 
 def _io(**changes: object) -> bytes:
-    value = {"task": "binary", "inputs": [{"input": "x"}], "outputs": {"score": "y"}, **changes}
-    return encode(value)
+    value = {
+        "v": 1,
+        "task": "regression",
+        "label": "delay",
+        "classes": None,
+        "fields": [{"name": "a", "kind": "float"}, {"name": "b", "kind": "float"}],
+        "inputs": [_input("x")],
+        "outputs": {"value": "y"},
+    }
+    return encode({**value, **changes})
+
+
+def _input(name: str) -> dict[str, object]:
+    return {"input": name, "fields": ["a", "b"], "type": "float32", "shape": [None, 2]}
 
 
 def _closure(**changes: bytes) -> dict[str, bytes]:
@@ -132,7 +145,7 @@ def _external_in_attribute(model: onnx.ModelProto) -> None:
 
 def _deep(model: onnx.ModelProto) -> None:
     inner = helper.make_graph([], "leaf", [], [])
-    for level in range(onnx_file.MAX_DEPTH + 1):
+    for level in range(MAX_DEPTH + 1):
         inner = helper.make_graph(
             [helper.make_node("If", ["c"], ["d"], then_branch=inner, else_branch=inner)], f"g{level}", [], []
         )
@@ -200,12 +213,14 @@ def test_the_tokenizer_built_into_the_runtime_is_on_the_list() -> None:
         b'{"task":"binary","task":"regression"}',
         b"{not json",
         _io(task="ranking"),
-        _io(inputs=[{"input": "z"}]),
+        _io(inputs=[_input("z")]),
         _io(inputs=[]),
-        _io(inputs=[{"input": "x"}, {"input": "x"}]),
-        _io(outputs={"score": "elsewhere"}),
+        _io(inputs=[_input("x"), _input("x")]),
+        _io(outputs={"value": "elsewhere"}),
         _io(outputs=[]),
         b'{"task": NaN}',
+        _io(extra=1),
+        _io(label="a"),
     ],
 )
 def test_a_serving_specification_must_fit_the_graph(data: bytes) -> None:

@@ -120,9 +120,7 @@ def test_the_contracts_refusal_is_422_with_its_own_words(house: Any) -> None:
     answer = house.send("POST", "/predict", json=FAR)
     assert answer.status_code == 422
     assert answer.json()["finding"] == "LG609"
-    assert answer.json()["errors"] == [
-        {"type": "less_than_equal", "loc": ["records", 1, "distance"], "msg": "too far"}
-    ]
+    assert answer.json()["errors"] == [{"type": "less_than_equal", "loc": ["records", 1, "distance"], "msg": "too far"}]
     assert (house.engine.asked, house.recorder.seen) == ([], [])
 
 
@@ -144,7 +142,7 @@ def test_bodies_that_are_not_taken(
     make_house: Callable[..., Any], content: bytes, headers: dict[str, str], status: int
 ) -> None:
     """Malformed, undeclared and oversized bodies: a 4xx that says which."""
-    house = make_house(caps=Caps(body=1000))
+    house = make_house(caps=Caps(max_body=1000))
     answer = house.send("POST", "/predict", content=content, headers={"Content-Type": "application/json"} | headers)
     assert answer.status_code == status
     assert answer.json()["finding"].startswith("LG6")
@@ -152,7 +150,7 @@ def test_bodies_that_are_not_taken(
 
 def test_an_oversized_stream_is_cut_without_a_declared_length(make_house: Callable[..., Any]) -> None:
     """A chunked body is refused at the cap, however long it would go on."""
-    house = make_house(caps=Caps(body=1000))
+    house = make_house(caps=Caps(max_body=1000))
     sent = []
 
     async def chunks() -> AsyncIterator[bytes]:
@@ -293,9 +291,14 @@ def test_an_inference_request_meets_the_same_contract(house: Any) -> None:
 def test_garbage_is_always_a_client_error(house: Any) -> None:
     """Odd bodies on both protocols: always 4xx with a finding, never 5xx."""
     odd: list[Any] = [None, [], {}, 1, "x", {"records": None}, {"records": [None]}, {"records": [[]]}, {"inputs": 1}]
-    odd += [{"inputs": [{"name": "a", "shape": s, "datatype": "FP32", "data": [1]}]} for s in (None, [], [2], ["1"], [1, 2])]
+    odd += [
+        {"inputs": [{"name": "a", "shape": s, "datatype": "FP32", "data": [1]}]} for s in (None, [], [2], ["1"], [1, 2])
+    ]
     odd += [{"inputs": [{"name": "a", "shape": [1], "datatype": d, "data": [1]}]} for d in (None, 1, "", "FP16", [])]
-    odd += [{"inputs": [{"name": "a", "shape": [1], "datatype": "INT8", "data": d}]} for d in (None, 1, [300], [1.5], [[1, 2]])]
+    odd += [
+        {"inputs": [{"name": "a", "shape": [1], "datatype": "INT8", "data": d}]}
+        for d in (None, 1, [300], [1.5], [[1, 2]])
+    ]
     for value in odd:
         for path in ("/predict", "/v2/models/flights/infer"):
             headers = {"Content-Type": "application/json"}

@@ -24,7 +24,9 @@ def test_a_key_has_the_form_that_is_looked_up() -> None:
     assert key == rules.bearer(f"Bearer {key}") == rules.bearer(f"bearer {key}")
 
 
-@pytest.mark.parametrize("header", [None, "", "Bearer", "Bearer lgk_short", "Basic " + "lgk_" + "a" * 43, "lgk_" + "a" * 43])
+@pytest.mark.parametrize(
+    "header", [None, "", "Bearer", "Bearer lgk_short", "Basic " + "lgk_" + "a" * 43, "lgk_" + "a" * 43]
+)
 def test_no_other_header_is_a_key(header: str | None) -> None:
     """Only the bearer scheme with a key of our form counts."""
     assert rules.bearer(header) is None

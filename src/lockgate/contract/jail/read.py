@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from lockgate.contract.jail._csv import CsvReader
 from lockgate.contract.jail._jsonl import JsonLinesReader
+from lockgate.contract.jail._lean import settle_without_pandas
 from lockgate.contract.jail._parquet import ParquetReader
 from lockgate.contract.jail._sniff import sniff
 from lockgate.contract.jail._table import TableWriter
@@ -43,6 +44,7 @@ class Reader(Protocol):
 def main(arguments: Sequence[str]) -> None:
     """Entry point of the jail. Takes no arguments."""
     del arguments
+    settle_without_pandas()
     task = read_task()
     guarded(lambda: read(task, data_dir(), out_dir()), out_dir(), unexpected="LG119")
 

@@ -19,6 +19,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from lockgate.contract.call import MAX_ERRORS, read_inputs
 from lockgate.contract.findings import clean, encode_finding
+from lockgate.contract.jail._lean import settle_without_pandas
 from lockgate.contract.jail.columns import field_table, misfit, plain_value, wrong_kind
 from lockgate.contract.jail.inference import inference_model
 from lockgate.contract.jail.load import check_label, load_model
@@ -36,6 +37,7 @@ _CHUNK = 1 << 18
 
 def main(arguments: Sequence[str]) -> None:
     """Entry point of the jail: `arguments` is the number of the inherited socket."""
+    settle_without_pandas()
     try:
         with socket.socket(fileno=int(arguments[0])) as link:
             serve(link, Path(mkdtemp(prefix="job-")))

@@ -11,10 +11,16 @@ import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+from lockgate.contract.jailed import Task, run_task
+from lockgate.contract.reading import read_sources
+from lockgate.contract.sources import capture
+from lockgate.core.encoding import decode
 from lockgate.errors import Refused, Usage
 from lockgate.project.resources import example
 from lockgate.project.scaffold.inferred import Inferred, infer
+from lockgate.sandbox.settings import Bind, PythonEnv, named
 
 STARTER = "phishing"
 KEPT = ("requirements.lock", "policy.toml")
@@ -81,25 +87,25 @@ def _from_data(root: Path, data: Path, label: str) -> list[str]:
     ]
 
 
-def _profile(data: Path) -> tuple[Mapping[str, object], Sequence[Mapping[str, object]]]:
-    from lockgate.contract.capture import snapshot_of  # the reader's jail, then the profiler's
-    from lockgate.sandbox.launch import Jail, Target
-    from lockgate.sandbox.settings import Bind, PythonEnv, named
-
+def _profile(data: Path) -> tuple[Mapping[str, Any], Sequence[Mapping[str, Any]]]:
+    """Look at a stranger's file: one jail reads it, another counts. Raises what reading raises (LG103 to LG119)."""
     with tempfile.TemporaryDirectory(prefix="lockgate-init-") as name:
         place = Path(name)
-        snapshot = snapshot_of(data, place)
-        settings = named("parse", python=PythonEnv.own(), binds=(Bind(snapshot, "/in/snapshot.parquet"),))
-        result = Jail(settings).run(Target(module="lockgate.project.scaffold.jail.profile"), out_dir=place / "out")
-        if result.exit_code != 0:
-            raise Refused(
-                "LG957",
-                f"{data.name} could not be read as a table",
-                seen={"said": result.talk.decode(errors="replace")[-400:]},
-                next=f"lockgate validate {data} --contract contract.py:Record --out out",
-            )
-        found = json.loads((place / "out" / "profile.json").read_bytes())
-        return found, found.get("sample", [])
+        source = capture(data.resolve().parent, data.name, place / "source")
+        snapshot, _, _ = read_sources([source], null=("",), delimiter=",", encoding="utf-8", into=place / "read")
+        task = Task(
+            module="lockgate.project.scaffold.jail.profile",
+            given={},
+            gives=("profile.json",),
+            findings=("LG957",),
+            died="LG957",
+            work="looking at the data",
+            next="lockgate validate FILE --contract contract.py:Record --out out",
+        )
+        settings = named("parse", python=PythonEnv.own(), binds=[Bind(snapshot, "/in/snapshot.parquet")])
+        given, _ = run_task(settings, task, place / "profile")
+        profile = decode(given["profile.json"].read_bytes())
+        return profile, profile["sample"]
 
 
 def _ignore(root: Path) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Any
 from lockgate.core.encoding import decode
 from lockgate.register.formats import MAX_TEXT_BYTES
 from lockgate.register.jail.findings import NotAllowed
+from lockgate.runtime import serving
 
 _DISGUISES: tuple[tuple[bytes, str], ...] = (
     (b"\x80\x02", "a Python pickle"),
@@ -17,12 +18,10 @@ _DISGUISES: tuple[tuple[bytes, str], ...] = (
     (b"PK\x03\x04", "a zip archive (torch and Keras files are such)"),
     (b"\x89HDF\r\n\x1a\n", "an HDF5 file (old Keras models are such)"),
     (b"\x1f\x8b", "a gzip archive"),
-    (b"BZh", "a bzip2 archive"),
     (b"\xfd7zXZ\x00", "an xz archive"),
     (b"\x28\xb5\x2f\xfd", "a zstd archive"),
     (b"\x78\x9c", "a zlib stream (joblib writes such)"),
     (b"\x7fELF", "a program"),
-    (b"MZ", "a program"),
 )
 
 
@@ -64,22 +63,18 @@ def check_io(data: bytes, graph: Mapping[str, Any]) -> dict[str, Any]:
         NotAllowed: LG418.
     """
     check_text(data)
-    value = _object(data)
-    if value.get("task") not in ("binary", "multiclass", "regression"):
-        raise NotAllowed("LG418", "its task is none that Lockgate knows", task=repr(value.get("task"))[:80])
-    inputs = value.get("inputs")
-    if not isinstance(inputs, list) or not all(isinstance(entry, dict) for entry in inputs):
-        raise NotAllowed("LG418", "its inputs are not a list of objects")
-    named = [entry.get("input") for entry in inputs]
-    if sorted(map(str, named)) != sorted(graph["inputs"]):
-        raise NotAllowed("LG418", "its inputs are not those of the graph", io=named, graph=graph["inputs"])
-    outputs = value.get("outputs")
-    if not isinstance(outputs, dict) or not outputs:
-        raise NotAllowed("LG418", "its outputs are not an object")
-    unknown = [name for name in outputs.values() if isinstance(name, str) and name not in graph["outputs"]]
+    try:
+        spec = serving.parse(data)
+    except ValueError as error:
+        raise NotAllowed("LG418", f"it is no serving specification: {error}") from None
+    fed = sorted(each.input for each in spec.inputs)
+    if fed != sorted(graph["inputs"]):
+        raise NotAllowed("LG418", "its inputs are not those of the graph", io=fed, graph=graph["inputs"])
+    read = [name for name in (spec.label_output, spec.scores_output, spec.value_output) if name is not None]
+    unknown = [name for name in read if name not in graph["outputs"]]
     if unknown:
         raise NotAllowed("LG418", "it reads outputs that the graph does not have", outputs=unknown)
-    return {"task": value["task"], "inputs": len(inputs)}
+    return {"task": spec.task, "inputs": len(spec.inputs)}
 
 
 def _object(data: bytes) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from typing import Any, cast
 import pyarrow.parquet as pq
 import pydantic
 
+from lockgate.contract.jail._lean import settle_without_pandas
 from lockgate.contract.jail._table import TableWriter
 from lockgate.contract.jail.columns import field_table
 from lockgate.contract.jail.inference import inference_model
@@ -35,6 +36,7 @@ _ROWS = 8192
 def main(arguments: Sequence[str]) -> None:
     """Entry point of the jail. Takes no arguments."""
     del arguments
+    settle_without_pandas()
     task = read_task()
     guarded(lambda: check(task, data_dir(), JOB, out_dir()), out_dir(), unexpected="LG212")
 

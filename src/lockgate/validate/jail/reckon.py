@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lockgate.contract.findings import clean
+from lockgate.contract.jail._lean import settle_without_pandas
 from lockgate.contract.jail.columns import ARROW
 from lockgate.contract.jail.outcome import data_dir, guarded, out_dir, read_task
 from lockgate.contract.jail.rows import QUARANTINE_SCHEMA
@@ -35,6 +36,7 @@ _MOST_RULES = 200
 def main(arguments: Sequence[str]) -> None:
     """Entry point of the jail. Takes no arguments."""
     del arguments
+    settle_without_pandas()
     task = read_task()
     guarded(lambda: reckon(task, data_dir(), out_dir()), out_dir(), unexpected="LG213")
 

@@ -1,21 +1,24 @@
 """Look at each column of a snapshot and write /out/profile.json: kind, nulls, bounds, categories. Runs in the jail.
 
-Trusts nothing: the snapshot is a stranger's data. Gives counts and a few values, never rows.
+Trusts nothing: the snapshot is a stranger's data. Gives counts, a few values, and three records as a sample.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from lockgate.contract.jail.outcome import data_dir, guarded, out_dir, read_task
+from lockgate.core.encoding import encode
+
 FEW = 20
+SAMPLE = 3
 BOOKKEEPING = ("__source__", "__row__")
 _SPELLINGS = (
     ("int", re.compile(r"-?[0-9]{1,17}\Z")),
@@ -24,73 +27,80 @@ _SPELLINGS = (
     ("date", re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")),
     ("datetime", re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?Z?\Z")),
 )
+_VALUES = (("bool", bool), ("int", int), ("float", float), ("datetime", datetime), ("date", date), ("string", str))
 
 
-def main(arguments: Sequence[str]) -> None:  # noqa: ARG001 - the harness hands every target its arguments
-    """Read /in/snapshot.parquet, write /out/profile.json."""
-    table = _unpacked(pq.read_table("/in/snapshot.parquet"))
-    columns = [_column(name, table[name]) for name in table.column_names if name not in BOOKKEEPING]
-    with open("/out/profile.json", "w", encoding="utf-8") as out:
-        json.dump({"rows": table.num_rows, "columns": columns}, out, ensure_ascii=False, default=str)
+def main(arguments: Sequence[str]) -> None:
+    """Entry point of the jail. Takes no arguments."""
+    del arguments
+    read_task()
+    guarded(_profile, out_dir(), unexpected="LG957")
 
 
-def _unpacked(table: pa.Table) -> pa.Table:
-    """JSON Lines arrive as one column of verbatim lines: read them as Python values."""
-    kind = (table.schema.metadata or {}).get(b"lockgate.kind", b"parquet").decode()
-    if kind != "jsonl":
-        return table
-    return pa.Table.from_pylist([json.loads(line) for line in table["json"].to_pylist()])
+def _profile() -> None:
+    table = pq.read_table(data_dir() / "snapshot.parquet")
+    columns = _columns(table)
+    rows = table.num_rows
+    described = [_column(name, values) for name, values in columns.items() if name not in BOOKKEEPING]
+    sample = [
+        {c["name"]: _plain(columns[c["name"]][row], c["kind"]) for c in described} for row in range(min(SAMPLE, rows))
+    ]
+    (out_dir() / "profile.json").write_bytes(encode({"rows": rows, "columns": described, "sample": sample}))
 
 
-def _column(name: str, values: pa.ChunkedArray) -> dict[str, Any]:
-    present = values.drop_null()
+def _columns(table: pa.Table) -> dict[str, list[Any]]:
+    """Columns as Python values; JSON Lines arrive as one column of verbatim lines."""
+    if (table.schema.metadata or {}).get(b"lockgate.kind") != b"jsonl":
+        return {name: table[name].to_pylist() for name in table.column_names}
+    records = [json.loads(str(line)) for line in table["json"].to_pylist()]
+    names = dict.fromkeys(key for record in records if isinstance(record, dict) for key in record)
+    return {name: [record.get(name) if isinstance(record, dict) else None for record in records] for name in names}
+
+
+def _column(name: str, values: Sequence[Any]) -> dict[str, Any]:
+    present = [value for value in values if value is not None]
     kind = _kind(present)
-    distinct = pc.count_distinct(present).as_py() if _is_flat(values.type) else len(present)
+    distinct = len(set(present)) if kind != "other" else len(present)
     found: dict[str, Any] = {
         "name": name,
         "kind": kind,
-        "nulls": values.null_count,
+        "nulls": len(values) - len(present),
         "rows": len(values),
         "distinct": distinct,
     }
-    if kind in ("int", "float"):
-        numbers = pc.cast(pc.utf8_trim_whitespace(present), pa.float64()) if _is_text(values.type) else present
-        bounds = pc.min_max(numbers)
-        found |= {"least": bounds["min"].as_py(), "most": bounds["max"].as_py()}
+    if kind in ("int", "float") and present:
+        numbers = [number for number in map(float, present) if number == number]  # noqa: PLR0124 - NaN
+        if numbers and all(abs(number) != float("inf") for number in (min(numbers), max(numbers))):
+            found |= {"least": min(numbers), "most": max(numbers)}
     if kind in ("string", "int") and distinct <= FEW:
-        found["values"] = sorted(pc.unique(present).to_pylist(), key=str)
+        found["values"] = sorted(set(present), key=str)
     return found
 
 
-def _kind(present: pa.ChunkedArray) -> str:
-    kind = present.type
-    if pa.types.is_boolean(kind):
-        return "bool"
-    if pa.types.is_integer(kind):
-        return "int"
-    if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
-        return "float"
-    if pa.types.is_timestamp(kind):
-        return "datetime"
-    if pa.types.is_date(kind):
-        return "date"
-    return _spelled(present) if _is_text(kind) else "other"
-
-
-def _spelled(present: pa.ChunkedArray) -> str:
-    texts = pc.unique(present).to_pylist()
-    if not texts:
+def _kind(present: Sequence[Any]) -> str:
+    if not present:
         return "string"
+    if all(isinstance(value, str) for value in present):
+        return _spelled(set(present))
+    for kind, python in _VALUES:
+        if all(isinstance(value, python) and (kind == "bool" or not isinstance(value, bool)) for value in present):
+            return kind
+    if all(isinstance(value, int | float) and not isinstance(value, bool) for value in present):
+        return "float"
+    return "other"
+
+
+def _spelled(texts: Iterable[str]) -> str:
+    """What a column of texts, such as a CSV's, spells throughout."""
     for kind, form in _SPELLINGS:
         if all(form.match(text) for text in texts) and _really(kind, texts):
             # A number with leading zeros is a code (a postcode, an account), not a quantity.
-            if kind == "int" and any(len(t.lstrip("-")) > 1 and t.lstrip("-").startswith("0") for t in texts):
-                return "string"
-            return kind
+            coded = kind == "int" and any(re.match(r"-?0[0-9]", text) for text in texts)
+            return "string" if coded else kind
     return "string"
 
 
-def _really(kind: str, texts: Sequence[str]) -> bool:
+def _really(kind: str, texts: Iterable[str]) -> bool:
     """A date's spelling is not yet a date: 2024-02-31 has one too."""
     try:
         for text in texts:
@@ -103,9 +113,11 @@ def _really(kind: str, texts: Sequence[str]) -> bool:
     return True
 
 
-def _is_text(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
-
-
-def _is_flat(kind: pa.DataType) -> bool:
-    return not pa.types.is_nested(kind)
+def _plain(value: Any, kind: str) -> Any:
+    """A value as a client would write it in JSON."""
+    if value is None or kind == "other":
+        return None
+    if isinstance(value, str):
+        readers: Mapping[str, Any] = {"int": int, "float": float, "bool": lambda text: text.lower() == "true"}
+        return readers[kind](value) if kind in readers else value
+    return value.isoformat() if isinstance(value, date) else value
