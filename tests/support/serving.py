@@ -27,7 +27,7 @@ from lockgate.serve.clients import ClientRegistry
 from lockgate.serve.spec import Caps
 from lockgate.supervise import house, run
 
-CODE = b'''from typing import Literal
+CODE = b"""from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -38,7 +38,7 @@ class Flight(BaseModel):
     distance: float = Field(ge=0, le=20_000)
     carrier: Literal["AA", "UA"]
     late: bool
-'''
+"""
 SPEC = ServingSpec(
     "binary",
     "late",

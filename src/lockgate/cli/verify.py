@@ -61,7 +61,7 @@ def command(
     talk.data(report.text())
     talk.result("verify", report.as_json())
     if materialize:
-        talk.next(f"model_signing verify key --signature {materialize}/model.sig --public-key KEY {materialize}")
+        talk.next(f"model_signing verify key --signature {materialize}/model.sig --public_key KEY {materialize}")
     return 0
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lockgate.contract.account import Account, parse_account
 from lockgate.contract.jailed import Task, run_task
-from lockgate.contract.sources import SourceFile, capture
+from lockgate.contract.sources import SourceFile
 from lockgate.errors import Refused
 from lockgate.sandbox.report import JailReport
 from lockgate.sandbox.settings import Bind, Limits, PythonEnv, named
@@ -19,15 +19,6 @@ FINDINGS = frozenset({"LG119", *(f"LG{number}" for number in range(103, 118))})
 _SNAPSHOT, _READ = "snapshot.parquet", "read.json"
 _MAX_ACCOUNT = 64 << 20
 _LEAST_OUTPUT = 256 << 20
-
-
-def snapshot_of(path: Path, place: Path) -> Path:
-    """The snapshot of one file, read with the usual options; the private directory `place` is filled with it.
-
-    Raises as `capture` and `read_sources`.
-    """
-    source = capture(path.parent, path.name, place / "source")
-    return read_sources([source], null=("",), delimiter=",", encoding="utf-8", into=place / "read")[0]
 
 
 def read_sources(

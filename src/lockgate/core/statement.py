@@ -88,6 +88,7 @@ def claim_of(predicate_type: str, predicate: Mapping[str, Any]) -> str:
     test-result: the one `configuration` entry whose uri is a claim; provenance: `buildDefinition.buildType`;
     verification summary: `verifier.id`; our own predicates: `claim`.
     """
+    found: list[Any]
     if predicate_type == TEST_RESULT:
         uris = [entry.get("uri") for entry in _entries(predicate, "configuration")]
         found = [uri for uri in uris if isinstance(uri, str) and uri.startswith("urn:lockgate:claim:")]

@@ -6,6 +6,7 @@ beforehand; anything else, and above all nothing, means that the attack was not 
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from lockgate.audit.entries import registrations
 from lockgate.core.digest import hex_of
 from lockgate.errors import LockgateError, Usage
 from lockgate.project import Project
+from lockgate.trust import pin
 
 COPIED = ("registry", "log", "data", "env")
 
@@ -107,9 +109,20 @@ def copy_of(project: Project, place: Path) -> Project:
     for name in COPIED:
         source = project.home / name
         if source.is_dir():
-            shutil.copytree(source, home / name, symlinks=True)
+            # The environment is large and nothing tampers with it: linked where it can be.
+            shutil.copytree(source, home / name, symlinks=True, copy_function=_link if name == "env" else shutil.copy2)
     (home / "state" / "tmp").mkdir(parents=True)
-    return Project(place, project.now)
+    trusted = project.trusted_root()
+    seen = home / "state" / "seen"
+    shutil.copytree(project.seen_folder or pin.seen_folder(trusted), seen)
+    return Project(place, project.now, seen)
+
+
+def _link(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
 
 
 def attack(name: str) -> Attack:
@@ -155,8 +168,6 @@ def _escape(project: Project) -> str:
 
 def project_key(project: Project) -> Path:
     """Where the signer's private key of a project is."""
-    from lockgate.trust import pin
-
     return pin.key_folder(project.trusted_root()) / "signer.key"
 
 

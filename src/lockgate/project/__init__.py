@@ -54,10 +54,13 @@ class Project:
 
     Attributes:
         now: the clock; tests hand in a frozen one.
+        seen_folder: where the last checkpoints seen are kept; a copy that is to be tampered with has its own, so
+            that what it writes does not make the original look rolled back.
     """
 
     root: Path
     now: Callable[[], datetime] = _now
+    seen_folder: Path | None = None
 
     @staticmethod
     def open(directory: str | Path = ".") -> Project:
@@ -128,7 +131,7 @@ class Project:
     def ledger(self, root: str = "") -> Ledger:
         """The event log, verified, for reading."""
         trusted = self.trusted_root(root)
-        return Ledger(self.home, trusted, seen=self._seen(trusted, EVENTS))
+        return Ledger(self.home, trusted, seen=self.seen(trusted, EVENTS))
 
     def policy(self, ledger: Ledger) -> Policy:
         """The policy in force: the newest signed one."""
@@ -346,14 +349,15 @@ class Project:
         ledger = self.ledger()
         return header(self.config, self.policy(ledger), ledger, environment)
 
-    def _seen(self, trusted: str, log: str) -> SeenStore:
-        return SeenStore(pins.seen_folder(trusted) / log)
+    def seen(self, trusted: str, log: str) -> SeenStore:
+        """The last checkpoint seen of one of the logs."""
+        return SeenStore((self.seen_folder or pins.seen_folder(trusted)) / log)
 
     def _workplace(self, trusted: str, environment: str, say: Callable[[str], None]) -> Workplace:
         from lockgate.trust.keyring import Keyring
 
         keyring = Keyring.open(trusted)
-        seen = self._seen(trusted, EVENTS)
+        seen = self.seen(trusted, EVENTS)
         reader = Ledger(self.home, trusted, seen=seen)
         sealer = Sealer(
             self.home / "log" / EVENTS,

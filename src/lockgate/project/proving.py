@@ -16,7 +16,6 @@ from lockgate.audit.log import Log
 from lockgate.audit.predictions import PredictionIndex
 from lockgate.audit.prove import prove as prove_entry
 from lockgate.audit.refs import resolve
-from lockgate.audit.seen import SeenStore
 from lockgate.audit.shelf import shelf
 from lockgate.audit.stored import check_stored
 from lockgate.audit.verify import full_verify
@@ -66,7 +65,9 @@ def verify_logs(project: Project, *, root: str = "") -> LogsReport:
     reports, warnings = {}, []
     for name in (EVENTS, PREDICTIONS):
         folder = project.home / "log" / name
-        found = full_verify(folder, public_key=key, origin=origin(ledger.root, name), seen=_seen(ledger, name))
+        found = full_verify(
+            folder, public_key=key, origin=origin(ledger.root, name), seen=project.seen(ledger.root, name)
+        )
         reports[name] = found
         warnings += list(found.reasons)
     _check_folder(project.home / "log", {EVENTS, PREDICTIONS})
@@ -179,7 +180,7 @@ def prove(project: Project, what: str) -> Proof:
         ledger.log_dir,
         public_key=ledger.roles.sealer_key(),
         origin=origin(ledger.root, EVENTS),
-        seen=_seen(ledger, EVENTS),
+        seen=project.seen(ledger.root, EVENTS),
     )
     index = _statement_index(ledger, what)
     return _proof(what, EVENTS, log, index)
@@ -261,12 +262,8 @@ def _predictions(project: Project, ledger: Ledger) -> Log:
         project.home / "log" / PREDICTIONS,
         public_key=ledger.roles.sealer_key(),
         origin=origin(ledger.root, PREDICTIONS),
-        seen=_seen(ledger, PREDICTIONS),
+        seen=project.seen(ledger.root, PREDICTIONS),
     )
-
-
-def _seen(ledger: Ledger, name: str) -> SeenStore:
-    return SeenStore(pins.seen_folder(ledger.root) / name)
 
 
 def _check_folder(folder: Path, known: set[str]) -> None:

@@ -41,15 +41,6 @@ def hash_fd(fd: int) -> Digest:
     return from_hex(state.hexdigest())
 
 
-def hash_file(path: Path) -> Digest:
-    """SHA-256 of a regular file. Raises as `open_nofollow`."""
-    fd = open_nofollow(path)
-    try:
-        return hash_fd(fd)
-    finally:
-        os.close(fd)
-
-
 def open_nofollow(path: Path | str, *, dir_fd: int | None = None) -> int:
     """A read-only descriptor of a regular file.
 

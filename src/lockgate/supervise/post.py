@@ -37,6 +37,7 @@ class Post:
         self._say = say
         self._selector = selectors.DefaultSelector()
         self._sockets: dict[str, socket.socket] = {}
+        self._unfinished: dict[int, bytes] = {}
 
     def connect(self, name: str) -> socket.socket:
         """A fresh control pair for the child `name`: ours is kept, theirs is returned, for the caller to close."""
@@ -109,10 +110,14 @@ class Post:
             data = os.read(fd, _TALK)
         except BlockingIOError:
             return
-        if not data:
+        held = self._unfinished.pop(fd, b"") + data
+        if data:
+            held, _, rest = held.rpartition(b"\n") if len(held) < _TALK else (held, b"", b"")
+            self._unfinished[fd] = rest
+        else:
             self._selector.unregister(fd)
             os.close(fd)
-        for line in data.decode(errors="replace").splitlines():
+        for line in held.decode(errors="replace").splitlines():
             self._say(f"{name} | " + "".join(sign if sign.isprintable() else " " for sign in line))
 
 

@@ -68,8 +68,9 @@ def _household(workplace: Workplace, plan: stage.ServePlan, listener: socket.soc
     seen = pin.seen_folder(root)
     predictions_seen = SeenStore(seen / PREDICTIONS)
     sealer = workplace.ledger.roles.sealer_key()
-    for folder in (home / "state" / "spool", home / "log" / PREDICTIONS):
+    for folder, mode in ((home / "state" / "spool", 0o700), (home / "log" / PREDICTIONS, 0o755)):
         folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(mode)
     if (home / "log" / PREDICTIONS / "checkpoint").exists():
         log = Log.open(
             home / "log" / PREDICTIONS, public_key=sealer, origin=origin(root, PREDICTIONS), seen=predictions_seen

@@ -12,10 +12,11 @@ import hmac
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
-from typing import Any
+from typing import Any, get_args
 
 import pyarrow as pa
 from pydantic import BaseModel, ValidationError
+from pydantic_core.core_schema import ErrorType
 
 from lockgate.contract.findings import clean
 from lockgate.contract.jail.columns import ARROW, column, misfit
@@ -31,6 +32,10 @@ _COLUMNS: list[pa.Field[Any]] = [
 ]
 QUARANTINE_SCHEMA = pa.schema(_COLUMNS)
 RAISED = "lockgate_raised"
+DIGEST = "hmac-sha256:"
+WITHHELD = "withheld: the contract has sensitive fields"
+_OWN = frozenset({"lockgate_type", "lockgate_int64"})
+_WORDED_BY_PYDANTIC = (frozenset(get_args(ErrorType)) - {"value_error", "assertion_error"}) | _OWN
 _MISFITS = (pa.ArrowException, TypeError, OverflowError, ValueError, RecursionError)
 
 
@@ -49,13 +54,18 @@ class Secrecy:
     fields: Collection[str] = ()
     key: bytes = b""
 
-    def word(self, path: Sequence[int | str], message: str, value: object) -> str:
-        """The message to keep. An error of a whole record may quote any field, so it is withheld too."""
-        if not self.fields or (path and path[0] not in self.fields):
-            return clean(message)
-        if not path:
-            return "withheld: the contract has sensitive fields"
-        return f"hmac-sha256:{hmac.new(self.key, repr(value).encode(errors='replace'), hashlib.sha256).hexdigest()}"
+    def path(self, path: Sequence[int | str]) -> str:
+        """The place of an error, dotted. Below a sensitive field it could be the key of a mapping: it ends there."""
+        kept = path[:1] if path and path[0] in self.fields else path
+        return clean(".".join(map(str, kept)))
+
+    def word(self, path: Sequence[int | str], rule: str, message: str, value: object) -> str:
+        """The message to keep. What the contract's own code says may quote any field, so it is withheld too."""
+        if path and path[0] in self.fields:
+            return DIGEST + hmac.new(self.key, repr(value).encode(errors="replace"), hashlib.sha256).hexdigest()
+        if self.fields and (not path or rule not in _WORDED_BY_PYDANTIC):
+            return WITHHELD
+        return clean(message)
 
 
 @dataclass
@@ -131,9 +141,9 @@ class Evaluator:
         return [
             (
                 position,
-                clean(".".join(map(str, entry["loc"]))),
+                self.secrecy.path(entry["loc"]),
                 clean(entry["type"]),
-                self.secrecy.word(entry["loc"], entry["msg"], entry["input"]),
+                self.secrecy.word(entry["loc"], entry["type"], entry["msg"], entry["input"]),
             )
             for entry in error.errors(include_url=False, include_context=False)
         ]
@@ -157,7 +167,7 @@ class Evaluator:
                     found = misfit(entry, cell)
                     if found is not None:
                         bad.add(index)
-                        message = self.secrecy.word((entry.name,), found[1], cell)
+                        message = self.secrecy.word((entry.name,), *found, cell)
                         refused.append((kept[index], entry.name, found[0], message))
         good = [index for index in range(len(kept)) if index not in bad]
         refused.sort(key=itemgetter(0))

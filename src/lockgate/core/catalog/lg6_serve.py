@@ -1,5 +1,204 @@
-"""LG6xx: serve."""
+"""LG6xx: serve. Those up to LG617 are answers to clients; their sentence is all that a client learns."""
 
 from lockgate.core.catalog import Finding
 
-FINDINGS: tuple[Finding, ...] = ()
+FINDINGS: tuple[Finding, ...] = (
+    Finding(
+        "LG601",
+        "No valid API key (401)",
+        "Whoever reaches the port could ask the model at will, copy it, or probe it unseen.",
+        "Send `Authorization: Bearer KEY`. `lockgate clients add NAME` gives a key; a revoked one is not let in again.",
+    ),
+    Finding(
+        "LG602",
+        "The client may not do this (403)",
+        "A key for one model would open every other.",
+        "Ask the operator for a client with this model and action: only what is listed is permitted.",
+    ),
+    Finding(
+        "LG603",
+        "No such call, or the model or version is not live here (404)",
+        "A client would believe that it talks to a version which does not answer.",
+        "`GET /v2/models/NAME` says what is live; `lockgate status` too.",
+    ),
+    Finding(
+        "LG604",
+        "This call takes another method (405)",
+        "There are no administrative calls over HTTP: nothing is loaded, unloaded or changed by a client.",
+        "See the Allow header of the answer.",
+    ),
+    Finding(
+        "LG605",
+        "The body is too large (413)",
+        "One client could exhaust the gateway's memory.",
+        "Send fewer records at once, or raise `[serve] max_body`.",
+    ),
+    Finding(
+        "LG606",
+        "Too many records in one request (413)",
+        "One request could hold the model for everybody else; above a client's burst it could never pass.",
+        "Send fewer records at once, or raise `[serve] max_rows` or `burst`.",
+    ),
+    Finding(
+        "LG607",
+        "The content type or encoding is not taken (415)",
+        "What is not declared is not parsed: a parser nobody asked for is attack surface.",
+        "Send `Content-Type: application/json`, UTF-8, uncompressed; with tritonclient `binary_data=False`.",
+    ),
+    Finding(
+        "LG608",
+        "The body is not strict JSON of the form that this call takes (400)",
+        "Duplicate keys, NaN and Infinity mean different things to different parsers, also to a proxy before us.",
+        "The message names the place. Encode with a JSON library that knows no NaN; send each key once.",
+    ),
+    Finding(
+        "LG609",
+        "The contract refuses a record (422)",
+        "A model answers anything it is given; what the contract does not allow, it was never trained or judged on.",
+        "`errors` are Pydantic's own, with the record's index. Nothing of this request was predicted.",
+    ),
+    Finding(
+        "LG610",
+        "The client is above its rate (429)",
+        "Unlimited questions are how a model is copied.",
+        "Wait as Retry-After says. The rate counts records, refused ones too.",
+    ),
+    Finding(
+        "LG611",
+        "Too much is waiting already (503)",
+        "A queue without an end would make every answer late, and then none.",
+        "Try again after Retry-After.",
+    ),
+    Finding(
+        "LG612",
+        "A worker ended or did not answer in time (503)",
+        "Question and answer could no longer be paired with certainty, so the worker was replaced.",
+        "Try again after Retry-After. `lockgate serve` says on stderr why the worker ended.",
+    ),
+    Finding(
+        "LG613",
+        "The prediction cannot be recorded, so it is not given (503)",
+        "An answer without a record could not be accounted for later.",
+        "Free disk space for `.lockgate/state/spool`; answers go on by themselves.",
+    ),
+    Finding(
+        "LG614",
+        "No model is ready yet (503)",
+        "The gateway answers only after it has verified everything and both workers have loaded.",
+        "Try again in a moment; `GET /v2/health/ready` says when.",
+    ),
+    Finding(
+        "LG615",
+        "The body did not arrive in time (408)",
+        "Slow senders would hold connections that others need.",
+        "Send the body at once.",
+    ),
+    Finding(
+        "LG616",
+        "The gateway failed on this request (500)",
+        "A fault of ours. The client sees no internals; `lockgate serve` prints them on stderr.",
+        "Report it with what stderr says.",
+    ),
+    Finding(
+        "LG617",
+        "The model has no usable answer for these records (500)",
+        "It failed, or gave a label that is not declared or a number that is not finite.",
+        "Tighten the contract's bounds to what the model was judged on.",
+    ),
+    Finding(
+        "LG618",
+        "The address is not loopback",
+        "Without TLS, keys and records would travel in the clear.",
+        "Serve on 127.0.0.1, behind a proxy that speaks TLS.",
+    ),
+    Finding(
+        "LG619",
+        "A file changed between verification and load",
+        "The worker would have run a model that nobody signed. The bytes are sealed in memory before they are hashed.",
+        "`lockgate verify --all`; who else can write to this process's memory?",
+    ),
+    Finding(
+        "LG620",
+        "Manifest and registration name other files",
+        "The registry would show one model and the signed statement another.",
+        "`lockgate verify --all` names what differs; restore `.lockgate/registry` from a copy.",
+    ),
+    Finding(
+        "LG621",
+        "No such client, no such name, or no such limit",
+        "A name is given once, also after it was revoked, so that records stay unambiguous.",
+        "`lockgate clients list`.",
+    ),
+    Finding(
+        "LG622",
+        "The client registry is malformed",
+        "A gateway that guesses at its list of clients lets in whom it should not. It keeps the last good one.",
+        "Restore `.lockgate/state/clients.json`, or remove it and add the clients anew.",
+    ),
+    Finding(
+        "LG623",
+        "The evidence cannot be read",
+        "What cannot be verified is not served: a gateway that goes on would miss a revocation.",
+        "Look at the permissions and the disk of `.lockgate`; answers go on by themselves once it verifies.",
+    ),
+    Finding(
+        "LG624",
+        "The registered model cannot be served",
+        "Its io.json or the name of its contract is not what the gateway can follow.",
+        "Train and register it anew with this version of Lockgate.",
+    ),
+    Finding(
+        "LG625",
+        "A process does not stay up",
+        "Gateway, workers and sealer are needed together.",
+        "Read its lines on stderr; `lockgate doctor` says what this machine can isolate.",
+    ),
+    Finding(
+        "LG626",
+        "The port cannot be listened on",
+        "Another program has it, or this user may not.",
+        "`lockgate serve --port 0` takes a free one.",
+    ),
+    Finding(
+        "LG627",
+        "The environment is not the one the model was trained in",
+        "Another version of Pydantic or onnxruntime may give other verdicts and other numbers.",
+        "Build the environment as the train statement says, or train anew in the one that is here.",
+    ),
+    Finding(
+        "LG630",
+        "The edge's secrets are malformed",
+        "Without the pepper no API key can be checked.",
+        "Restore `edge.json` in the key folder; with a new one, every API key must be given out anew.",
+    ),
+    Finding(
+        "LG631",
+        "Others may read the edge's secrets",
+        "With pepper and client registry a stolen key can be told from a guess, and pseudonyms be undone.",
+        "`chmod 600` the file; consider new secrets and new API keys.",
+    ),
+    Finding(
+        "LG632",
+        "A process of the house was not started as it must be",
+        "Gateway and sealer trust the supervisor that hands them descriptors, and nobody else.",
+        "Start them with `lockgate serve` only.",
+    ),
+    Finding(
+        "LG633",
+        "A spool is not followed any further",
+        "Its records are damaged, left out or repeated: sealing them would put a lie into the log.",
+        "Keep the spool file. The gateway that wrote it, or its disk, is to be examined.",
+    ),
+    Finding(
+        "LG634",
+        "What was asked for is not live",
+        "Serving never deploys: what answers is what a signed deployment says.",
+        "`lockgate deploy REF`, or serve without REF.",
+    ),
+    Finding(
+        "LG635",
+        "The workers of what is live did not come up in time",
+        "The model before it is not what the log says is live, so it does not go on answering for long.",
+        "Read their lines on stderr; `lockgate rollback` to the version before.",
+    ),
+)

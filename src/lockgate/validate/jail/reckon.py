@@ -19,7 +19,7 @@ from lockgate.contract.findings import clean
 from lockgate.contract.jail._lean import settle_without_pandas
 from lockgate.contract.jail.columns import ARROW
 from lockgate.contract.jail.outcome import data_dir, guarded, out_dir, read_task
-from lockgate.contract.jail.rows import QUARANTINE_SCHEMA
+from lockgate.contract.jail.rows import DIGEST, QUARANTINE_SCHEMA, WITHHELD
 from lockgate.contract.spec import ACCEPTED, FIELDS_KEY, QUARANTINE, ROW, SOURCE, FieldTable, parse_table
 from lockgate.core.encoding import encode
 from lockgate.errors import Refused
@@ -31,6 +31,7 @@ BASELINE = "baseline.json"
 _ROWS = 65_536
 _UNSEEN, _ACCEPTED, _QUARANTINED = 0, 1, 2
 _MOST_RULES = 200
+_EXAMPLES = 3
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -126,19 +127,28 @@ def _accepted(
 
 
 def _quarantine(path: Path, ledger: _Ledger) -> list[dict[str, object]]:
+    """One entry per field and rule, commonest first; `message` is that of the first row, `rows` the first few."""
     counts: Counter[tuple[str, str]] = Counter()
-    examples: dict[tuple[str, str], dict[str, object]] = {}
+    messages: dict[tuple[str, str], str] = {}
+    examples: dict[tuple[str, str], list[dict[str, object]]] = {}
     for batch in _batches(path, QUARANTINE_SCHEMA, {}):
         for source, row, field, rule, message in zip(*(c.to_pylist() for c in batch.columns), strict=True):
             ledger.quarantine(source, row)
-            key = (clean(rule or "", 100), clean(field or "", 200))
-            if key not in counts:
-                examples[key] = {"source": source, "row": row, "message": clean(message or "")}
+            key = (clean(field or "", 200), clean(rule or "", 100))
             counts[key] += 1
+            if counts[key] == 1:
+                messages[key], examples[key] = _example(message or ""), []
+            if counts[key] <= _EXAMPLES:
+                examples[key].append({"source": source, "row": row})
     return [
-        {"rule": rule, "field": field, "count": number, "example": examples[rule, field]}
-        for (rule, field), number in sorted(counts.items(), key=lambda entry: (-entry[1], entry[0]))
+        {"count": number, "field": field, "rule": rule, "message": messages[field, rule], "rows": examples[field, rule]}
+        for (field, rule), number in sorted(counts.items(), key=lambda entry: (-entry[1], entry[0]))
     ]
+
+
+def _example(message: str) -> str:
+    """A message for the report, which more people see than the quarantine: no digest of a single value."""
+    return WITHHELD if message.startswith(DIGEST) else clean(message)
 
 
 def _batches(path: Path, schema: pa.Schema, metadata: Mapping[bytes, bytes]) -> Iterator[pa.RecordBatch]:

@@ -1,0 +1,78 @@
+"""A process that is kept: restarts, and how slowly."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+from lockgate.supervise.process import LONGEST_PAUSE, STEADY_SECONDS, Kept
+
+
+@dataclass
+class Fake:
+    """A process whose end the test decides."""
+
+    code: int | None = None
+    killed: bool = False
+
+    def poll(self) -> int | None:
+        """The code that the test set."""
+        return self.code
+
+    def terminate(self) -> None:
+        """Ends in order."""
+        self.code = 143
+
+    def kill(self) -> None:
+        """Ends at once."""
+        self.killed, self.code = True, 137
+
+
+def test_it_starts_at_the_first_tick_and_not_again_while_it_runs() -> None:
+    """One start, however often it is looked at."""
+    made: list[Fake] = []
+
+    def start() -> Fake:
+        made.append(Fake())
+        return made[-1]
+
+    kept = Kept("x", start)
+    assert kept.tick(0.0)
+    assert not any(kept.tick(now) for now in (0.1, 1.0, 100.0))
+    assert len(made) == 1
+
+
+def test_restarts_come_ever_more_slowly_and_soon_again_after_a_steady_time() -> None:
+    """Each early end doubles the pause up to the longest; a process that stayed up comes back at once."""
+    made: list[Fake] = []
+
+    def start() -> Fake:
+        made.append(Fake())
+        return made[-1]
+
+    kept, now, pauses = Kept("x", start), 0.0, []
+    kept.tick(now)
+    for _ in range(10):
+        made[-1].code = 1
+        ended = now
+        while not kept.tick(now):
+            now += 0.05
+        pauses.append(now - ended)
+    assert all(later > sooner - 0.1 for sooner, later in pairwise(pauses))
+    assert 0.1 < pauses[0] < 0.4
+    assert LONGEST_PAUSE <= pauses[-1] < LONGEST_PAUSE + 0.2
+    assert (kept.falls, kept.codes) == (10, [1] * 10)
+    now += STEADY_SECONDS
+    made[-1].code = 0
+    assert kept.tick(now)
+    assert kept.falls == 0
+
+
+def test_stopped_is_stopped() -> None:
+    """After `stop` it is gone and does not come back."""
+    fake = Fake()
+    kept = Kept("x", lambda: fake)
+    kept.tick(0.0)
+    kept.stop()
+    assert fake.killed
+    assert not kept.tick(1000.0)
