@@ -45,7 +45,10 @@ def measure(rounds: int) -> dict[str, Any]:
         project = place / "flights"
         shutil.copytree(EXAMPLE, project)
         homes = {"XDG_CONFIG_HOME": str(place / "config"), "XDG_STATE_HOME": str(place / "state")}
-        environment = {**os.environ, **homes}
+        cores = str(len(os.sched_getaffinity(0)))
+        # The jail fixes the number of threads; without it OpenMP's spinning would decide the plain script's time.
+        threads = {"OMP_NUM_THREADS": cores, "OMP_WAIT_POLICY": "PASSIVE"}
+        environment = {**os.environ, **homes, **threads}
         seconds([*LOCKGATE, "init"], project, environment)
         run = [*LOCKGATE, "run", "--fresh"]
         plain = [sys.executable, str(ROOT / "bench" / "plain.py"), str(EXAMPLE), str(place / "plain")]

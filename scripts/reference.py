@@ -115,7 +115,20 @@ def default(key: Key) -> str:
         return "**you say it**"
     if key.default is None:
         return ""
-    return f"`{spelt(key.default)}`"
+    return f"`{spelt(with_unit(key))}`"
+
+
+def with_unit(key: Key) -> object:
+    """A default in the unit that a person would write; a size in bytes or a time in seconds says little."""
+    units: list[tuple[int, str]] = []
+    if key.kind.expects.startswith("a size"):
+        units = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")]
+    elif key.kind.expects.startswith("a time"):
+        units = [(3600, "h"), (60, "min"), (1, "s")]
+    elif key.kind.expects.startswith("rows per time"):
+        return f"{key.default:g}/s"
+    fitting = (f"{key.default / size:g} {unit}" for size, unit in units if key.default % size == 0)
+    return next(fitting, key.default)
 
 
 def spelt(value: object) -> str:

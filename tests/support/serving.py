@@ -15,7 +15,6 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
-from tests.support.project import SignedProject, register_here
 
 from lockgate.audit.evidence import Evidence
 from lockgate.core.digest import digest_of
@@ -26,6 +25,7 @@ from lockgate.runtime.serving import Field, Input, ServingSpec
 from lockgate.serve.clients import ClientRegistry
 from lockgate.serve.spec import Caps
 from lockgate.supervise import house, run
+from tests.support.project import SignedProject, register_here
 
 CODE = b"""from typing import Literal
 

@@ -74,7 +74,8 @@ def capture(root: Path, name: str, into: Path, declared: str | None = None) -> S
         with writing(into):
             target = os.open(into, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
             try:
-                while piece := os.read(fd, CHUNK):
+                # A file that grows as fast as it is read would never end: one piece beyond its size is enough.
+                while size <= before.st_size and (piece := os.read(fd, CHUNK)):
                     state.update(piece)
                     size += len(piece)
                     write_all(target, piece)

@@ -197,7 +197,7 @@ ATTACKS: dict[str, Attack] = {
             "the training script reads a key and sends it away",
             _escape,
             lambda project: project.run_stage("train", environment="prod"),
-            "LG325",
+            "LG330",
             "lockgate train --env prod",
             "the keys, and with them every signature",
         ),

@@ -18,7 +18,10 @@ from pathlib import Path
 from lockgate.errors import Unfit
 from lockgate.sandbox._view import View
 
+# Who the target is inside, and who it is to the kernel when the launcher is root: two numbers, so that
+# neither can pass for the other, and the second one that no service of the host has.
 NOBODY = 65534
+OUTSIDE = 65533
 HOSTNAME = "lockgate"
 _VERSION = re.compile(r"bubblewrap (\d+)\.(\d+)(?:\.(\d+))?\s*\Z")
 _LEAST = (0, 8, 0)

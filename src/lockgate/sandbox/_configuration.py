@@ -10,6 +10,7 @@ import math
 import os
 import resource
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from lockgate.sandbox import seccomp
 from lockgate.sandbox._bwrap import HOSTNAME, NOBODY
@@ -31,6 +32,15 @@ NAMESPACES = {
 
 # A file in a writable bind is bounded by its file system, not by the size of a tmpfs.
 _LARGEST_FILE = 1 << 40
+
+
+@dataclass(frozen=True)
+class Outside:
+    """What the launcher is itself: its namespaces by kind, how many filters it is under, whether it is root."""
+
+    namespaces: Mapping[str, str]
+    filters: int
+    root: bool
 
 
 def rlimits(limits: Limits, *, long_lived: bool, writable: bool) -> dict[str, int]:
@@ -60,17 +70,19 @@ def protections(settings: JailSettings, machine: str, *, long_lived: bool) -> li
 
 
 def expectations(
-    settings: JailSettings, view: View, machine: str, namespaces: Mapping[str, str], *, long_lived: bool
+    settings: JailSettings, view: View, machine: str, outside: Outside, *, long_lived: bool
 ) -> list[tuple[bytes, ...]]:
-    """The rows that the probes compare with. `namespaces` are the launcher's own, by kind."""
+    """The rows that the probes compare with."""
     rows: list[Row] = [
         ("network", "1" if settings.network else "0"),
         ("hostname", HOSTNAME),
         ("nobody", str(NOBODY)),
         ("cwd", view.cwd),
+        ("filters", str(outside.filters)),
+        ("groups", "given up" if outside.root else "kept"),
     ]
     rows += [
-        ("namespace", kind, flag, namespaces.get(kind, ""))
+        ("namespace", kind, flag, outside.namespaces.get(kind, ""))
         for kind, flag in NAMESPACES.items()
         if not (kind == "net" and settings.network)
     ]

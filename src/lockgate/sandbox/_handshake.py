@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import array
 import fcntl
 import os
 import platform
@@ -47,15 +46,16 @@ class Handshake:
         held = {inside: fcntl.fcntl(ours, fcntl.F_DUPFD_CLOEXEC, 3) for inside, ours in descriptors.items()}
         rows = [
             *configuration.protections(settings, machine, long_lived=long_lived),
-            *configuration.expectations(settings, view, machine, _own_namespaces(), long_lived=long_lived),
+            *configuration.expectations(settings, view, machine, _outside(), long_lived=long_lived),
             *configuration.order(command, held, collect=collect),
         ]
         self.channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         self.channel.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         words_in, words_out = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
-        self.keeper = Keeper(settings, view, bwrap)
+        # The keeper holds the channel: the jail ends when the channel closes, not when this object is let go.
+        self.keeper = Keeper(settings, view, bwrap, self.channel)
         self.parser = frames.Parser()
-        self.pid = 0
+        self.pid = self.uid = 0
         try:
             try:
                 self.keeper.start_jail(theirs, words_out, tuple(held.values()))
@@ -97,19 +97,20 @@ class Handshake:
                 raise _not_started(self.keeper, words_in)
             for kind, payload in self.parser.feed(data):
                 if kind == b"R":
-                    return probes
+                    mapped = self.pid > 0 and self.uid > 0
+                    return [*probes, Probe("kernel user", "setuid", mapped, f"uid {self.uid} on the launcher's side")]
                 name, flag, holds, witness = (field.decode("utf-8", "replace") for field in frames.unpack(payload))
                 probes.append(Probe(name, flag, holds == "1", witness))
 
     def _receive(self) -> bytes:
-        """Bytes from the harness, and with them the kernel's word for its process id on our side."""
+        """Bytes from the harness, and with them the kernel's word for its process and user id on our side."""
         try:
             data, ancillary, _, _ = self.channel.recvmsg(65536, socket.CMSG_SPACE(struct.calcsize("3i")))
         except OSError:
             return b""
         for level, kind, value in ancillary:
             if (level, kind) == (socket.SOL_SOCKET, socket.SCM_CREDENTIALS) and len(value) >= struct.calcsize("3i"):
-                self.pid = array.array("i", value[: struct.calcsize("3i")])[0]
+                self.pid, self.uid, _ = struct.unpack("3i", value[: struct.calcsize("3i")])
         return data
 
     def _watchdog(self, settings: JailSettings, view: View, *, long_lived: bool) -> Watchdog:
@@ -125,8 +126,11 @@ class Handshake:
             ) from error
 
 
-def _own_namespaces() -> dict[str, str]:
-    return {kind: os.readlink(f"/proc/self/ns/{kind}") for kind in configuration.NAMESPACES}
+def _outside() -> configuration.Outside:
+    namespaces = {kind: os.readlink(f"/proc/self/ns/{kind}") for kind in configuration.NAMESPACES}
+    with open("/proc/self/status", encoding="utf-8") as file:
+        filters = [line.split()[1] for line in file if line.startswith("Seccomp_filters:")]
+    return configuration.Outside(namespaces, int(filters[0]) if filters else 0, root=os.geteuid() == 0)
 
 
 def _report(settings: JailSettings, bwrap: Bubblewrap, probes: list[Probe], *, long_lived: bool) -> JailReport:

@@ -26,9 +26,10 @@ _BOOT = "import sys; sys.path.insert(0, '/lockgate'); from lockgate.sandbox.jail
 class Keeper(threading.Thread):
     """Starts one jail and keeps it. `start_jail` returns once bubblewrap runs; `ended` is set when it has ended."""
 
-    def __init__(self, settings: JailSettings, view: View, bwrap: Bubblewrap) -> None:
+    def __init__(self, settings: JailSettings, view: View, bwrap: Bubblewrap, ours: socket.socket) -> None:
         super().__init__(name=f"jail-{settings.name}", daemon=True)
         self._settings, self._view, self._bwrap = settings, view, bwrap
+        self._ours = ours
         self._begun = threading.Event()
         self._hand_on: tuple[int, int, tuple[int, ...]] = (-1, -1, ())
         self._wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
@@ -41,12 +42,12 @@ class Keeper(threading.Thread):
         self.status: int | None = None
         self.verdict: Ended | None = None
 
-    def start_jail(self, channel: socket.socket, words: int, held: tuple[int, ...]) -> None:
-        """Start bubblewrap. The jail's first process gets `channel` as descriptor 0, `words` as 1 and 2, and `held`.
+    def start_jail(self, theirs: socket.socket, words: int, held: tuple[int, ...]) -> None:
+        """Start bubblewrap. The jail's first process gets `theirs` as descriptor 0, `words` as 1 and 2, and `held`.
 
         Raises Unfit when root cannot be given up, OSError when bubblewrap cannot be started.
         """
-        self._hand_on = (channel.fileno(), words, held)
+        self._hand_on = (theirs.fileno(), words, held)
         self.start()
         self._begun.wait()
         if self._failure is not None:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from lockgate.errors import Unfit
 from lockgate.sandbox import _idmap
-from lockgate.sandbox._bwrap import NOBODY, Bubblewrap
+from lockgate.sandbox._bwrap import OUTSIDE, Bubblewrap
 from lockgate.sandbox._view import Mount, View
 
 _CLONE_NEWNS = 0x00020000
@@ -54,7 +54,7 @@ def prepare(view: View, bwrap: Bubblewrap) -> Start:
 
 
 def prepare_as_root(view: View, bwrap: Bubblewrap) -> Start:
-    """Stage every source for uid 65534; the calling thread is changed for good. Raises Unfit LG904.
+    """Stage every source for uid 65533; the calling thread is changed for good. Raises Unfit LG904.
 
     A writable source, and one that not everybody can read, appears as owned by that uid: by a mapped mount,
     or, where none can be made, a writable source is given to that uid for good.
@@ -81,7 +81,7 @@ def prepare_as_root(view: View, bwrap: Bubblewrap) -> Start:
         ) from error
     program = places[str(bwrap.tree)] / bwrap.path.relative_to(bwrap.tree)
     mounts = tuple(_staged(mount, places) for mount in view.mounts)
-    return Start(program, replace(view, mounts=mounts), Identity(NOBODY, NOBODY))
+    return Start(program, replace(view, mounts=mounts), Identity(OUTSIDE, OUTSIDE))
 
 
 def _staged(mount: Mount, places: Mapping[str, Path]) -> Mount:
@@ -95,7 +95,7 @@ def _pick_up(libc: ctypes.CDLL, source: str, *, writable: bool) -> int:
     if not writable and status.st_mode & wanted == wanted:
         return _open_tree(libc, source, _AT_RECURSIVE)
     tree = _open_tree(libc, source, 0)
-    if not _idmap.show_as(libc, tree, (status.st_uid, status.st_gid), NOBODY) and writable:
+    if not _idmap.show_as(libc, tree, (status.st_uid, status.st_gid), OUTSIDE) and writable:
         _hand_over(source)
     return tree
 
@@ -117,10 +117,10 @@ def _set_down(libc: ctypes.CDLL, tree: int, place: Path) -> Path:
 
 
 def _hand_over(source: str) -> None:
-    os.chown(source, NOBODY, NOBODY, follow_symlinks=False)
+    os.chown(source, OUTSIDE, OUTSIDE, follow_symlinks=False)
     for folder, names, files in os.walk(source):
         for name in (*names, *files):
-            os.chown(os.path.join(folder, name), NOBODY, NOBODY, follow_symlinks=False)
+            os.chown(os.path.join(folder, name), OUTSIDE, OUTSIDE, follow_symlinks=False)
 
 
 def _check(result: int, step: str) -> int:

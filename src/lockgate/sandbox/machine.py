@@ -83,8 +83,7 @@ def _forbidden(bwrap: str) -> tuple[str, str]:
     if os.path.exists("/.dockerenv") or os.path.exists("/run/.containerenv"):
         return (
             "the container that this runs in forbids namespaces",
-            "docker run --security-opt seccomp=unconfined --security-opt apparmor=unconfined "
-            "--security-opt systempaths=unconfined ...",
+            "docker run --security-opt seccomp=unconfined --security-opt systempaths=unconfined ...",
         )
     return "", ""
 

@@ -160,6 +160,9 @@ def _declared(request: Request) -> None:
 
 
 async def _read(request: Request, cap: int) -> bytes:
+    if "transfer-encoding" in request.headers and "content-length" in request.headers:
+        # Two lengths for one body: whoever stands before us may have taken the other (RFC 9112 section 6.3).
+        raise Declined(400, "LG608", "a body has one length, not two", headers={"Connection": "close"})
     length = request.headers.get("content-length", "0")
     if not length.isdecimal() or len(length) > 18 or int(length) > cap:
         raise _too_large(cap)

@@ -158,9 +158,10 @@ def test_a_file_that_changes_while_it_is_read(
             path.write_text(CSV.replace("1400", "1401"))
             os.utime(path, ns=(1, 1))
 
-    with monkeypatch.context() as patch, pytest.raises(Refused) as caught:
+    with monkeypatch.context() as patch:
         patch.setattr(sources, "write_all", meanwhile)
-        place.ingest("a.csv")
+        with pytest.raises(Refused) as caught:
+            place.ingest("a.csv")
     assert caught.value.finding == "LG105"
     assert (place.claims(), place.left_over()) == (["roles", "policy"], [])
     assert place.ingest("a.csv").rows >= 3
@@ -173,9 +174,10 @@ def test_a_full_disk_registers_nothing(place: SourceProject, monkeypatch: pytest
     def full(target: int, piece: bytes) -> None:
         raise OSError(28, "No space left on device")
 
-    with monkeypatch.context() as patch, pytest.raises(LockgateError) as caught:
+    with monkeypatch.context() as patch:
         patch.setattr(sources, "write_all", full)
-        place.ingest("a.csv")
+        with pytest.raises(LockgateError) as caught:
+            place.ingest("a.csv")
     assert caught.value.exit_code == 4
     assert (place.claims(), place.left_over()) == (["roles", "policy"], [])
     assert place.ingest("a.csv").rows == 3

@@ -110,7 +110,13 @@ class House:
 
 def make_client(key: str, **changes: Any) -> Client:
     """A client with this key."""
-    settled = {"name": "ada", "kind": "external", "created": "", "rate": 1000.0, "burst": 2000} | changes
+    settled: dict[str, Any] = {
+        "name": "ada",
+        "kind": "external",
+        "created": "",
+        "rate": 1000.0,
+        "burst": 2000,
+    } | changes
     return Client(digest=rules.key_digest(PEPPER, key), **settled)
 
 

@@ -24,7 +24,15 @@ SPEC = ServingSpec(
     "binary", "late", (False, True), (Field("x", "float"),), (Input("x", ("x",), "float32"),), "label", "scores", None
 )
 SERVED = Served(
-    "flights", 1, Digest("sha256:" + "a" * 64), "dev", "live", "binary", "late", (False, True), (ServedField("x", "float"),)
+    "flights",
+    1,
+    Digest("sha256:" + "a" * 64),
+    "dev",
+    "live",
+    "binary",
+    "late",
+    (False, True),
+    (ServedField("x", "float"),),
 )
 
 

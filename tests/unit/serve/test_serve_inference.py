@@ -75,7 +75,7 @@ def test_only_the_outputs_asked_for_come_back() -> None:
 
 
 @pytest.mark.parametrize(
-    "inputs, status",
+    ("inputs", "status"),
     [
         ([tensor(shape=[3])], 400),
         ([tensor(shape=[2, 2])], 400),

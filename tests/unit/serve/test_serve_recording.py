@@ -175,9 +175,7 @@ def test_the_last_pass_comes_after_the_supervisor_left(bench: Bench) -> None:
 
 def test_only_an_ed25519_key_is_taken() -> None:
     """A key of another kind, or none, is no sealer's key."""
-    pem = KEY.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
+    pem = KEY.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     assert signing_key(pem).public_key().public_bytes_raw() == PUBLIC
     for wrong in (b"", b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", pem[:50]):
         with pytest.raises(VerificationFailed):

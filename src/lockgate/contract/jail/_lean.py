@@ -3,33 +3,27 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from importlib.abc import MetaPathFinder
-from importlib.machinery import ModuleSpec
-from types import ModuleType
+from typing import Any
 
 import pyarrow as pa
 
 
 class _NoPandas(MetaPathFinder):
-    def find_spec(
-        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
-    ) -> ModuleSpec | None:
-        """Nothing is found under that name, whatever is installed."""
+    """Says that there is no pandas."""
+
+    def find_spec(self, fullname: str, path: Any, target: Any = None) -> None:
+        """Raise ImportError for pandas, leave every other module to the others."""
         del path, target
         if fullname == "pandas":
-            raise ModuleNotFoundError(fullname)
-        return None
+            raise ModuleNotFoundError("pandas is left out while pyarrow looks", name=fullname)
 
 
 def settle_without_pandas() -> None:
     """Let pyarrow find no pandas, for good; the user's code may still import it afterwards."""
-    if "pandas" in sys.modules:
-        return
     finder = _NoPandas()
     sys.meta_path.insert(0, finder)
     try:
-        # pyarrow looks for pandas once, at its first conversion.
         pa.array([0])
     finally:
         sys.meta_path.remove(finder)

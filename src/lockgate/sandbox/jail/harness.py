@@ -27,7 +27,6 @@ OUT = "/out"
 PR_SET_DUMPABLE, PR_SET_SECCOMP = 4, 22
 MOST_FILES = 1000
 DEEPEST = 4
-ABOVE = 128
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -141,14 +140,14 @@ def _reap_until(child: int) -> int | None:
 
 def _become_target(rows: Rows) -> None:
     try:
-        wanted = {int(inside): int(held) for inside, held in rows.get("descriptor", [])}
-        for inside, held in wanted.items():
-            # Above every number that may be wanted, so that no dup2 below overwrites one still needed.
-            wanted[inside] = _duplicate(held)
-        _close_all(lambda number: number < ABOVE)
-        for inside, high in wanted.items():
-            os.dup2(high, inside, inheritable=True)
-            os.close(high)
+        held = {int(inside): int(outside) for inside, outside in rows.get("descriptor", [])}
+        above = 1 + max((2, *held))
+        # Above every number that is wanted, so that no dup2 below overwrites one still needed.
+        high = {inside: _duplicate(outside, above) for inside, outside in held.items()}
+        _close_all(lambda number: number not in high.values())
+        for inside, copy in high.items():
+            os.dup2(copy, inside, inheritable=True)
+            os.close(copy)
         command = [field.decode("utf-8", "surrogateescape") for field in rows["command"][0]]
         os.execvp(command[0], command)  # noqa: S606 - this is the point where the target begins
     except OSError as error:
@@ -157,10 +156,10 @@ def _become_target(rows: Rows) -> None:
         os._exit(127)
 
 
-def _duplicate(number: int) -> int:
+def _duplicate(number: int, least: int) -> int:
     import fcntl  # after the fork: off the path of the report
 
-    return fcntl.fcntl(number, fcntl.F_DUPFD_CLOEXEC, ABOVE)
+    return fcntl.fcntl(number, fcntl.F_DUPFD_CLOEXEC, least)
 
 
 def _kill_the_rest() -> None:
