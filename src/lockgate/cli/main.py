@@ -24,7 +24,7 @@ VERBS: dict[str, str] = {
     "train": "Train in the jail and judge on rows that training never saw.",
     "register": "Scan, sign and register the candidate, write-once.",
     "jail": "Run a command in the very jail that training gets.",
-    "verify": "Check a model, a receipt, a file or everything, back to the root you pinned.",
+    "verify": "Check a model, a receipt, a folder or everything, back to the root you pinned.",
     "sign": "Sign any model directory (OpenSSF Model Signing).",
     "models": "List what is registered.",
     "show": "One model's page.",

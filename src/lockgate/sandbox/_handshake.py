@@ -15,7 +15,7 @@ from lockgate.errors import LockgateError, Unfit
 from lockgate.sandbox import _configuration as configuration
 from lockgate.sandbox._bwrap import Bubblewrap, find_bubblewrap
 from lockgate.sandbox._keeper import Keeper
-from lockgate.sandbox._view import View, view_of
+from lockgate.sandbox._view import view_of
 from lockgate.sandbox.jail import frames
 from lockgate.sandbox.report import JailReport, Probe
 from lockgate.sandbox.settings import JailSettings
@@ -42,6 +42,8 @@ class Handshake:
         bwrap = find_bubblewrap()
         view = view_of(settings)
         machine = platform.machine()
+        self._limits, self._long_lived = settings.limits, long_lived
+        self._places = tuple(mount.target for mount in view.mounts if mount.kind == "tmpfs")
         # 0, 1 and 2 are the harness's own, so what is handed on must be numbered above them.
         held = {inside: fcntl.fcntl(ours, fcntl.F_DUPFD_CLOEXEC, 3) for inside, ours in descriptors.items()}
         rows = [
@@ -65,7 +67,6 @@ class Handshake:
                     os.close(descriptor)
             probes = self._exchange(configuration.encoded(rows), words_in)
             self.report = _report(settings, bwrap, probes, long_lived=long_lived)
-            self.keeper.watch(self.pid, self._watchdog(settings, view, long_lived=long_lived))
         except BaseException:
             self.abandon()
             raise
@@ -73,7 +74,8 @@ class Handshake:
             os.close(words_in)
 
     def go(self) -> None:
-        """Let the target start."""
+        """Let the target start, watched. Raises Unfit LG907 when it cannot be."""
+        self.keeper.watch(self.pid, self._watchdog())
         self.channel.sendall(b"G")
 
     def abandon(self) -> None:
@@ -113,10 +115,9 @@ class Handshake:
                 self.pid, self.uid, _ = struct.unpack("3i", value[: struct.calcsize("3i")])
         return data
 
-    def _watchdog(self, settings: JailSettings, view: View, *, long_lived: bool) -> Watchdog:
-        places = tuple(mount.target for mount in view.mounts if mount.kind == "tmpfs")
+    def _watchdog(self) -> Watchdog:
         try:
-            return Watchdog(self.pid, settings.limits, places, long_lived=long_lived)
+            return Watchdog(self.pid, self._limits, self._places, long_lived=self._long_lived)
         except OSError as error:
             raise Unfit(
                 "LG907",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -12,10 +13,12 @@ from typing import Any
 import pytest
 
 from lockgate.errors import Unfit
-from lockgate.sandbox import _configuration, _keeper
+from lockgate.sandbox import _configuration
+from lockgate.sandbox._bwrap import bubblewrap_arguments, find_bubblewrap
 from lockgate.sandbox._step0 import Start, prepare, prepare_as_root
+from lockgate.sandbox._view import view_of
 from lockgate.sandbox.launch import Jail, JailReport, Target
-from lockgate.sandbox.settings import Bind, JailSettings, PythonEnv, named
+from lockgate.sandbox.settings import Bind, JailSettings, Limits, PythonEnv, named
 
 Arguments = tuple[str, ...]
 Row = tuple[bytes, ...]
@@ -26,7 +29,7 @@ def _settings(tmp_path: Path) -> JailSettings:
     """A jail with one read-only and one writable bind, so that every kind of mount is there."""
     (tmp_path / "in.csv").write_text("a\n1\n")
     (tmp_path / "spool").mkdir()
-    binds, writable = [Bind(tmp_path / "in.csv", "/in/in.csv")], [Bind(tmp_path / "spool", "/spool")]
+    binds, writable = [Bind(tmp_path / "in.csv", "/given/in.csv")], [Bind(tmp_path / "spool", "/spool")]
     return named("train", python=PythonEnv.own(), binds=binds, writable=writable)
 
 
@@ -77,7 +80,10 @@ FLAGS: Mapping[str, tuple[Callable[[Arguments], Arguments], str]] = {
     "--remount-ro /proc": (without(["--remount-ro", "/proc"]), "mount /proc"),
     "--remount-ro /dev": (without(["--remount-ro", "/dev"]), "mount /dev"),
     "--remount-ro /": (without(["--remount-ro", "/"]), "mount /"),
-    "--size of /tmp": (without(["--size", str(256 << 20), "--tmpfs", "/tmp"]), "mount /tmp"),
+    "--tmpfs /tmp": (
+        instead(["--perms", "0700", "--size", str(256 << 20), "--tmpfs", "/tmp"], ["--dir", "/tmp"]),
+        "mount /tmp",
+    ),
     "--size of /out": (instead(["--size", str(256 << 20), "--tmpfs", "/out"], ["--tmpfs", "/out"]), "mount /out"),
     "--size of /dev/shm": (instead(["--size", str(64 << 20)], []), "mount /dev/shm"),
     "--perms": (instead(["--perms", "0700"], []), "mount /dev/shm"),
@@ -91,12 +97,6 @@ FLAGS: Mapping[str, tuple[Callable[[Arguments], Arguments], str]] = {
 }
 
 
-def bind_edits(settings: JailSettings) -> dict[str, Callable[[Arguments], Arguments]]:
-    """For each bind of the view: left out, or writable."""
-    del settings
-    return {}
-
-
 def probed(settings: JailSettings) -> JailReport:
     """The report of a jail; the report of no probe when bubblewrap itself refused."""
     return Jail(settings).probe()
@@ -105,8 +105,10 @@ def probed(settings: JailSettings) -> JailReport:
 @pytest.fixture(name="edited")
 def _edited(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[Arguments], Arguments]], None]:
     def install(edit: Callable[[Arguments], Arguments]) -> None:
-        original = _keeper.bubblewrap_arguments
-        monkeypatch.setattr(_keeper, "bubblewrap_arguments", lambda *a, **k: edit(original(*a, **k)))
+        monkeypatch.setattr(
+            "lockgate.sandbox._keeper.bubblewrap_arguments",
+            lambda view, *, network: edit(bubblewrap_arguments(view, network=network)),
+        )
 
     return install
 
@@ -140,7 +142,7 @@ def test_dropping_a_flag_opens_its_own_witness(
     assert witness in refused.value.seen["open"]  # type: ignore[operator]
     with pytest.raises(Unfit):
         Jail(settings).run(Target(command=("touch", "/spool/started")))
-    assert [] == os.listdir(settings.writable[0].source)
+    assert os.listdir(settings.writable[0].source) == []
 
 
 def test_bubblewrap_does_not_start_without_a_user_namespace(
@@ -153,7 +155,7 @@ def test_bubblewrap_does_not_start_without_a_user_namespace(
     assert refused.value.finding == "LG907"
 
 
-@pytest.mark.parametrize("target", ["/usr/bin", "/usr/lib64", "/etc/ld.so.cache", "/env", "/in/in.csv", "/spool"])
+@pytest.mark.parametrize("target", ["/usr/bin", "/usr/lib64", "/etc/ld.so.cache", "/env", "/given/in.csv", "/spool"])
 def test_a_bind_that_is_missing_or_of_the_other_kind_is_seen(
     target: str, settings: JailSettings, edited: Callable[[Callable[[Arguments], Arguments]], None]
 ) -> None:
@@ -175,12 +177,24 @@ def test_a_bind_that_is_missing_or_of_the_other_kind_is_seen(
     assert turned
 
 
-PROTECTIONS = ["seccomp", *(f"rlimit {name}" for name in _configuration.rlimits(named("train", python=PythonEnv.own()).limits, long_lived=False, writable=True))]  # fmt: skip
+LIMITS = _configuration.rlimits(Limits(), long_lived=False, writable=True)
 
 
-@pytest.mark.parametrize("dropped", PROTECTIONS)
+def _loosen(name: str, request: pytest.FixtureRequest) -> None:
+    """Where this process is itself as limited as the jail, let it have more for the length of the test."""
+    number, before = getattr(resource, name), resource.getrlimit(getattr(resource, name))
+    if before != (LIMITS[name], LIMITS[name]):
+        return
+    try:
+        resource.setrlimit(number, (LIMITS[name] + 1, LIMITS[name] + 1))
+    except ValueError:
+        pytest.skip(f"this machine itself allows no more {name}")
+    request.addfinalizer(lambda: resource.setrlimit(number, before))
+
+
+@pytest.mark.parametrize("dropped", ["seccomp", *(f"rlimit {name}" for name in LIMITS)])
 def test_dropping_the_filter_or_a_limit_opens_its_own_witness(
-    dropped: str, settings: JailSettings, monkeypatch: pytest.MonkeyPatch
+    dropped: str, settings: JailSettings, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
     """What the harness is not told to set is still expected, so it is missed."""
     original = _configuration.protections
@@ -192,6 +206,8 @@ def test_dropping_the_filter_or_a_limit_opens_its_own_witness(
         return kept
 
     monkeypatch.setattr(_configuration, "protections", fewer)
+    if dropped != "seccomp":
+        _loosen(dropped.split()[1], request)
     expected = "system call filter" if dropped == "seccomp" else f"limit {dropped.split()[1]}"
     report = probed(settings)
     assert expected in names_of_open(report)
@@ -203,13 +219,13 @@ def test_dropping_the_filter_or_a_limit_opens_its_own_witness(
 
 
 def test_a_variable_of_the_launcher_is_seen(settings: JailSettings, monkeypatch: pytest.MonkeyPatch) -> None:
-    """bubblewrap is started with an empty environment; a single variable more opens the witness."""
+    """Bubblewrap is started with an empty environment; a single variable more opens the witness."""
     popen = subprocess.Popen
 
     def leaky(*args: Any, **kwargs: Any) -> Any:
         return popen(*args, **{**kwargs, "env": {"AWS_SECRET_ACCESS_KEY": "canary"}})
 
-    monkeypatch.setattr(_keeper.subprocess, "Popen", leaky)
+    monkeypatch.setattr("lockgate.sandbox._keeper.subprocess.Popen", leaky)
     probe = next(probe for probe in probed(settings).probes if probe.name == "environment")
     assert not probe.holds
     assert "AWS_SECRET_ACCESS_KEY" in probe.witness
@@ -224,7 +240,7 @@ def test_a_descriptor_of_the_launcher_is_seen(settings: JailSettings, monkeypatc
     def leaky(*args: Any, **kwargs: Any) -> Any:
         return popen(*args, **{**kwargs, "pass_fds": (*kwargs["pass_fds"], leaked)})
 
-    monkeypatch.setattr(_keeper.subprocess, "Popen", leaky)
+    monkeypatch.setattr("lockgate.sandbox._keeper.subprocess.Popen", leaky)
     try:
         assert "descriptors" in names_of_open(probed(settings))
     finally:
@@ -242,14 +258,14 @@ def test_a_launcher_that_stays_root_is_seen(
         def still_root(*args: Any) -> Start:
             return replace(prepare_as_root(*args), identity=None)
 
-        monkeypatch.setattr(_keeper, "prepare_as_root", still_root)
+        monkeypatch.setattr("lockgate.sandbox._keeper.prepare_as_root", still_root)
     else:
         popen = subprocess.Popen
 
         def grouped(*args: Any, **kwargs: Any) -> Any:
             return popen(*args, **{**kwargs, "extra_groups": (0,)})
 
-        monkeypatch.setattr(_keeper.subprocess, "Popen", grouped)
+        monkeypatch.setattr("lockgate.sandbox._keeper.subprocess.Popen", grouped)
     report = probed(settings)
     assert witness in names_of_open(report)
     with pytest.raises(Unfit):
@@ -258,9 +274,6 @@ def test_a_launcher_that_stays_root_is_seen(
 
 def test_an_ordinary_user_needs_no_first_step(settings: JailSettings) -> None:
     """Without root there is nothing to give up: the view is taken as it is."""
-    from lockgate.sandbox._bwrap import find_bubblewrap
-    from lockgate.sandbox._view import view_of
-
     view = view_of(settings)
     assert prepare(view, find_bubblewrap()).view == view
 

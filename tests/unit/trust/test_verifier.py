@@ -252,3 +252,11 @@ def test_only_a_roles_statement_is_a_roles_file(project: Any, make_statement: Ma
     refused("LG817", lambda: verify_roles(forged(root, make_statement("ingest")), project.created.roles))
     bent = replace(project.created.roles.statement(), subjects=make_statement("ingest").subjects)
     refused("LG828", lambda: verify_roles(forged(root, bent), None, root=project.created.project_id))
+
+
+def test_subject_and_content_of_a_roles_file_name_the_same_project(make_project: Any) -> None:
+    """A next version whose subject is this project, and whose content another one, is refused."""
+    here, there = make_project(), make_project("eve")
+    moved = replace(here.created.roles, version=2, project_id=there.created.project_id).statement()
+    bent = replace(moved, subjects=here.created.roles.statement().subjects)
+    refused("LG828", lambda: verify_roles(forged(here.keyring.signer("root"), bent), here.created.roles))

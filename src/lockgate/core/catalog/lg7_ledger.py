@@ -4,6 +4,24 @@ from lockgate.core.catalog import Finding
 
 FINDINGS: tuple[Finding, ...] = (
     Finding(
+        "LG727",
+        "This receipt's record is not sealed yet",
+        "A proof leads to a signed checkpoint; the sealer signs one within a second or two while it runs.",
+        "Ask again in a moment; if the gateway was stopped hard, `lockgate serve` seals what is left.",
+    ),
+    Finding(
+        "LG728",
+        "That is no receipt, or no record",
+        "A receipt is the token that came with a prediction: lgr1.<gateway>.<number>.<salt>.",
+        "Copy the receipt whole; give --input the record as JSON, exactly as it was sent.",
+    ),
+    Finding(
+        "LG729",
+        "The log's record commits to something else",
+        "What was asked or answered is not what the file says; a prediction cannot be claimed that was never made.",
+        "Give the record exactly as it was sent; if it was, keep receipt and file: they are evidence.",
+    ),
+    Finding(
         "LG750",
         "The event log was not read yet",
         "Nothing is believed before the checkpoint over it was verified.",
