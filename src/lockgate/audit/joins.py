@@ -3,8 +3,9 @@
     ingest    subjects: `snapshot.parquet`, ...      the digest of the rows as captured
     validate  fact `snapshot`                     -> that digest;   subjects: `accepted.parquet`, ...
     train     a resolved dependency               -> the accepted rows;   subjects: `model.onnx`, `io.json`
+              dependency `code/<contract's file>` -> the contract that validate judged by
     judge     subjects `model.onnx`, `io.json`    -> the same two digests
-    register  `files`: `model.onnx`, `io.json`    -> the same two digests
+    register  `files`: `model.onnx`, `io.json`    -> the same two digests;   `code/...`, the lock -> train's own
 
 `gap` says in one sentence why a statement does not rest on another, or "" when it does.
 """
@@ -69,6 +70,13 @@ def fact_digest(statement: Statement, key: str) -> Digest | None:
         return None
 
 
+def contract(validate: Statement) -> tuple[str, Digest | None]:
+    """The contract's file and its digest as a validate statement names them; no digest when it names none."""
+    named = validate.predicate.get("contract")
+    name = named.get("name") if isinstance(named, Mapping) else None
+    return (name.rpartition(":")[0] if isinstance(name, str) else ""), fact_digest(validate, "contract")
+
+
 def candidate(statement: Statement) -> dict[str, Digest]:
     """`model.onnx` and `io.json` as a train, judge or register statement names them; those it names."""
     listed = statement.predicate.get("files")
@@ -90,9 +98,14 @@ def _train_gap(statement: Statement, before: Statement) -> str:
     accepted = subject(before, "accepted.parquet")
     if accepted is None:
         return "validate names no accepted rows"
-    if accepted in {digest for _, digest in dependencies(statement)}:
+    if accepted not in {digest for _, digest in dependencies(statement)}:
+        return f"train does not rest on the accepted rows {short(accepted)} of validate"
+    file, judged_by = contract(before)
+    captured = dict(dependencies(statement)).get(f"code/{file}")
+    if judged_by is None or captured == judged_by:
         return ""
-    return f"train does not rest on the accepted rows {short(accepted)} of validate"
+    found = "none" if captured is None else short(captured)
+    return f"train captured another {file} ({found}) than validate judged the rows by ({short(judged_by)})"
 
 
 def _candidate_gap(stage: str, statement: Statement, before: Statement) -> str:
@@ -104,4 +117,14 @@ def _candidate_gap(stage: str, statement: Statement, before: Statement) -> str:
             return f"{stage} names no {name}"
         if made[name] != found[name]:
             return f"{stage} is about {name} {short(found[name])}, train made {short(made[name])}"
+    return _code_gap(statement, before) if stage == "register" else ""
+
+
+def _code_gap(statement: Statement, before: Statement) -> str:
+    """What runs beside the model, contract and environment, is what training captured: nobody adds to it later."""
+    captured = dict(dependencies(before))
+    for entry in statement.predicate.get("files", ()):
+        name, digest = str(entry.get("name")), f"sha256:{entry.get('sha256')}"
+        if (name.startswith("code/") or name.endswith(".lock")) and captured.get(name) != digest:
+            return f"register names a {name} that train did not capture"
     return ""

@@ -122,6 +122,7 @@ def inputs_of(registration: Registration, statements: Sequence[Evidence]) -> Map
 
     1. Each is in the log before the registration, makes the claim it stands for, by the role of that claim.
     2. They are joined by digest: ingest -> validate -> train -> judge, scan and the registered files.
+    3. The scan passed, and it was of exactly the registered files.
 
     Raises:
         VerificationFailed: LG443, naming the claim.
@@ -145,6 +146,12 @@ def inputs_of(registration: Registration, statements: Sequence[Evidence]) -> Map
         message = joins.gap(claim, found[claim].statement, found[before].statement)
         if message:
             raise _not_joined(registration, claim, f"does not fit: {message}", found[claim].digest)
+    # 3.
+    scanned = {one.name: one.digest for one in found["scan"].statement.subjects}
+    if scanned != {one.name: one.digest for one in registration.files}:
+        raise _not_joined(registration, "scan", "is about other files", found["scan"].digest)
+    if found["scan"].predicate.get("result") != "PASSED":
+        raise _not_joined(registration, "scan", "did not pass", found["scan"].digest)
     return found
 
 

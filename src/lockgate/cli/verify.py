@@ -46,6 +46,13 @@ def command(
     talk = Talk(as_json)
     if sum((bool(target), everything)) != 1:
         raise Usage("LG940", "name what to verify: a REF, a RECEIPT, a PATH, or --all", next="lockgate verify latest")
+    if target and "/" not in target and key is None and Path(target).exists():
+        # A folder called `latest` must not answer for the model: whoever can write here would choose what is verified.
+        raise Usage(
+            "LG940",
+            f"{target} is a file or folder here, and may be a REF",
+            next=f"lockgate verify ./{target}   # the folder; for the model: run it in another folder, with -C",
+        )
     if target and ("/" in target or Path(target).exists()):
         return _path(talk, Path(target), key, root, directory)
     from lockgate.project import Project

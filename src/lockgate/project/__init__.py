@@ -101,9 +101,18 @@ class Project:
 
         Raises:
             Refused: LG946 there is no evidence; LG825 its root is not pinned.
-            VerificationFailed: LG826 this folder held another project; LG828 `root` is not its root.
+            VerificationFailed: LG701 there was evidence here, and it is gone; LG826 this folder held another project;
+                LG828 `root` is not its root.
         """
         if not (self.home / "log" / EVENTS / "checkpoint").is_file():
+            known = pins.project_at(self.root)
+            if known:
+                raise VerificationFailed(
+                    "LG701",
+                    "the event log of this project is gone",
+                    seen={"folder": str(self.home), "project": known},
+                    next="restore .lockgate from where you trust it",
+                )
             raise Refused(
                 "LG946", "this project has no evidence yet", seen={"folder": str(self.home)}, next="lockgate init"
             )

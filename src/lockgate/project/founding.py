@@ -105,15 +105,11 @@ def _begin(home: Path, created: Created, policy: Policy, now: datetime) -> None:
 
 def _set_unfinished_aside(home: Path, now: datetime) -> None:
     """An init that was killed leaves a folder without a signed event log: it is moved away, never removed."""
-    if not home.exists():
+    if not home.exists() and not pins.project_at(home.parent):
         return
-    if (home / "log" / EVENTS / "checkpoint").exists() or _is_known(home.parent):
+    # Where a project of this user is known to be, a missing log is a loss to look into, not a fresh start.
+    if (home / "log" / EVENTS / "checkpoint").exists() or pins.project_at(home.parent):
         raise Refused(
             "LG947", "this folder is a project already", seen={"folder": str(home.parent)}, next="lockgate status"
         )
     os.rename(home, home.with_name(f".lockgate.unfinished-{now:%Y%m%d%H%M%S}"))
-
-
-def _is_known(root: Path) -> bool:
-    """Whether this user pinned a project here: then a missing log is a loss to look into, not a fresh start."""
-    return any(str(root.resolve()) in one.places for one in pins.pins())

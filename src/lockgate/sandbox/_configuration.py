@@ -43,8 +43,8 @@ class Outside:
     root: bool
 
 
-def rlimits(limits: Limits, *, long_lived: bool, writable: bool) -> dict[str, int]:
-    """Resource limits by name, none above what this process may set itself."""
+def rlimits(limits: Limits, *, long_lived: bool, writable: bool) -> dict[str, tuple[int, int]]:
+    """Resource limits by name, soft and hard, none above what this process may set itself."""
     wanted = {
         "RLIMIT_CORE": 0,
         "RLIMIT_NOFILE": limits.files,
@@ -59,14 +59,19 @@ def rlimits(limits: Limits, *, long_lived: bool, writable: bool) -> dict[str, in
     }
     if not long_lived:
         wanted["RLIMIT_CPU"] = limits.cpu_seconds
-    return {name: _within(name, value) for name, value in wanted.items()}
+    # At the soft limit of processor time comes a signal that tells why; at the hard one the end.
+    grace = {"RLIMIT_CPU": 5}
+    return {name: (_within(name, value), _within(name, value + grace.get(name, 0))) for name, value in wanted.items()}
 
 
 def protections(settings: JailSettings, machine: str, *, long_lived: bool) -> list[tuple[bytes, ...]]:
     """The rows that make the harness set something: resource limits and the filter."""
     limits = rlimits(settings.limits, long_lived=long_lived, writable=bool(settings.writable))
     program = seccomp.program(machine, network=settings.network, memfd=settings.memfd)
-    return [*_rows(("rlimit", name, str(value)) for name, value in limits.items()), (b"seccomp", program)]
+    return [
+        *_rows(("rlimit", name, str(soft), str(hard)) for name, (soft, hard) in limits.items()),
+        (b"seccomp", program),
+    ]
 
 
 def expectations(
@@ -90,7 +95,7 @@ def expectations(
     rows += [row for mount in view.mounts for row in _expected_mount(mount)]
     rows.append(("mount", "/", "--remount-ro", "tmpfs", "ro", "nosuid", "nodev"))
     limits = rlimits(settings.limits, long_lived=long_lived, writable=bool(settings.writable))
-    rows += [("limit", name, str(value)) for name, value in limits.items()]
+    rows += [("limit", name, str(soft), str(hard)) for name, (soft, hard) in limits.items()]
     answers = seccomp.answers(machine, network=settings.network, memfd=settings.memfd)
     rows += [("answer", name, *map(str, numbers)) for name, *numbers in answers]
     return _rows(rows)

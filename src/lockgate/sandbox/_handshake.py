@@ -66,6 +66,7 @@ class Handshake:
                 for descriptor in (words_out, *held.values()):
                     os.close(descriptor)
             probes = self._exchange(configuration.encoded(rows), words_in)
+            self.keeper.know(self.pid)
             self.report = _report(settings, bwrap, probes, long_lived=long_lived)
         except BaseException:
             self.abandon()
@@ -75,7 +76,7 @@ class Handshake:
 
     def go(self) -> None:
         """Let the target start, watched. Raises Unfit LG907 when it cannot be."""
-        self.keeper.watch(self.pid, self._watchdog())
+        self.keeper.watch(self._watchdog())
         self.channel.sendall(b"G")
 
     def abandon(self) -> None:

@@ -14,13 +14,24 @@ import subprocess
 import threading
 from contextlib import suppress
 
+from lockgate.errors import Unfit
 from lockgate.sandbox._bwrap import Bubblewrap, bubblewrap_arguments
 from lockgate.sandbox._step0 import prepare, prepare_as_root
 from lockgate.sandbox._view import View
+from lockgate.sandbox.jail import harness
 from lockgate.sandbox.settings import JailSettings
 from lockgate.sandbox.watchdog import Ended, Watchdog
 
-_BOOT = "import sys; sys.path.insert(0, '/lockgate'); from lockgate.sandbox.jail import harness; harness.main()"
+# The packages above the harness are named but not run: their doors import what costs more than the jail itself.
+# That we import it here leaves its bytecode where the jail finds it.
+_BOOT = (
+    "import sys\n"
+    "for name in ('lockgate', 'lockgate.sandbox'):\n"
+    "    sys.modules[name] = type(sys)(name)\n"
+    "    sys.modules[name].__path__ = ['/lockgate/' + name.replace('.', '/')]\n"
+    f"from {harness.__package__} import harness\n"
+    "harness.main()"
+)
 
 
 class Keeper(threading.Thread):
@@ -45,28 +56,35 @@ class Keeper(threading.Thread):
     def start_jail(self, theirs: socket.socket, words: int, held: tuple[int, ...]) -> None:
         """Start bubblewrap. The jail's first process gets `theirs` as descriptor 0, `words` as 1 and 2, and `held`.
 
-        Raises Unfit when root cannot be given up, OSError when bubblewrap cannot be started.
+        Raises Unfit LG904 when root cannot be given up, LG907 when bubblewrap cannot be started.
         """
         self._hand_on = (theirs.fileno(), words, held)
         self.start()
         self._begun.wait()
         if self._failure is not None:
             self.join()
+            if isinstance(self._failure, OSError):
+                raise _cannot_start(self._failure) from self._failure
             raise self._failure
 
-    def watch(self, pid: int, watchdog: Watchdog) -> None:
-        """From now on end the jail, whose first process is the host's `pid`, when a limit is exceeded."""
-        self._watchdog = watchdog
+    def know(self, pid: int) -> None:
+        """The jail's first process is the host's `pid`: with it, everything in the jail ends."""
         with self._lock, suppress(ProcessLookupError):
             if self._wake >= 0:
                 self._pidfd = os.pidfd_open(pid)
+
+    def watch(self, watchdog: Watchdog) -> None:
+        """From now on end the jail when a limit is exceeded."""
+        self._watchdog = watchdog
+        with self._lock:
+            if self._wake >= 0:
                 os.eventfd_write(self._wake, 1)
 
     def kill(self, verdict: Ended | None = None) -> None:
         """End the jail at once; the first verdict stays."""
         self.verdict = self.verdict or verdict
         self.signal(signal.SIGKILL)
-        if self._process is not None:
+        if self._pidfd < 0 and self._process is not None:
             with suppress(ProcessLookupError):
                 self._process.kill()
 
@@ -137,6 +155,7 @@ class Keeper(threading.Thread):
         os.close(pidfd)
         with self._lock:
             if self._pidfd >= 0:
+                _await(self._pidfd)
                 os.close(self._pidfd)
                 self._pidfd = -1
             os.close(self._wake)
@@ -144,3 +163,21 @@ class Keeper(threading.Thread):
         if self._watchdog is not None:
             self._watchdog.close()
         self.ended.set()
+
+
+def _await(pidfd: int) -> None:
+    """Wait for the end of a jail's first process: the kernel ends it only after all others of its namespace."""
+    with suppress(ProcessLookupError):
+        signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+    poll = select.poll()
+    poll.register(pidfd, select.POLLIN)
+    poll.poll()
+
+
+def _cannot_start(error: OSError) -> Unfit:
+    """A root whose namespace maps no second user, as in a bare `unshare -Ur`, cannot become an ordinary one."""
+    seen = {"step": error.strerror, "errno": error.errno}
+    if os.geteuid() == 0:
+        sentence = "started as root, and this machine does not let root give up being root for a jail"
+        return Unfit("LG904", sentence, seen=seen, next="run lockgate as an ordinary user")
+    return Unfit("LG907", "bubblewrap cannot be started", seen=seen, next="lockgate doctor")

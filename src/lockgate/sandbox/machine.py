@@ -64,7 +64,8 @@ def machine(python: PythonEnv | None = None) -> Fitness:
         report = Jail(named("train", python=python or PythonEnv.own())).probe()
     except LockgateError as error:
         said = str(error.seen.get("bubblewrap") or error.seen.get("words") or error.seen.get("step") or "")
-        why, mend = _forbidden(str(launcher.path))
+        # A root that cannot step down has its own mend, whatever the machine allows to others.
+        why, mend = ("", "") if error.finding == "LG904" else _forbidden(str(launcher.path))
         return Fitness(0, name, why or f"{error.message} {said}".strip(), mend or error.next)
     if report.open:
         first = report.open[0]

@@ -53,9 +53,9 @@ class Watchdog:
         if resident > self._limits.memory:
             # Pages that processes share count once: a fork of a large process is no bomb.
             memory = sum(self._proportional(name) for name in pids)
-            if memory > self._limits.memory:
-                return "memory"
         self.peak_memory = max(self.peak_memory, memory)
+        if memory > self._limits.memory:
+            return "memory"
         left = (self._limits.memory - memory) / _BYTES_PER_SECOND
         self.interval = min(INTERVAL, max(_SHORTEST, left))
         return None

@@ -47,6 +47,7 @@ def run(workplace: Workplace, spec: TrainSpec) -> TrainResult:
     python = workplace.python()  # 2
     locked = _locked(workplace, spec, python)
     closure = capture(workplace.root, spec.code, (*spec.always, spec.entry), workplace.data)  # 3
+    _check_closure(workplace, closure)
     with workplace.scratch() as scratch:
         split, parse_report = _split(workplace, spec, python, accepted, scratch)  # 4
         trained = _fit(workplace, spec, python, closure, split, scratch)  # 5
@@ -120,6 +121,23 @@ def accepted_rows(workplace: Workplace) -> Digest:
         )
     workplace.data.check(accepted)
     return accepted
+
+
+def _check_closure(workplace: Workplace, closure: Closure) -> None:
+    """Step 3: the contract is the one that the rows were judged by, and no ingested file, with the rows that only the
+    judge may see, is among the code. Raises Refused LG302, LG305."""
+    ingest, validate = workplace.ledger.head("ingest"), workplace.ledger.head("validate")
+    captured = {file.name: file.digest for file in closure.files}
+    if validate is not None:
+        file, judged_by = joins.contract(validate.statement)
+        if judged_by is not None and captured.get(file) != judged_by:
+            message = f"{file} is not the contract that the rows were judged by"
+            raise Refused("LG302", message, seen=_seen(validate), next="lockgate validate")
+    sources = {digest for _, digest in joins.dependencies(ingest.statement)} if ingest is not None else set()
+    for name, digest in captured.items():
+        if digest in sources:
+            message = f"{name} is ingested data: as code, training would see the rows that only the judge may see"
+            raise Refused("LG305", message, seen={"file": name}, next="edit lockgate.toml: [train] code")
 
 
 def _split(

@@ -135,6 +135,12 @@ def check_place(place: Path, project_id: str) -> None:
             )
 
 
+def project_at(place: Path) -> str:
+    """The id of the project that this user knows to be in `place`, or ""."""
+    spelled = _spelled(place)
+    return next((one.project_id for one in pins() if spelled in one.places), "")
+
+
 def pins() -> Iterator[Pin]:
     """All of this user's pins."""
     with suppress(FileNotFoundError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import Enum
@@ -136,7 +136,7 @@ AS_JSON = {"choice", "either", "money"}
 Reason = tuple[str, str, str]
 
 
-def judge(model: type[BaseModel], kind: SourceKind, columns: dict[str, Sequence[Any]], secrecy: Any = None) -> Verdicts:
+def judge(model: type[BaseModel], kind: SourceKind, columns: Mapping[str, Any], secrecy: Any = None) -> Verdicts:
     """The evaluator's verdicts on a batch of one file."""
     rows = len(next(iter(columns.values())))
     arrays = [value if isinstance(value, pa.Array) else pa.array(value) for value in columns.values()]

@@ -17,6 +17,7 @@ from lockgate.core.digest import Digest, digest_of
 from lockgate.errors import LockgateError, Refused, Usage
 from lockgate.ingest.run import run
 from lockgate.ingest.spec import IngestSpec, Source
+from lockgate.store import files
 from tests.support.sources import CSV, SourceProject, parquet
 
 PARQUET = parquet({"distance": [1400, 1416], "carrier": ["UA", "AA"], "late": [True, False]})
@@ -147,7 +148,7 @@ def test_a_file_that_changes_while_it_is_read(
 ) -> None:
     """A digest never names a mixture of two versions: LG105, whether the file grew or was rewritten in place."""
     path = place.write("a.csv", CSV)
-    copy = sources.write_all
+    copy = files.write_all
 
     def meanwhile(target: int, piece: bytes) -> None:
         copy(target, piece)

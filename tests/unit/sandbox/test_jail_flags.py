@@ -27,6 +27,7 @@ Row = tuple[bytes, ...]
 @pytest.fixture(name="settings")
 def _settings(tmp_path: Path) -> JailSettings:
     """A jail with one read-only and one writable bind, so that every kind of mount is there."""
+    find_bubblewrap()  # asked for its version once, before a test replaces Popen
     (tmp_path / "in.csv").write_text("a\n1\n")
     (tmp_path / "spool").mkdir()
     binds, writable = [Bind(tmp_path / "in.csv", "/given/in.csv")], [Bind(tmp_path / "spool", "/spool")]
@@ -183,10 +184,10 @@ LIMITS = _configuration.rlimits(Limits(), long_lived=False, writable=True)
 def _loosen(name: str, request: pytest.FixtureRequest) -> None:
     """Where this process is itself as limited as the jail, let it have more for the length of the test."""
     number, before = getattr(resource, name), resource.getrlimit(getattr(resource, name))
-    if before != (LIMITS[name], LIMITS[name]):
+    if before != LIMITS[name]:
         return
     try:
-        resource.setrlimit(number, (LIMITS[name] + 1, LIMITS[name] + 1))
+        resource.setrlimit(number, (before[0] + 1, before[1] + 1))
     except ValueError:
         pytest.skip(f"this machine itself allows no more {name}")
     request.addfinalizer(lambda: resource.setrlimit(number, before))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import os
 from collections.abc import Callable
@@ -122,6 +123,14 @@ def resigned(signer: Signer, change: Callable[[dict[str, Any]], object]) -> byte
     return encode(value)
 
 
+def reorder(payload: dict[str, Any]) -> None:
+    """The order of texts instead of components, with the root that fits it."""
+    resources = payload["predicate"]["resources"]
+    resources.sort(key=lambda resource: resource["name"])
+    digests = b"".join(bytes.fromhex(resource["digest"]) for resource in resources)
+    payload["subject"][0]["digest"]["sha256"] = hashlib.sha256(digests).hexdigest()
+
+
 def rename_up(payload: dict[str, Any]) -> None:
     """A name that climbs; the root does not notice, for it does not cover names."""
     payload["predicate"]["resources"][0]["name"] = "../a"
@@ -144,6 +153,7 @@ def rename_up(payload: dict[str, Any]) -> None:
         lambda p: p["predicate"]["resources"][0].update(digest="AB" * 32),
         lambda p: p["predicate"]["resources"][0].update(digest=7),
         rename_up,
+        reorder,
         lambda p: p["predicate"]["serialization"].update(method="shards"),
         lambda p: p["predicate"]["serialization"].update(hash_type="blake2b"),
         lambda p: p["predicate"]["serialization"].update(allow_symlinks=True),

@@ -93,6 +93,25 @@ def test_a_key_has_one_role_and_the_right_kind(project: Any) -> None:
         assert "wrong kind" in caught.value.message
 
 
+def test_a_root_key_has_no_other_role(project: Any) -> None:
+    """The key that says who may judge does not judge."""
+    roles = project.created.roles
+    root = next(iter(roles.root_keys.values())).key
+    wrong = replace(roles, keys=dict(sorted({**roles.keys, root.keyid: KeyEntry("judge", "mara", root)}.items())))
+    with pytest.raises(VerificationFailed) as caught:
+        Roles.from_predicate(wrong.statement().predicate)
+    assert "no other role" in caught.value.message
+
+
+def test_a_keyid_is_computed_not_believed(project: Any) -> None:
+    """A key under another key's name is named as that flaw."""
+    predicate = copy.deepcopy(dict(project.created.roles.statement().predicate))
+    predicate["keys"][0]["keyid"] = "0" * 64
+    with pytest.raises(VerificationFailed) as caught:
+        Roles.from_predicate(predicate)
+    assert "not the fingerprint" in caught.value.message
+
+
 def test_separation_in_words(project: Any) -> None:
     """It says how many persons, and who holds how much."""
     roles = project.created.roles

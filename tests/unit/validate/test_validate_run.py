@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,8 @@ from lockgate.contract.spec import FIELDS_KEY
 from lockgate.core.digest import digest_of
 from lockgate.core.encoding import encode
 from lockgate.errors import LockgateError, Refused, Usage, VerificationFailed
+from lockgate.sandbox.settings import Limits
+from lockgate.validate import examine
 from lockgate.validate.run import run as validate
 from lockgate.validate.spec import ValidateSpec
 from tests.support.sources import CSV, FLIGHT, SourceProject, reasons
@@ -245,6 +248,27 @@ def test_a_contract_that_ends_its_jail(place: SourceProject, body: str, why: str
     assert place.claims() == ["roles", "policy", "ingest"]
 
 
+def test_a_contract_that_loops(place: SourceProject, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A validator that never ends is stopped at the jail's limit: LG212, nothing is signed, the next run goes on."""
+    text = (
+        HEAD
+        + "class Flight(BaseModel):\n"
+        + FIELDS
+        + '    @field_validator("carrier")\n    @classmethod\n    def loop(cls, value):\n'
+        + "        while value:\n            pass\n        return value\n"
+    )
+    place.write("a.csv", CSV)
+    place.ingest("a.csv")
+    with monkeypatch.context() as patch:
+        patch.setattr(examine, "Limits", partial(Limits, cpu_seconds=1, wall_seconds=2))
+        with pytest.raises(Refused) as caught:
+            place.validate(text)
+    assert caught.value.finding == "LG212"
+    assert caught.value.seen["ended"] == "time"
+    assert place.claims() == ["roles", "policy", "ingest"]
+    assert place.validate().reckoning.accepted == 3
+
+
 def test_a_declared_reader_of_the_label(place: SourceProject) -> None:
     """With @label_only the validator judges the rows of training; inference leaves it out."""
     text = (
@@ -298,11 +322,11 @@ def test_sensitive_fields_leave_no_value(place: SourceProject) -> None:
     place.write("a.csv", "distance,carrier,late\n1,Secret-One,false\n2,Secret-One,false\n3,ZQ,true\n4,DL,false\n")
     place.ingest("a.csv")
     open_ = place.validate(text, label="distance")
-    assert "ZQ" in "".join(place.table(open_.quarantine)["message"].to_pylist())
+    assert "ZQ" in str(place.table(open_.quarantine)["message"].to_pylist())
     found = place.validate(text, label="distance", sensitive=("carrier",))
     quarantine = place.table(found.quarantine)
     assert [rule for *_, rule in reasons(quarantine)] == ["string_too_long", "string_too_long", "value_error"]
-    words = quarantine["message"].to_pylist()
+    words = [str(message) for message in quarantine["message"].to_pylist()]
     assert words[0] == words[1]
     assert words[0].startswith("hmac-sha256:")
     said = [str(quarantine.to_pylist()), str(place.json(found.report)), str(place.json(found.baseline))]

@@ -42,13 +42,13 @@ class CsvReader:
             return "skip"
 
         try:
-            reader = self._open(keep)
-            if reader.schema.names != self._names:
-                raise self._broken(1, "its first line cannot be read as column names")
-            for batch in reader:
-                if ragged:
-                    break
-                yield pa.RecordBatch.from_arrays(batch.columns, schema=self.schema)
+            with self._open(keep) as reader:
+                if reader.schema.names != self._names:
+                    raise self._broken(1, "its first line cannot be read as column names")
+                for batch in reader:
+                    if ragged:
+                        break
+                    yield pa.RecordBatch.from_arrays(batch.columns, schema=self.schema)
         except pa.ArrowInvalid as error:
             if "straddl" in str(error):
                 raise too_long(self.name) from None

@@ -33,6 +33,16 @@ def out_dir() -> Path:
     return Path(os.environ.get("LOCKGATE_OUT", "/out"))
 
 
+def leave() -> None:
+    """End the process now, with success: every file is closed.
+
+    A thread of Arrow that still holds a Python callback aborts when it meets an interpreter that is being taken down.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
+
+
 def guarded(work: Callable[[], None], out: Path, *, unexpected: str) -> None:
     """Do `work`. A LockgateError becomes `finding.json`; any other Exception one with the id `unexpected`.
 

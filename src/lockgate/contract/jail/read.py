@@ -22,7 +22,7 @@ from lockgate.contract.jail._parquet import ParquetReader
 from lockgate.contract.jail._sniff import sniff
 from lockgate.contract.jail._table import TableWriter
 from lockgate.contract.jail._text import TextOptions, check_options
-from lockgate.contract.jail.outcome import data_dir, guarded, out_dir, read_task
+from lockgate.contract.jail.outcome import data_dir, guarded, leave, out_dir, read_task
 from lockgate.contract.spec import BOOKKEEPING, KIND_KEY, ROW, SOURCE, SourceKind
 from lockgate.core.encoding import encode
 from lockgate.errors import Refused
@@ -47,6 +47,7 @@ def main(arguments: Sequence[str]) -> None:
     settle_without_pandas()
     task = read_task()
     guarded(lambda: read(task, data_dir(), out_dir()), out_dir(), unexpected="LG119")
+    leave()
 
 
 def read(task: Mapping[str, Any], data: Path, out: Path) -> None:

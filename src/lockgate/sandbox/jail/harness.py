@@ -41,8 +41,8 @@ def main() -> None:
     # 1.
     rows = _configuration()
     # 2.
-    for name, value in rows.get("rlimit", []):
-        resource.setrlimit(getattr(resource, name.decode()), (int(value), int(value)))
+    for name, soft, hard in rows.get("rlimit", []):
+        resource.setrlimit(getattr(resource, name.decode()), (int(soft), int(hard)))
     found = probes.before_filter(rows, libc)
     # 3.
     for (program,) in rows.get("seccomp", []):
@@ -163,6 +163,9 @@ def _duplicate(number: int, least: int) -> int:
 
 
 def _kill_the_rest() -> None:
+    # Outside a pid namespace of its own, "everybody" would be the launcher's user's processes.
+    if os.getpid() != 1:
+        return
     try:
         os.kill(-1, signal.SIGKILL)
     except ProcessLookupError:

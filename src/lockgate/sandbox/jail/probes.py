@@ -46,8 +46,7 @@ def before_filter(rows: Rows, libc: ctypes.CDLL) -> list[Witness]:
         _probe(f"folder {place.decode()}", "--dir", os.path.isdir(place), "directory")
         for (place,) in rows.get("folder", [])
     ]
-    for name, value in rows.get("limit", []):
-        found.append(_limit(name.decode(), int(value)))
+    found += [_limit(name.decode(), (int(soft), int(hard))) for name, soft, hard in rows.get("limit", [])]
     found.append(_probe("nested user namespaces", "--disable-userns", *_nested(libc)))
     return found
 
@@ -177,9 +176,9 @@ def _expected(place: str, seen: set[str], expected: dict[str, bool]) -> bool:
     return False
 
 
-def _limit(name: str, value: int) -> Witness:
-    soft, hard = resource.getrlimit(getattr(resource, name))
-    return _probe(f"limit {name}", "rlimit", (soft, hard) == (value, value), f"{soft} {hard}")
+def _limit(name: str, wanted: tuple[int, int]) -> Witness:
+    found = resource.getrlimit(getattr(resource, name))
+    return _probe(f"limit {name}", "rlimit", found == wanted, f"{found[0]} {found[1]}")
 
 
 def _nested(libc: ctypes.CDLL) -> tuple[bool, str]:

@@ -26,6 +26,7 @@ MOST_VALUES = 20
 MOST_SLICES = 60
 LEAST_ROWS = 30
 _BATCH = 65_536
+_ALONE = 200
 _HEADLINE = {"binary": ("roc_auc", "accuracy"), "multiclass": ("accuracy",), "regression": ("mae",)}
 
 
@@ -54,6 +55,7 @@ def judge(model: Model, rows: frame.Rows) -> dict[str, Any]:
     truth = rows.data[rows.label].to_numpy()
     try:
         outputs = _predict(model, rows)
+        _check_alone(model, rows, outputs)
         whole = metrics(spec, truth, outputs)
         slices = _slices(spec, rows, truth, outputs)
     except (ModelError, ValueError) as error:
@@ -72,6 +74,20 @@ def _predict(model: Model, rows: frame.Rows) -> Outputs:
     starts = range(0, len(rows.data), _BATCH)
     parts = [model.predict({name: each[at : at + _BATCH] for name, each in columns.items()}) for at in starts]
     return Outputs(*(_joined([getattr(part, name) for part in parts]) for name in ("labels", "scores", "values")))
+
+
+def _check_alone(model: Model, rows: frame.Rows, together: Outputs) -> None:
+    """A row's answer may not depend on the rows asked with it, nor on how many: the gateway asks for few at a time.
+
+    Asked again: some rows alone, others in small batches of many sizes. Raises ModelError.
+    """
+    columns, said = rows.columns(), together.values if together.scores is None else together.scores
+    starts = np.linspace(0, len(rows.data) - 1, _ALONE).astype(int)
+    for at, size in zip(starts, [1, 1, 1, *range(2, 65)] * _ALONE, strict=False):
+        again = model.predict({name: each[at : at + size] for name, each in columns.items()})
+        found = again.values if again.scores is None else again.scores
+        if not np.allclose(found, said[at : at + size], rtol=1e-4, atol=1e-4):
+            raise ModelError(f"its answer for a row depends on the rows that are asked with it (row {at}, {size} rows)")
 
 
 def _joined(parts: list[Any]) -> Any:
