@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from lockgate.sandbox._bwrap import find_bubblewrap
 from lockgate.sandbox.launch import Jail, Target
 from lockgate.sandbox.settings import Bind, JailName, PythonEnv, named
 from tests.support import jail_attacks
@@ -149,6 +150,45 @@ def test_a_network_jail_reaches_the_network_and_nothing_else(
     reached = {attack for attack, outcome in found.items() if outcome == "reached"}
     allowed = NETWORK | SHARED | ({"kernel_memfd_create"} if name == "edge" else set())
     assert {"net_tcp_to_host", "net_socket_inet"} <= reached <= allowed
+
+
+AS_USER = """
+import json, sys
+from pathlib import Path
+from lockgate.sandbox.launch import Jail, Target
+from lockgate.sandbox.settings import Bind, PythonEnv, named
+folder, facts = Path(sys.argv[1]), json.loads(sys.argv[2])
+binds = [Bind(folder, "/job"), Bind(Path(facts["input"]), "/in/input")]
+command = ("python3", "/job/attacks.py", json.dumps({**facts, "input": "/in/input"}))
+sys.stdout.buffer.write(Jail(named("train", python=PythonEnv.own(), binds=binds)).run(Target(command=command)).talk)
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="the other tests already run as an ordinary user")
+def test_the_jail_of_an_ordinary_user_stops_them_too(facts: dict[str, Any], tmp_path: Path) -> None:
+    """The same attacks in a jail that no root had a hand in, by the system's interpreter."""
+    sources = [Path(sys.modules["lockgate"].__file__ or "").parents[1], find_bubblewrap().tree]
+    if not all(os.stat(folder).st_mode & 0o005 for path in sources for folder in (path, *path.parents)):
+        pytest.skip("the sources are in a private folder")
+    if not os.path.exists("/usr/bin/python3") or sys.version_info[:2] != (3, 11):
+        pytest.skip("no system interpreter that fits")
+    for folder in (tmp_path, *tmp_path.parents[:2], *Path(facts["input"]).parents[:2]):
+        folder.chmod(folder.stat().st_mode | 0o055)
+    shutil.copy(jail_attacks.__file__, tmp_path / "attacks.py")
+    program = f"import sys; sys.path[:0] = {[str(path) for path in sources]}\n{AS_USER}"
+    run = subprocess.run(
+        ["/usr/bin/python3", "-c", program, str(tmp_path), json.dumps(facts)],
+        env={"PATH": "/usr/bin", "AWS_SECRET_ACCESS_KEY": CANARY},
+        user=65532,
+        group=65532,
+        extra_groups=(),
+        cwd="/",
+        capture_output=True,
+        check=True,
+    )
+    found: dict[str, str] = json.loads(run.stdout)
+    assert len(found) == len(jail_attacks.ATTACKS)
+    assert {attack for attack, outcome in found.items() if outcome == "reached"} == set()
 
 
 def test_the_suite_is_large_enough() -> None:

@@ -35,7 +35,10 @@ def command(environment: str, and_deploy: bool, fresh: bool, directory: str, as_
         deployed = project.deploy(result.ref, environment=environment, observer=story)
     talk.data(result.ref)
     talk.result("run", {**result.as_json(), "deployed": deployed.as_json() if deployed else None})
-    if deployed is None:
-        talk.say(f"Nothing new is serving.   {result.seconds:.0f} s")
+    if deployed is not None or result.live == result.ref:
+        talk.say(f"{result.ref} is live in {environment}.   {result.seconds:.0f} s")
+        talk.next(f"lockgate serve --env {environment}", f"lockgate verify {result.ref}")
+    else:
+        talk.say(f"{result.live or 'Nothing'} is live in {environment}, unchanged.   {result.seconds:.0f} s")
         talk.next(f"lockgate deploy {result.ref} --env {environment}", f"lockgate verify {result.ref}")
     return 0

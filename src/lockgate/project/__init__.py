@@ -17,28 +17,23 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from lockgate.audit.ledger import EVENTS, Ledger, claimed_project, origin
-from lockgate.audit.seal import Sealer
+from lockgate.audit.ledger import EVENTS, Ledger, claimed_project
 from lockgate.audit.seen import SeenStore
-from lockgate.audit.shelf import shelf
-from lockgate.audit.workplace import Workplace
 from lockgate.config import FILENAME, Config, load_config
 from lockgate.errors import Refused, Usage, VerificationFailed
-from lockgate.store.blobs import BlobStore
-from lockgate.store.layout import RegistryStore
 from lockgate.store.lock import lock
 from lockgate.trust import pin as pins
 from lockgate.trust.policy import Policy
 
 if TYPE_CHECKING:
     from lockgate.audit.entries import Registration
+    from lockgate.audit.workplace import Workplace
     from lockgate.pipeline import Observer, RunResult, StageDone
     from lockgate.project.deploying import Deployed, RolledBack, Worded
     from lockgate.project.founding import Founded
     from lockgate.project.pages import ModelLine, ModelPage, StatusPage, TrustPage
     from lockgate.project.policies import Change, PolicySigned, PolicyState
     from lockgate.project.reports import EverythingReport, LogsReport, ModelReport, Proof, ReceiptReport
-    from lockgate.sandbox.settings import PythonEnv
     from lockgate.serve.spec import Client
 
 DEV = "dev"
@@ -155,15 +150,19 @@ class Project:
 
         Raises as `trusted_root` and `Ledger`; Unavailable (LG807) when another command is at work here.
         """
+        from lockgate.project.opening import repair, workplace_of
+
         trusted = self.trusted_root()
         with lock(self.home / "state" / "locks" / "project", wait=False):
-            place = self._workplace(trusted, environment, say)
-            self._repair(place)
+            place = workplace_of(self, trusted, environment, say)
+            repair(place)
             yield place
 
     def unlocked(self, environment: str = DEV, *, say: Callable[[str], None] = lambda _: None) -> Workplace:
         """A workplace for a process that lives long beside others: what it appends is in order all the same."""
-        return self._workplace(self.trusted_root(), environment, say)
+        from lockgate.project.opening import workplace_of
+
+        return workplace_of(self, self.trusted_root(), environment, say)
 
     def run(self, *, environment: str = DEV, fresh: bool = False, observer: Observer | None = None) -> RunResult:
         """Ingest, validate, train, judge, register. Deploys nothing.
@@ -361,44 +360,3 @@ class Project:
     def seen(self, trusted: str, log: str) -> SeenStore:
         """The last checkpoint seen of one of the logs."""
         return SeenStore((self.seen_folder or pins.seen_folder(trusted)) / log)
-
-    def _workplace(self, trusted: str, environment: str, say: Callable[[str], None]) -> Workplace:
-        from lockgate.trust.keyring import Keyring
-
-        keyring = Keyring.open(trusted)
-        seen = self.seen(trusted, EVENTS)
-        reader = Ledger(self.home, trusted, seen=seen)
-        sealer = Sealer(
-            self.home / "log" / EVENTS,
-            origin=origin(trusted, EVENTS),
-            sign=lambda text: keyring.signer("sealer").sign_note(text),
-            public_key=reader.roles.sealer_key(),
-            seen=seen,
-            lock=self.home / "state" / "locks" / EVENTS,
-        )
-        ledger = Ledger(self.home, trusted, seen=seen, seal=sealer.append, now=self.now)
-        return Workplace(
-            root=self.root,
-            home=self.home,
-            ledger=ledger,
-            data=BlobStore(self.home / "data" / "sha256", self.home / "state" / "tmp"),
-            registry=RegistryStore(self.home / "registry"),
-            keyring=keyring,
-            policy=self.policy(ledger),
-            environment=environment,
-            now=self.now,
-            say=say,
-            locked_python=lambda: self._locked_python(say),
-        )
-
-    def _locked_python(self, say: Callable[[str], None]) -> PythonEnv:
-        from lockgate.runtime.environment import locked_python
-
-        return locked_python(self.root, self.home, self.root / self.config.train.lock, say)
-
-    def _repair(self, place: Workplace) -> None:
-        """Carry through, or clear away, what a killed process left: derived files, and blobs that nobody names."""
-        statements = place.ledger.statements()
-        entries = shelf(statements)
-        place.registry.publish(entries)
-        place.registry.sweep(entries, [one.digest for one in statements])

@@ -50,6 +50,7 @@ class Keeper(threading.Thread):
         self._process: subprocess.Popen[bytes] | None = None
         self._failure: BaseException | None = None
         self.ended = threading.Event()
+        self.closes_channel = False
         self.status: int | None = None
         self.verdict: Ended | None = None
 
@@ -162,6 +163,8 @@ class Keeper(threading.Thread):
             self._wake = -1
         if self._watchdog is not None:
             self._watchdog.close()
+        if self.closes_channel:
+            self._ours.close()
         self.ended.set()
 
 

@@ -150,6 +150,7 @@ class RunningJail:
 
     def __init__(self, handshake: Handshake) -> None:
         self._handshake = handshake
+        handshake.keeper.closes_channel = True
         self.report = handshake.report
         self.pid = handshake.pid
 
@@ -181,7 +182,6 @@ class RunningJail:
 
     def _code(self) -> int:
         status = self._handshake.keeper.status or 0
-        self._handshake.channel.close()
         return status if status >= 0 else 128 - status
 
 

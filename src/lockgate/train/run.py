@@ -125,7 +125,8 @@ def accepted_rows(workplace: Workplace) -> Digest:
 
 def _check_closure(workplace: Workplace, closure: Closure) -> None:
     """Step 3: the contract is the one that the rows were judged by, and no ingested file, with the rows that only the
-    judge may see, is among the code. Raises Refused LG302, LG305."""
+    judge may see, is among the code. Raises Refused LG302, LG305.
+    """
     ingest, validate = workplace.ledger.head("ingest"), workplace.ledger.head("validate")
     captured = {file.name: file.digest for file in closure.files}
     if validate is not None:

@@ -19,7 +19,6 @@ CONTRACT_FINDINGS = frozenset({*(f"LG{number}" for number in range(205, 213)), "
 
 RECKON_FINDINGS = frozenset({"LG213"})
 
-_NULL_TYPES = ("_type",)
 _SUGGESTIONS: Mapping[str, str] = {
     "missing": "add the column, or give the field a default",
     "extra_forbidden": 'drop the column, declare it as a field, or set extra="ignore" in model_config',
@@ -123,7 +122,11 @@ def report(
     snapshot: Digest,
 ) -> dict[str, Any]:
     """report.json as a value."""
-    rules = [{**entry, "suggestion": suggestion(entry["rule"], entry["field"])} for entry in reckoning.by_rule]
+    labels = {field.name for field in table.fields if field.label}
+    rules = [
+        {**entry, "suggestion": suggestion(entry["rule"], entry["field"], label=entry["field"] in labels)}
+        for entry in reckoning.by_rule
+    ]
     return {
         "v": 1,
         "rows": reckoning.rows,
@@ -142,8 +145,10 @@ def report(
     }
 
 
-def suggestion(rule: str, field: str) -> str:
-    """What a person can do about rows that `rule` refuses, or ""."""
+def suggestion(rule: str, field: str, *, label: bool = False) -> str:
+    """What a person can do about rows that `rule` refuses, or "". `label`: the field is what the model will predict."""
+    if label and rule.endswith("_type"):
+        return "a row without its label cannot train; it is left out"
     if rule in _SUGGESTIONS:
         return _SUGGESTIONS[rule]
     if rule.endswith("_type"):

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import pytest
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, computed_field
 
-from lockgate import label_only
+from lockgate.contract.declare import label_only
 from lockgate.contract.jail.columns import field_table
 from lockgate.contract.jail.inference import inference_model, label_readers
 

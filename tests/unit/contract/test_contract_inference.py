@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import pytest
 from pydantic import (
@@ -52,9 +52,10 @@ def test_only_the_label_is_redeclared() -> None:
 @pytest.mark.parametrize(("extra", "errors"), [("ignore", []), ("allow", []), ("forbid", ["extra_forbidden"])], ids=str)
 def test_a_label_that_is_sent(extra: Any, errors: list[str], by_name: bool) -> None:
     """It is judged as the contract's `extra` says, whatever its value: it is no field of a request."""
+    config = ConfigDict(extra=extra, validate_by_name=by_name)
 
     class Contract(BaseModel):
-        model_config: ClassVar[Any] = {"extra": extra, "validate_by_name": by_name}
+        model_config = config
         distance: int
         late: bool
 

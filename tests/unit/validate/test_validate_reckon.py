@@ -15,7 +15,7 @@ from lockgate.contract.spec import ACCEPTED, FIELDS_KEY, QUARANTINE, ContractFie
 from lockgate.core.encoding import decode, encode
 from lockgate.errors import Refused
 from lockgate.validate.jail.reckon import BASELINE, RECKONING, reckon
-from lockgate.validate.rules import decide, read_reckoning
+from lockgate.validate.rules import decide, read_reckoning, suggestion
 
 TABLE = FieldTable("M", (ContractField("x", "float"), ContractField("town", "string", optional=True)))
 FILES = [{"name": "a.csv", "rows": 3}, {"name": "b.csv", "rows": 2}]
@@ -127,3 +127,11 @@ def test_the_share_decides(tmp_path: Path) -> None:
     refused = decide(reckoning, TABLE, max_share=0.19, enforce=True)
     assert [reason.finding for reason in refused.refusals] == ["LG203"]
     assert decide(reckoning, TABLE, max_share=0.19, enforce=False).result == "WARNED"
+
+
+def test_what_a_person_can_do_about_it() -> None:
+    """A missing value may be declared; a missing label may not, for nothing can be learned from it."""
+    assert suggestion("int_type", "seats").endswith("seats: ... | None = None")
+    assert "cannot train" in suggestion("bool_type", "late", label=True)
+    assert "[data] null" in suggestion("date_from_datetime_parsing", "when")
+    assert suggestion("something_new", "x") == ""

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 @dataclass(frozen=True)
 class Finding:
     """One rule's permanent entry. `title`: what is wrong, in a few words; `why`: what it would let happen;
-    `do`: what the person does about it."""
+    `do`: what the person does about it.
+    """
 
     id: str
     title: str

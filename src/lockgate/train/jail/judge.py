@@ -81,11 +81,12 @@ def _check_alone(model: Model, rows: frame.Rows, together: Outputs) -> None:
 
     Asked again: some rows alone, others in small batches of many sizes. Raises ModelError.
     """
-    columns, said = rows.columns(), together.values if together.scores is None else together.scores
+    columns = rows.columns()
+    said = np.asarray(together.values if together.scores is None else together.scores)
     starts = np.linspace(0, len(rows.data) - 1, _ALONE).astype(int)
     for at, size in zip(starts, [1, 1, 1, *range(2, 65)] * _ALONE, strict=False):
         again = model.predict({name: each[at : at + size] for name, each in columns.items()})
-        found = again.values if again.scores is None else again.scores
+        found = np.asarray(again.values if again.scores is None else again.scores)
         if not np.allclose(found, said[at : at + size], rtol=1e-4, atol=1e-4):
             raise ModelError(f"its answer for a row depends on the rows that are asked with it (row {at}, {size} rows)")
 
