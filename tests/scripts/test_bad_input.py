@@ -86,6 +86,15 @@ def test_training_that_goes_wrong_is_a_finding(ready: Ready, tmp_path: Path, bod
     assert copy.shell("verify", "--all", "-C", copy.root).code == 0
 
 
+def test_the_data_is_no_code(ready: Ready, tmp_path: Path) -> None:
+    """A code glob that catches the data would let training see the held-out rows: LG305, nothing is trained."""
+    copy = ready.copy(tmp_path)
+    settings = copy.root / "lockgate.toml"
+    settings.write_text(settings.read_text().replace("[train]", '[train]\ncode = ["*.py", "data/*"]'))
+    done = copy.shell("run", "--json", "-C", copy.root)
+    assert (done.code, done.json["finding"]) == (1, "LG305"), done.err
+
+
 @pytest.fixture
 def small_disk(ready: Ready, tmp_path: Path) -> Iterator[Ready]:
     """A copy of the project on a disk that is nearly full."""

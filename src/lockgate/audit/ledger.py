@@ -6,7 +6,8 @@ It never holds a key: signing a checkpoint is a callable that the pipeline hands
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -20,6 +21,7 @@ from lockgate.core.checkpoint import Checkpoint
 from lockgate.core.digest import Digest, digest_of
 from lockgate.errors import Refused, VerificationFailed
 from lockgate.store.layout import RegistryStore
+from lockgate.store.lock import lock
 from lockgate.trust.dsse import Envelope
 from lockgate.trust.roles import Roles
 from lockgate.trust.verifier import Verified, verify, verify_roles
@@ -100,7 +102,11 @@ class Ledger:
         reigns = _reigns(unverified, self._registry, self.root)
         sealer = reigns[-1].roles.sealer_key()
         log = Log.open(self.log_dir, public_key=sealer, origin=origin(self.root, EVENTS), seen=self._seen)
-        leaves = [_leaf(index, data) for index, data in enumerate(log.entries(0, log.size))]
+        verified = list(log.entries(0, log.size))
+        if verified != unverified:
+            # Another process appended between the two readings: the roles must come from what was verified.
+            reigns = _reigns(verified, self._registry, self.root)
+        leaves = [_leaf(index, data) for index, data in enumerate(verified)]
         known = len(self._evidence) if _extends(self._evidence, leaves) else 0
         fresh = [self._read(index, leaf, reigns) for index, leaf in enumerate(leaves) if index >= known]
         self._reigns, self._checkpoint = reigns, log.checkpoint
@@ -134,6 +140,12 @@ class Ledger:
             next="lockgate log verify",
         )
 
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Hold the lock under which a statement's blob and its leaf are written, and blobs are swept."""
+        with lock(self.home / "state" / "locks" / "statements"):
+            yield
+
     def append(self, envelope: bytes) -> Evidence:
         """Verify `envelope`, store it write-once, seal its leaf; return it as evidence.
 
@@ -142,14 +154,14 @@ class Ledger:
         """
         if self._seal is None or self._now is None:
             raise Refused("LG752", "this ledger was opened for reading", next="lockgate status")
-        verified = self._verify_next(envelope)
-        digest = digest_of(envelope)
-        self._registry.blobs.put(envelope)
-        leaf = Leaf(
-            verified.claim, digest, verified.statement.predicate_type, len(envelope), self._now().replace(microsecond=0)
-        )
-        self._seal([leaf.encode()])
-        self.refresh()
+        with self.writing():
+            verified = self._verify_next(envelope)
+            digest = digest_of(envelope)
+            self._registry.blobs.put(envelope)
+            time = self._now().replace(microsecond=0)
+            leaf = Leaf(verified.claim, digest, verified.statement.predicate_type, len(envelope), time)
+            self._seal([leaf.encode()])
+            self.refresh()
         return next(e for e in reversed(self._evidence) if e.digest == digest)
 
     def _verify_next(self, envelope: bytes) -> Verified:

@@ -70,7 +70,11 @@ def command(attack_id: str, keep: str | None, as_json: bool) -> None:
     if keep:
         talk.next(f"cd {keep}", "lockgate verify --all", "lockgate serve")
     else:
-        talk.next("lockgate demo --attack flipped-model", "lockgate demo --keep DIR", "lockgate init my-project")
+        talk.next(
+            *([] if chosen else ["lockgate demo --attack flipped-model"]),
+            "lockgate demo --keep DIR",
+            "lockgate init my-project",
+        )
 
 
 def _tell_served(talk: Talk, served: Served) -> None:

@@ -27,13 +27,14 @@ def command(directory: str, data: str, label: str, person: str, as_json: bool) -
     """
     from lockgate.project import Project
     from lockgate.project.scaffold import scaffold
+    from lockgate.project.scaffold.inferred import LEFT_OUT
 
     talk = Talk(as_json)
     if bool(data) != bool(label):
         raise Usage("LG940", "--data and --label go together", next="lockgate init DIR --data FILE --label COLUMN")
     root = Path(directory)
     for line in scaffold(root, data=Path(data) if data else None, label=label):
-        talk.line("ok", "", line)
+        talk.line("warn" if line.startswith(LEFT_OUT) else "ok", "", line)
     made = Project.create(root, person=person)
     talk.line("ok", "root", f"sha256:{made.project_id} pinned for you")
     talk.line("ok", "keys", f"{made.keys}")

@@ -73,7 +73,7 @@ def prove(receipt: str, out: str | None, directory: str, as_json: bool) -> None:
     else:
         talk.data(proof.text.decode().rstrip("\n"))
     talk.result("proof", proof.as_json())
-    talk.next(f"lockgate verify {receipt}")
+    talk.next(f"lockgate verify {receipt}" if receipt.startswith("lgr1.") else "lockgate verify --all")
 
 
 @command.command("reindex")

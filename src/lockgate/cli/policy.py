@@ -37,7 +37,7 @@ def diff(directory: str, as_json: bool) -> None:
     changes = Project.open(directory).policy_diff()
     talk.data("\n".join(str(c) for c in changes) or "no difference")
     talk.result("policy-diff", {"changes": [c.as_json() for c in changes]})
-    talk.next("lockgate policy sign" if changes else "lockgate status")
+    talk.next("lockgate policy sign   # after raising `version` in policy.toml" if changes else "lockgate status")
 
 
 @command.command("sign")

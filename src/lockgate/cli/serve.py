@@ -27,6 +27,9 @@ def command(ref: str, environment: str, host: str, port: int | None, directory: 
     def ready(url: str) -> None:
         talk.data(url)
         talk.result("serve", {"url": url, "environment": environment})
-        talk.next("lockgate clients add NAME", f"curl -s {url}/predict -H 'Authorization: Bearer KEY' -d @sample.json")
+        talk.next(
+            "lockgate clients add NAME",
+            f"curl -s {url}/predict -H 'Authorization: Bearer KEY' -H 'Content-Type: application/json' -d @sample.json",
+        )
 
     Project.open(directory).serve(ref=ref, environment=environment, host=host, port=port, ready=ready, say=talk.say)

@@ -105,11 +105,18 @@ def _begin(home: Path, created: Created, policy: Policy, now: datetime) -> None:
 
 def _set_unfinished_aside(home: Path, now: datetime) -> None:
     """An init that was killed leaves a folder without a signed event log: it is moved away, never removed."""
-    if not home.exists() and not pins.project_at(home.parent):
-        return
-    # Where a project of this user is known to be, a missing log is a loss to look into, not a fresh start.
-    if (home / "log" / EVENTS / "checkpoint").exists() or pins.project_at(home.parent):
+    if (home / "log" / EVENTS / "checkpoint").exists():
         raise Refused(
             "LG947", "this folder is a project already", seen={"folder": str(home.parent)}, next="lockgate status"
         )
-    os.rename(home, home.with_name(f".lockgate.unfinished-{now:%Y%m%d%H%M%S}"))
+    # Where a project of this user is known to be, a missing log is a loss to look into, not a fresh start.
+    known = pins.project_at(home.parent)
+    if known:
+        raise Refused(
+            "LG947",
+            "this folder held a project of yours, and its event log is gone",
+            seen={"folder": str(home.parent), "project": known},
+            next=f"restore .lockgate; to begin anew, trusting nothing signed before: lockgate trust unpin {known}",
+        )
+    if home.exists():
+        os.rename(home, home.with_name(f".lockgate.unfinished-{now:%Y%m%d%H%M%S}"))

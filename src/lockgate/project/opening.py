@@ -55,7 +55,9 @@ def repair(place: Workplace) -> None:
 
     The caller holds the project's lock: a blob that is about to be named looks the same.
     """
-    statements = place.ledger.statements()
-    entries = shelf(statements)
-    place.registry.publish(entries)
-    place.registry.sweep(entries, [one.digest for one in statements])
+    with place.ledger.writing():
+        place.ledger.refresh()
+        statements = place.ledger.statements()
+        entries = shelf(statements)
+        place.registry.publish(entries)
+        place.registry.sweep(entries, [one.digest for one in statements])

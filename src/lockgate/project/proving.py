@@ -296,6 +296,9 @@ def _open(record: PredictionRecord, salt: bytes, path: Path) -> dict[str, bool]:
         raise Usage("LG728", f"{path} is no JSON file: {error}", next="give the record as it was sent") from None
     if isinstance(given, dict) and "input" in given and set(given) <= {"input", "output"}:
         return {name: commitment(salt, value) == getattr(record, name) for name, value in given.items()}
+    if isinstance(given, dict) and isinstance(given.get("records"), list):
+        # A whole request, as it was sent: the receipt belongs to one of its records.
+        return {"input": any(commitment(salt, each) == record.input for each in given["records"])}
     return {"input": commitment(salt, given) == record.input}
 
 

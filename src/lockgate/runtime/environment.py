@@ -31,6 +31,7 @@ from lockgate.sandbox.launch import Jail, JailResult, Target
 from lockgate.sandbox.settings import Bind, Limits, PythonEnv, named
 from lockgate.store.files import atomic_write, read_regular, writing
 from lockgate.store.lock import lock as hold
+from lockgate.trust.pin import state_home
 
 _MOST_LOCK = 16 << 20
 _LIMITS = Limits(memory=4 << 30, tasks=512, cpu_seconds=3600, wall_seconds=3600)
@@ -120,6 +121,7 @@ def build(
                 target.parent.mkdir(parents=True, exist_ok=True)
                 os.rename(made, target)
             (home / "state" / "env").mkdir(parents=True, exist_ok=True)
+            _remember(_state(environment))
             atomic_write(_state_file(home, name), _state(environment))  # 7
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
@@ -156,9 +158,30 @@ def _is_finished(home: Path, name: str) -> bool:
     if not (home / "env" / name).is_dir() or not _state_file(home, name).is_file():
         return False
     try:
-        return bool(decode_exact(_state_file(home, name).read_bytes())["python"] == _interpreter())
+        state = _state_file(home, name).read_bytes()
+        return _is_remembered(state) and bool(decode_exact(state)["python"] == _interpreter())
     except (ValueError, KeyError, TypeError):
         return False
+
+
+def _remembered(state: bytes) -> Path:
+    return state_home() / "environments" / hex_of(digest_of(state))
+
+
+def _remember(state: bytes) -> None:
+    """Keep outside of every project which environments this user has built.
+
+    Whoever can write to `.lockgate` could change an environment and its state file alike; what is not
+    remembered here is built anew from the lock.
+    """
+    path = _remembered(state)
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    atomic_write(path, b"", 0o600)
+
+
+def _is_remembered(state: bytes) -> bool:
+    return _remembered(state).is_file()
 
 
 def _interpreter() -> str:
@@ -181,7 +204,10 @@ def _state(environment: Environment) -> bytes:
 def _read_state(home: Path, lock: Digest) -> Environment:
     name = hex_of(lock)
     try:
-        value = decode_exact(read_regular(_state_file(home, name), _MOST_LOCK))
+        state = read_regular(_state_file(home, name), _MOST_LOCK)
+        if not _is_remembered(state):
+            raise ValueError("this user has not built an environment like that")
+        value = decode_exact(state)
         wheels = tuple(Wheel(each["name"], each["version"], from_hex(each["sha256"])) for each in value["wheels"])
         if value["lock"] != lock:
             raise ValueError("it is about another lock")

@@ -15,6 +15,7 @@ import pytest
 from lockgate.core.digest import digest_of, from_hex, hex_of
 from lockgate.errors import LockgateError, Refused, Unavailable, Usage, VerificationFailed
 from lockgate.runtime import environment, tree
+from lockgate.runtime.tree import tree_digest
 from lockgate.sandbox.launch import Jail, Target
 from lockgate.sandbox.settings import PythonEnv, named
 
@@ -203,3 +204,18 @@ def test_a_special_file_is_refused(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(Refused):
         tree.tree_digest(tmp_path)
+
+
+def test_an_environment_that_this_user_did_not_build_is_built_anew(place: Place, lock: str) -> None:
+    """Code put into the environment, and a state file that fits it, do not help: nobody remembers building that."""
+    made = place.build(lock)
+    planted = next(made.path.glob("lib/python*/site-packages")) / "greeting.py"
+    planted.chmod(0o644)
+    planted.write_text("import os\n")
+    state = next(place.home.glob("state/env/*.json"))
+    changed = tree_digest(made.path)
+    state.write_bytes(state.read_bytes().replace(made.tree_digest.encode(), changed.encode()))
+    with pytest.raises(VerificationFailed):
+        environment.verify_environment(place.home, made.lock_digest)
+    assert place.build(lock) == made
+    assert "import os" not in planted.read_text()

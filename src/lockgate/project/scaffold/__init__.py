@@ -23,7 +23,7 @@ from lockgate.project.scaffold.inferred import Inferred, infer
 from lockgate.sandbox.settings import Bind, PythonEnv, named
 
 STARTER = "phishing"
-KEPT = ("requirements.lock", "policy.toml")
+LOCK = "requirements.lock"
 _IGNORED = """# Lockgate: evidence is kept, what can be made again is not
 .lockgate/state/
 .lockgate/data/
@@ -76,10 +76,10 @@ def _from_data(root: Path, data: Path, label: str) -> list[str]:
         shutil.copyfile(data, root / "data" / data.name)
     for file, text in inferred.files.items():
         (root / file).write_text(text, encoding="utf-8")
-    for file in KEPT:
-        if not (root / file).exists():
-            shutil.copyfile(example(STARTER) / file, root / file)
-    sample = [{k: v for k, v in record.items() if k != label} for record in records]
+    if not (root / LOCK).exists():
+        shutil.copyfile(example(STARTER) / LOCK, root / LOCK)
+    asked = set(re.findall(r"^    (\w+): ", inferred.files["contract.py"], re.MULTILINE)) - {label}
+    sample = [{k: v for k, v in record.items() if k in asked} for record in records]
     (root / "sample.json").write_text(json.dumps({"records": sample}, indent=1, ensure_ascii=False) + "\n", "utf-8")
     return [
         *inferred.notes,

@@ -12,12 +12,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import BaseModel
+
 from lockgate.errors import Refused, Usage
 
 Column = Mapping[str, Any]
 FEW_CLASSES = 50
 ALMOST_ALL = 0.95
 MIN_ROWS = 50
+LEFT_OUT = "left out: "
 
 _TYPES = {"int": "int", "float": "float", "bool": "bool", "date": "date", "datetime": "datetime", "string": "str"}
 
@@ -47,13 +50,30 @@ def infer(profile: Mapping[str, Any], *, name: str, source: str, label: str) -> 
             next=f"lockgate init DIR --data {source} --label {columns[0]['name'] if columns else 'COLUMN'}",
         )
     _learnable(by_name[label], int(profile["rows"]), source)
+    if not _is_name(label):
+        raise Refused(
+            "LG957",
+            f"the label {label!r} is no name that a contract can use: letters, digits and underscores",
+            seen={"label": label},
+            next=f"rename the column in {source}, then: lockgate init DIR --data {source} --label NEW_NAME",
+        )
     features = [c for c in columns if c["name"] != label and not _left_out(c)]
+    if not features:
+        raise Refused(
+            "LG957",
+            "no column is left that a model could learn from",
+            seen={c["name"]: _left_out(c) for c in columns if c["name"] != label},
+            next=f"rename the columns in {source}: letters, digits and underscores",
+        )
     left_out = [c for c in columns if c["name"] != label and _left_out(c)]
     task = _task(by_name[label])
     time = next((c["name"] for c in features if c["kind"] in ("date", "datetime")), "")
     fields = [_field(c, is_label=False) for c in features] + [_field(by_name[label], is_label=True)]
     notes = [f"{source}: {profile['rows']:,} rows, {len(columns)} columns; task: {task}"]
-    notes += [f"{c['name']} is left out: {_left_out(c)}" for c in left_out]
+    notes += [f"{LEFT_OUT}{c['name']}: {_left_out(c)}" for c in left_out]
+    if by_name[label]["nulls"]:
+        share = by_name[label]["nulls"] / max(int(profile["rows"]), 1)
+        notes.append(f"{LEFT_OUT}{by_name[label]['nulls']:,} rows ({share:.0%}) have no {label}: they are quarantined")
     if time:
         notes.append(f"held out by time: the latest rows by {time}")
     files = {
@@ -86,16 +106,17 @@ def _task(label: Column) -> str:
 
 def _left_out(column: Column) -> str:
     if not _is_name(column["name"]):
-        return "its name is no Python name; rename the column, or use Field(alias=...)"
+        return "its name cannot be a contract's field; rename the column (letters, digits, underscores)"
     if column["kind"] == "other":
-        return "lists and objects are no model inputs"
+        return "its values are neither numbers, texts, times nor true and false"
     if column["kind"] == "string" and column["distinct"] > ALMOST_ALL * max(column["rows"], 1):
         return "nearly every value is different: an id or free text"
     return ""
 
 
 def _is_name(name: str) -> bool:
-    return bool(re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name)) and not keyword.iskeyword(name)
+    usable = bool(re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name)) and not keyword.iskeyword(name)
+    return usable and not name.startswith("model_") and not hasattr(BaseModel, name)
 
 
 def _field(column: Column, *, is_label: bool) -> str:
@@ -115,7 +136,9 @@ def _field(column: Column, *, is_label: bool) -> str:
         comments.append(f"{column['nulls']:,} of {column['rows']:,} rows have none")
         if not is_label:
             kind = f"{kind} | None"
-    default = f" = Field({constraint})" if constraint else ""
+    optional = bool(column["nulls"]) and not is_label
+    arguments = ", ".join(part for part in ("default=None" if optional else "", constraint) if part)
+    default = f" = Field({arguments})" if constraint else " = None" if optional else ""
     comment = f"  # {'; '.join(comments)}" if comments else ""
     return f"    {column['name']}: {kind}{default}{comment}"
 
