@@ -75,6 +75,14 @@ def command(
 def _path(talk: Talk, path: Path, key: str | None, root: str, directory: str) -> int:
     from lockgate.trust.oms_directory import verify_directory
 
+    if path.exists() and not path.is_dir():
+        raise Usage(
+            "LG940",
+            f"{path} is a file; a PATH is the folder of a signed model",
+            seen={"path": str(path)},
+            next="lockgate verify --help",
+        )
+
     if key is None:
         from lockgate.project import Project
 
