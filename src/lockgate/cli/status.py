@@ -11,7 +11,10 @@ from lockgate.cli.render import Talk, json_option, project_option
 @project_option
 @json_option
 def command(directory: str, as_json: bool) -> None:
-    """Show each stage's head, what is stale, what is live where, and the next command."""
+    """Show each stage's statement, which of them rest on one that was rolled back, what is live, and what to run next.
+
+    Files are not looked at: what has changed since is seen by `lockgate run`.
+    """
     from lockgate.project import Project
 
     talk = Talk(as_json)
