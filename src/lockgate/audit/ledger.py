@@ -107,6 +107,7 @@ class Ledger:
             # Another process appended between the two readings: the roles must come from what was verified.
             reigns = _reigns(verified, self._registry, self.root)
         leaves = [_leaf(index, data) for index, data in enumerate(verified)]
+        _refuse_repeats(leaves)
         known = len(self._evidence) if _extends(self._evidence, leaves) else 0
         fresh = [self._read(index, leaf, reigns) for index, leaf in enumerate(leaves) if index >= known]
         self._reigns, self._checkpoint = reigns, log.checkpoint
@@ -263,6 +264,19 @@ def _extends(evidence: Sequence[Evidence], leaves: Sequence[Leaf]) -> bool:
     return len(evidence) <= len(leaves) and all(
         e.digest == leaf.digest for e, leaf in zip(evidence, leaves, strict=False)
     )
+
+
+def _refuse_repeats(leaves: Sequence[Leaf]) -> None:
+    """A statement counts once: sealed again, an old policy or approval would be the newest."""
+    first: dict[Digest, int] = {}
+    for index, leaf in enumerate(leaves):
+        if first.setdefault(leaf.digest, index) != index:
+            raise VerificationFailed(
+                "LG753",
+                f"log entry {index} repeats the statement of entry {first[leaf.digest]}",
+                seen={"entry": index, "statement": leaf.digest},
+                next="lockgate log verify",
+            )
 
 
 def _is_roles(envelope: bytes) -> bool:

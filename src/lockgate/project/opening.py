@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from lockgate.audit.ledger import EVENTS, Ledger, origin
@@ -24,16 +24,19 @@ def workplace_of(project: Project, trusted: str, environment: str, say: Callable
     The sealer's key is read when something is sealed, never before.
     """
     home, keyring, seen = project.home, Keyring.open(trusted), project.seen(trusted, EVENTS)
-    reader = Ledger(home, trusted, seen=seen)
+
+    def seal(leaves: Sequence[bytes]) -> object:
+        return sealer.append(leaves)
+
+    ledger = Ledger(home, trusted, seen=seen, seal=seal, now=project.now)
     sealer = Sealer(
         home / "log" / EVENTS,
         origin=origin(trusted, EVENTS),
         sign=lambda text: keyring.signer("sealer").sign_note(text),
-        public_key=reader.roles.sealer_key(),
+        public_key=ledger.roles.sealer_key(),
         seen=seen,
         lock=home / "state" / "locks" / EVENTS,
     )
-    ledger = Ledger(home, trusted, seen=seen, seal=sealer.append, now=project.now)
     lock_file = project.root / project.config.train.lock
     return Workplace(
         root=project.root,
