@@ -42,13 +42,13 @@ clean:  ## Remove what these targets made
 .venv-demo/made: requirements/runtime.txt | python
 	@echo "making .venv-demo from requirements/runtime.txt, each wheel checked against its hash" >&2
 	@$(PYTHON) -m venv --clear .venv-demo
-	@.venv-demo/bin/python $(PIP) install --require-hashes --only-binary :all: -r requirements/runtime.txt
+	@.venv-demo/bin/python $(PIP) install --no-deps --require-hashes --only-binary :all: -r requirements/runtime.txt
 	@touch $@
 
 .venv/made: requirements/dev.txt pyproject.toml | python
 	@echo "making .venv from requirements/dev.txt, each wheel checked against its hash" >&2
 	@$(PYTHON) -m venv .venv
-	@$(BIN)/python $(PIP) install --require-hashes --only-binary :all: -r requirements/dev.txt
+	@$(BIN)/python $(PIP) install --no-deps --require-hashes --only-binary :all: -r requirements/dev.txt
 	@$(BIN)/python $(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
