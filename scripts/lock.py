@@ -20,17 +20,14 @@ FORM = ["--no-emit-index-url", "--no-emit-find-links", "--no-header"]
 
 
 def index_of_pip() -> list[str]:
-    """The index, extra indexes and folders that pip is configured with, as uv's options."""
+    """The index that pip is configured with, as uv's option.
+
+    Extra indexes and folders are left out: a mirror with some of the wheels would give a lock with some of the hashes.
+    """
     asked = [sys.executable, "-m", "pip", "config", "list"]
     lines = subprocess.run(asked, capture_output=True, text=True, check=True).stdout.splitlines()
-    names = {"index-url": "--default-index", "extra-index-url": "--index", "find-links": "--find-links"}
-    found = []
-    for line in lines:
-        key, _, value = line.partition("=")
-        option = names.get(key.rpartition(".")[2])
-        if option:
-            found += [part for entry in value.strip("'\"").split() for part in (option, entry)]
-    return found
+    found = [line.partition("=")[2].strip("'\"") for line in lines if line.partition("=")[0].endswith(".index-url")]
+    return ["--default-index", found[-1]] if found else []
 
 
 def main() -> None:
