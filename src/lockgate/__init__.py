@@ -27,6 +27,7 @@ __all__ = [
     "Unfit",
     "Usage",
     "VerificationFailed",
+    "impure",
     "label_only",
 ]
 
@@ -35,6 +36,7 @@ __getattr__ = door(
     {
         "Project": "lockgate.project",
         "RunResult": "lockgate.pipeline",
+        "impure": "lockgate.contract.declare",
         "label_only": "lockgate.contract.declare",
     },
 )

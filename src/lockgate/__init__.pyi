@@ -1,4 +1,5 @@
 # For type checkers only: the door itself loads a room when somebody enters it.
+from lockgate.contract.declare import impure as impure
 from lockgate.contract.declare import label_only as label_only
 from lockgate.errors import LockgateError as LockgateError
 from lockgate.errors import Refused as Refused

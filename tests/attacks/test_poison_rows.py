@@ -60,25 +60,36 @@ def test_a_file_swapped_after_it_was_pinned(place: SourceProject) -> None:
 
 
 _TAMPER = """
-import atexit, os
-def tamper():
-    import pyarrow.parquet as pq
-    path = os.environ["LOCKGATE_OUT"] + "/accepted.parquet"
-    table = pq.read_table(path)
-    pq.write_table({change}, path)
-atexit.register(tamper)
+import pyarrow
+from pydantic import model_validator
+from lockgate.contract.jail import cells, rows
+
+class Flight(Flight):
+    @model_validator(mode="after")
+    def whole(self):
+        return self
+
+evaluate = rows.Evaluator.evaluate
+def tampered(self, batch):
+    found = evaluate(self, batch)
+    accepted = found.accepted
+    return rows.Verdicts({change}, found.quarantine)
+rows.Evaluator.evaluate = tampered
 """
 CHANGES = {
-    "drops a row": "table.slice(1)",
-    "doubles a row": "__import__('pyarrow').concat_tables([table, table.slice(0, 1)])",
-    "adds a column": "table.append_column('trigger', table['distance'])",
-    "nothing": "table",
+    "drops a row": "accepted.slice(1)",
+    "doubles a row": "pyarrow.concat_batches([accepted, accepted.slice(0, 1)])",
+    "turns the order": "accepted.take(pyarrow.array([2, 1, 0]))",
+    "adds a column": "accepted.append_column('trigger', accepted.column(0))",
+    "forges a row": "accepted.set_column(4, accepted.schema.field(4), pyarrow.array([0, 1, 7]))",
+    "says nothing": "None",
+    "nothing": "accepted",
 }
 
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_contract_that_interferes_with_the_count(place: SourceProject, change: str) -> None:
-    """The contract's code may change what its jail gives; a jail without it counts again, and refuses with LG213."""
+    """The contract's code may change what its jail answers; the jail that counts is another, and refuses it."""
     place.write("a.csv", CSV)
     place.ingest("a.csv")
     contract = FLIGHT + _TAMPER.format(change=CHANGES[change])
@@ -87,7 +98,7 @@ def test_a_contract_that_interferes_with_the_count(place: SourceProject, change:
         return
     with pytest.raises(LockgateError) as caught:
         place.validate(contract)
-    assert caught.value.finding == "LG213"
+    assert caught.value.finding == ("LG212" if change == "says nothing" else "LG213")
     assert place.claims() == ["roles", "policy", "ingest"]
 
 

@@ -2,25 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from enum import Enum
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 from pydantic import BaseModel, ValidationError
 
 from lockgate.contract.findings import clean
+from lockgate.contract.jail.cells import CellJudge
 from lockgate.contract.jail.columns import field_table
+from lockgate.contract.jail.compile import bound_columns, compile_plan
+from lockgate.contract.jail.engine import Engine
 from lockgate.contract.jail.rows import Evaluator, Secrecy, Verdicts
-from lockgate.contract.spec import KIND_KEY, ROW, SOURCE, SourceKind
+from lockgate.contract.jail.snapshot import Snapshot
+from lockgate.contract.plan import Plan, parse_plan
+from lockgate.contract.spec import KIND_KEY, ROW, SOURCE, FieldTable, SourceKind
 
 AS_JSON = {"choice", "either", "money"}
 Reason = tuple[str, str, str]
 
 
 def judge(model: type[BaseModel], kind: SourceKind, columns: Mapping[str, Any], secrecy: Any = None) -> Verdicts:
-    """The evaluator's verdicts on a batch of one file."""
+    """The engine's verdicts on one file: the plan first, Pydantic for the rest, as in the jails."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = snapshot(Path(folder) / "snapshot.parquet", kind, columns)
+        found = list(engine(model, path, secrecy).verdicts())
+    return Verdicts(
+        pa.concat_batches([each.accepted for each in found]), pa.concat_batches([each.quarantine for each in found])
+    )
+
+
+def snapshot(path: Path, kind: SourceKind, columns: Mapping[str, Any]) -> Path:
+    """A snapshot of one file with these columns, as ingest writes it."""
     rows = len(next(iter(columns.values())))
     arrays = [value if isinstance(value, pa.Array) else pa.array(value) for value in columns.values()]
     arrays += [pa.array([0] * rows, pa.int32()), pa.array(range(rows), pa.int64())]
@@ -28,8 +46,34 @@ def judge(model: type[BaseModel], kind: SourceKind, columns: Mapping[str, Any], 
         [pa.field(n, a.type) for n, a in zip([*columns, SOURCE, ROW], arrays, strict=True)],
         metadata={KIND_KEY: kind.encode()},
     )
-    evaluator = Evaluator(model, field_table(model, None), kind, ["rows"], secrecy or Secrecy())
-    return evaluator.evaluate(pa.RecordBatch.from_arrays(arrays, schema=schema))
+    pq.write_table(pa.Table.from_arrays(arrays, schema=schema), path)
+    return path
+
+
+def engine(model: type[BaseModel], path: Path, secrecy: Any = None) -> Engine:
+    """The engine on a snapshot, with Pydantic's word given in this process."""
+    table = field_table(model, None)
+    plan = parse_plan(compile_plan(model, table).encode())
+    opened = Snapshot(path)
+    return Engine(opened, plan, table, LocalTruth(model, table, plan, opened.kind, secrecy or Secrecy()))
+
+
+class LocalTruth:
+    """Pydantic's word without a jail: the code that answers there, called here."""
+
+    def __init__(
+        self, model: type[BaseModel], table: FieldTable, plan: Plan, kind: SourceKind, secrecy: Secrecy
+    ) -> None:
+        self._cells = CellJudge(model, table)
+        self._rows = Evaluator(model, table, kind, ["rows"], secrecy, bound_columns(plan))
+
+    def cells(self, field: str, cells: pa.Array[Any]) -> tuple[pa.Array[Any], pa.Array[Any]]:
+        """See Truth."""
+        return self._cells.judge(field, cells)
+
+    def rows(self, batches: Iterable[pa.RecordBatch]) -> Iterator[Verdicts]:
+        """See Truth."""
+        return map(self._rows.evaluate, batches)
 
 
 def plain(model: type[BaseModel], kind: SourceKind, record: Any) -> tuple[dict[str, Any] | None, list[Reason]]:

@@ -42,6 +42,8 @@ def parse_finding(data: bytes, expected: Collection[str]) -> LockgateError:
 
 def clean(text: str, limit: int = _MAX_TEXT) -> str:
     """`text` fit for a terminal and a log: control characters and lone surrogates become `?`, the rest is cut."""
+    if len(text) <= limit and text.isprintable():
+        return text
     short = text if len(text) <= limit else text[: limit - 3] + "..."
     return "".join(c if c.isprintable() else " " if c in "\n\t" else "?" for c in short)
 

@@ -39,14 +39,28 @@ class Task:
 
 
 def run_task(
-    settings: JailSettings, task: Task, into: Path, *, talk: Callable[[bytes], None] | None = None
+    settings: JailSettings,
+    task: Task,
+    into: Path,
+    *,
+    talk: Callable[[bytes], None] | None = None,
+    started: Callable[[], None] | None = None,
+    descriptors: Mapping[int, int] | None = None,
 ) -> tuple[Mapping[str, Path], JailReport]:
     """Run `task`; return the files that it gives, in the new directory `into`, and the jail's report.
 
+    The target's `descriptors` from 3 on are ours, which may be closed once `started` was called.
     Raises the finding that the jail names (of `task.findings`), or Refused `task.died`; Unfit when there is no jail.
     """
     into.mkdir(parents=True)
-    result = Jail(settings).run(Target(task.module), stdin=encode(task.given), talk=talk, out_dir=into)
+    result = Jail(settings).run(
+        Target(task.module, tuple(map(str, descriptors or {}))),
+        stdin=encode(task.given),
+        talk=talk,
+        out_dir=into,
+        started=lambda _report: started() if started else None,
+        descriptors=descriptors,
+    )
     if FINDING in result.files:
         raise _finding(result, task)
     if not result.ok:

@@ -11,9 +11,9 @@ import glob
 import hashlib
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from lockgate.core.digest import Digest, from_hex
@@ -25,13 +25,17 @@ MAX_FILES = 10_000
 
 @dataclass(frozen=True)
 class SourceFile:
-    """One captured file. `path` is the private copy; `format` what the person declared, if anything."""
+    """One captured file. `path` is the private copy; `format` what the person declared, if anything.
+
+    `origin` says more of what was fetched: an object's version, or the digests of a query and its database.
+    """
 
     name: str
     path: Path
     digest: Digest
     size: int
     format: str | None = None
+    origin: Mapping[str, str] = field(default_factory=dict)
 
 
 def expand(root: Path, pattern: str) -> list[str]:

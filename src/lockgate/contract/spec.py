@@ -27,6 +27,7 @@ FIELDS_KEY = b"lockgate.fields"
 
 ACCEPTED = "accepted.parquet"
 QUARANTINE = "quarantine.parquet"
+PLAN = "plan.json"
 
 SourceKind = Literal["parquet", "csv", "jsonl"]
 SOURCE_KINDS: tuple[SourceKind, ...] = get_args(SourceKind)

@@ -59,10 +59,10 @@ class Frame:
         return pack(self.header, self.payload)
 
 
-def pack(header: Mapping[str, Any], payload: bytes = b"") -> bytes:
+def pack(header: Mapping[str, Any], payload: bytes = b"", *, max_payload: int = MAX_PAYLOAD) -> bytes:
     """A frame's bytes. Raises WireError when header or payload is above its limit."""
     head = encode(header)
-    if len(head) > MAX_HEADER or len(payload) > MAX_PAYLOAD:
+    if len(head) > MAX_HEADER or len(payload) > max_payload:
         raise WireError(f"frame too large: header {len(head)} bytes, payload {len(payload)} bytes")
     return PREFIX.pack(len(head), len(payload)) + head + payload
 

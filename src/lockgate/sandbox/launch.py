@@ -93,13 +93,15 @@ class Jail:
         errors: Callable[[bytes], None] | None = None,
         out_dir: Path | None = None,
         started: Callable[[JailReport], None] | None = None,
+        descriptors: Mapping[int, int] | None = None,
     ) -> JailResult:
         """Run `target` to its end.
 
         `stdin` is what it reads, or a descriptor of ours that is relayed to it. `talk` gets its output as it
         comes: standard output and error together, or, with `errors`, apart. Files of /out go to `out_dir`, a
         directory of the caller's without files of the same names; without it nothing is collected.
-        `started` sees the report before the target starts.
+        `started` sees the report before the target starts. `descriptors` maps further descriptors of the target, from
+        3 on, to ours, which may be closed from `started` on.
 
         Raises Unfit when the jail does not reach the least level, Unavailable LG908 when the disk is full.
         """
@@ -107,7 +109,7 @@ class Jail:
             handshake = Handshake(
                 self._settings,
                 target.words(self._settings),
-                pump.theirs,
+                {**pump.theirs, **(descriptors or {})},
                 collect=out_dir is not None,
                 long_lived=False,
             )

@@ -1,15 +1,17 @@
-"""A snapshot through two jails: one runs the user's contract, the other counts what came of it."""
+"""A snapshot judged in jails: one evaluates the plan and counts, the others answer for the contract's code."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from lockgate.contract.asked import ContractJails
 from lockgate.contract.closure import Closure
 from lockgate.contract.jailed import Task, run_task
-from lockgate.contract.spec import ACCEPTED, QUARANTINE, FieldTable
+from lockgate.contract.spec import ACCEPTED, PLAN, QUARANTINE, FieldTable
 from lockgate.errors import Refused
 from lockgate.sandbox.report import JailReport
 from lockgate.sandbox.settings import Bind, JailSettings, Limits, PythonEnv, named
@@ -20,10 +22,16 @@ from lockgate.validate.spec import Reckoning
 T = TypeVar("T")
 
 BASELINE = "baseline.json"
+FILES = (ACCEPTED, QUARANTINE, BASELINE, PLAN)
 
-_CHECK, _RECKONING = "check.json", "reckoning.json"
+CONTRACT_LIMITS = Limits()
+"""What one jail with the contract's code may use."""
+
+_CHECK = "check.json"
 _MAX_JSON = 64 << 20
 _LEAST_OUTPUT = 256 << 20
+_ROWS_PER_JAIL = 50_000
+_MOST_JAILS = 8
 
 
 @dataclass(frozen=True)
@@ -42,42 +50,64 @@ class Question:
 
 @dataclass(frozen=True)
 class Examined:
-    """What came out: files by name (accepted, quarantine, baseline), table, versions, counts, both jails' reports."""
+    """What came out: files by name (FILES), the account of the jail that judged, and all jails' reports."""
 
     files: Mapping[str, Path]
-    table: FieldTable
-    versions: Mapping[str, str]
-    reckoning: Reckoning
+    account: rules.Checked
     jails: Mapping[str, JailReport]
+
+    @property
+    def table(self) -> FieldTable:
+        """The contract's fields."""
+        return self.account.table
+
+    @property
+    def reckoning(self) -> Reckoning:
+        """The counts."""
+        return self.account.reckoning
 
 
 def examine(question: Question, python: PythonEnv, scratch: Path) -> Examined:
-    """Judge `question` in `python`'s environment, with `scratch` for what comes out.
+    """Judge `question`: the contract's code in `python`'s environment, all else in Lockgate's own.
 
     Raises Usage LG205 to LG221 about the contract, Refused LG212 when its jail dies, LG213 when the counts do not
     add up to the rows of the snapshot.
     """
-    given, contract_report = run_task(contract_settings(question, python), _contract_task(question), scratch / "judged")
-    table, versions = _formed(rules.read_check, given[_CHECK])
-    names = (ACCEPTED, QUARANTINE)
-    settings = named("parse", python=PythonEnv.own(), binds=[Bind(given[name], f"/in/{name}") for name in names])
-    counted, parse_report = run_task(settings, _reckon_task(question, table), scratch / "counted")
     rows = sum(file["rows"] for file in question.files)
-    reckoning = _formed(lambda data: rules.read_reckoning(data, rows), counted[_RECKONING])
-    files = {ACCEPTED: given[ACCEPTED], QUARANTINE: given[QUARANTINE], BASELINE: counted[BASELINE]}
-    return Examined(files, table, versions, reckoning, {"contract": contract_report, "parse": parse_report})
+    number = min(os.cpu_count() or 1, _MOST_JAILS, 1 + rows // _ROWS_PER_JAIL)
+    jails = ContractJails(contract_settings(question, python), _contract_task(question), scratch, number)
+    with jails.blamed_first(), jails:
+        given, report = run_task(
+            _check_settings(question),
+            _check_task(question),
+            scratch / "judged",
+            started=jails.handed_over,
+            descriptors=jails.descriptors,
+        )
+    account = _formed(lambda data: rules.read_check(data, rows), given[_CHECK])
+    return Examined({name: given[name] for name in FILES}, account, {**jails.reports, "rows": report})
 
 
 def contract_settings(question: Question, python: PythonEnv) -> JailSettings:
-    """The `contract` jail: snapshot and captured code, read-only, and nothing else of the host."""
+    """A `contract` jail: the captured code, read-only, and nothing else of the host."""
+    return named("contract", python=python, limits=CONTRACT_LIMITS, binds=[Bind(question.closure.folder, "/job")])
+
+
+def _check_settings(question: Question) -> JailSettings:
+    """The jail that judges: the snapshot, read-only, and no code but Lockgate's own."""
     output = max(_LEAST_OUTPUT, 4 * question.snapshot.stat().st_size)
-    binds = [Bind(question.snapshot, "/in/snapshot.parquet"), Bind(question.closure.folder, "/job")]
-    return named("contract", python=python, limits=Limits(output_bytes=output), binds=binds)
+    return named(
+        "parse",
+        python=PythonEnv.own(),
+        limits=Limits(output_bytes=output),
+        binds=[Bind(question.snapshot, "/in/snapshot.parquet")],
+        environment=[("POLARS_MAX_THREADS", str(os.cpu_count() or 1))],
+    )
 
 
 def _contract_task(question: Question) -> Task:
     return Task(
-        module="lockgate.validate.jail.check",
+        module="lockgate.contract.jail.judge",
         given={
             "contract": question.contract_file,
             "model": question.model,
@@ -86,7 +116,7 @@ def _contract_task(question: Question) -> Task:
             "sensitive": list(question.sensitive),
             "key": question.key.hex(),
         },
-        gives=(ACCEPTED, QUARANTINE, _CHECK),
+        gives=(),
         findings=rules.CONTRACT_FINDINGS,
         died="LG212",
         work="judging the rows by the contract",
@@ -94,18 +124,14 @@ def _contract_task(question: Question) -> Task:
     )
 
 
-def _reckon_task(question: Question, table: FieldTable) -> Task:
+def _check_task(question: Question) -> Task:
     return Task(
-        module="lockgate.validate.jail.reckon",
-        given={
-            "table": table.as_json(),
-            "files": [dict(file) for file in question.files],
-            "sensitive": list(question.sensitive),
-        },
-        gives=(_RECKONING, BASELINE),
-        findings=rules.RECKON_FINDINGS,
+        module="lockgate.validate.jail.check",
+        given={"files": [dict(file) for file in question.files], "sensitive": list(question.sensitive)},
+        gives=(*FILES, _CHECK),
+        findings=rules.CHECK_FINDINGS,
         died="LG213",
-        work="counting the accepted and the quarantined rows",
+        work="evaluating the plan and counting the rows",
         next="lockgate doctor",
     )
 

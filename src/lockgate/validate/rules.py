@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from lockgate.contract.spec import ACCEPTED, QUARANTINE, FieldTable, parse_table
+from lockgate.contract.spec import ACCEPTED, PLAN, QUARANTINE, FieldTable, parse_table
 from lockgate.core.digest import Digest
 from lockgate.core.encoding import decode_exact, encode
 from lockgate.core.moments import rfc3339
@@ -17,7 +18,8 @@ from lockgate.validate.spec import Reckoning, ValidateSpec
 CONTRACT_FINDINGS = frozenset({*(f"LG{number}" for number in range(205, 213)), "LG117", "LG218", "LG221"})
 """What the jail with the user's contract may complain of."""
 
-RECKON_FINDINGS = frozenset({"LG213"})
+CHECK_FINDINGS = frozenset({"LG117", "LG212", "LG213"})
+"""What the jail that judges and counts may complain of."""
 
 _SUGGESTIONS: Mapping[str, str] = {
     "missing": "add the column, or give the field a default",
@@ -33,28 +35,47 @@ _SUGGESTIONS: Mapping[str, str] = {
     "assertion_error": "the contract's own validator refused it",
     "lockgate_raised": "the contract's code failed: raise ValueError where a value is to be refused",
     "lockgate_int64": "keep the number as text: declare the field as str",
+    "lockgate_value": "the value is beyond what Python can hold: keep it as text, or mend it",
     "lockgate_type": "let the validator return what the annotation says",
     "timezone_aware": "write the time with its offset, such as 2024-02-09T12:00:00Z",
 }
 
 
-def read_check(data: bytes) -> tuple[FieldTable, dict[str, str]]:
-    """check.json of the contract jail: field table and versions. Raises ValueError."""
+@dataclass(frozen=True)
+class Checked:
+    """check.json. `paths`: how many rows the plan accepted, how many more by single cells, how many as whole records.
+
+    `explain`: why records go to Python as they are, or "", and per field how it is judged and what that cost.
+    """
+
+    table: FieldTable
+    versions: Mapping[str, str]
+    plan: Digest
+    paths: Mapping[str, int]
+    explain: Mapping[str, Any]
+    reckoning: Reckoning
+
+
+def read_check(data: bytes, rows: int) -> Checked:
+    """check.json of the jail that judged a snapshot of `rows`. Raises ValueError unless it adds up."""
     value = decode_exact(data)
-    if not isinstance(value, dict) or set(value) != {"table", "pydantic", "python"}:
-        raise ValueError("check.json has exactly table, pydantic and python")
-    versions = {name: value[name] for name in ("pydantic", "python")}
+    if not isinstance(value, dict) or set(value) != {"table", "versions", "plan", "paths", "explain", "reckoning"}:
+        raise ValueError("check.json is not in form")
+    versions, paths = value["versions"], value["paths"]
     if not all(isinstance(text, str) and len(text) < 100 and text.isprintable() for text in versions.values()):
         raise ValueError("versions are short texts")
-    return parse_table(value["table"]), versions
+    if set(paths) != {"compiled", "cells", "records"} or not all(type(n) is int and n >= 0 for n in paths.values()):
+        raise ValueError("the three ways are counted in whole numbers")
+    if sum(paths.values()) != rows:
+        raise ValueError(f"{sum(paths.values())} rows went one of three ways, of {rows}")
+    reckoning = _reckoning(value["reckoning"], rows)
+    return Checked(parse_table(value["table"]), versions, Digest(value["plan"]), paths, value["explain"], reckoning)
 
 
-def read_reckoning(data: bytes, rows: int) -> Reckoning:
-    """reckoning.json of the counting jail, for a snapshot of `rows`. Raises ValueError unless it adds up."""
-    value = decode_exact(data)
+def _reckoning(value: Any, rows: int) -> Reckoning:
     keys = {"rows", "accepted", "quarantined", "by_rule", "rules", "by_source"}
     if not isinstance(value, dict) or set(value) != keys:
-        raise ValueError("reckoning.json is not in form")
+        raise ValueError("the reckoning is not in form")
     counts = [value[name] for name in ("rows", "accepted", "quarantined", "rules")]
     if not all(type(count) is int and count >= 0 for count in counts):
         raise ValueError("counts are whole numbers")
@@ -113,15 +134,14 @@ def decide(reckoning: Reckoning, table: FieldTable, *, max_share: float, enforce
 
 
 def report(
-    reckoning: Reckoning,
-    table: FieldTable,
+    checked: Checked,
     verdict: Verdict,
     *,
     contract: Mapping[str, Any],
-    versions: Mapping[str, str],
     snapshot: Digest,
 ) -> dict[str, Any]:
     """report.json as a value."""
+    reckoning, table = checked.reckoning, checked.table
     labels = {field.name for field in table.fields if field.label}
     rules = [
         {**entry, "suggestion": suggestion(entry["rule"], entry["field"], label=entry["field"] in labels)}
@@ -137,7 +157,10 @@ def report(
         "rules": reckoning.rules,
         "by_source": list(reckoning.by_source),
         "contract": dict(contract),
-        "versions": dict(versions),
+        "versions": dict(checked.versions),
+        "plan": checked.plan,
+        "paths": dict(checked.paths),
+        "explain": dict(checked.explain),
         "snapshot": snapshot,
         "table": table.as_json(),
         "result": verdict.result,
@@ -162,7 +185,7 @@ def suggestion(rule: str, field: str, *, label: bool = False) -> str:
 
 def statement(
     spec: ValidateSpec,
-    reckoning: Reckoning,
+    checked: Checked,
     verdict: Verdict,
     *,
     files: Mapping[str, Digest],
@@ -170,17 +193,17 @@ def statement(
     ingest: Digest,
     contract: Digest,
     closure: Digest,
-    versions: Mapping[str, str],
     jails: Mapping[str, object],
     time: datetime,
 ) -> Statement:
-    """The validator's test result. `files` are accepted, quarantine, baseline and report by name."""
+    """The validator's test result. `files` are accepted, quarantine, baseline, plan and report by name."""
+    reckoning = checked.reckoning
     passed = ["every row is accepted or quarantined", "at least one row is accepted"]
     over = any(reason.finding == "LG203" for reason in verdict.reasons)
     (passed if not over else []).append("the quarantined share is within the policy")
     return test_result(
         "validate",
-        [Subject(name, files[name]) for name in (ACCEPTED, QUARANTINE, "baseline.json", "report.json")],
+        [Subject(name, files[name]) for name in (ACCEPTED, QUARANTINE, "baseline.json", PLAN, "report.json")],
         verdict.result,
         rules=contract,
         configuration=[resource("closure", closure)],
@@ -200,7 +223,9 @@ def statement(
         lock=spec.lock,
         baseline=files["baseline.json"],
         report=files["report.json"],
-        versions=dict(versions),
+        plan=files[PLAN],
+        paths=dict(checked.paths),
+        versions=dict(checked.versions),
         jails=dict(jails),
     )
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from lockgate.audit.joins import subject
 from lockgate.contract.closure import Closure, capture_code
-from lockgate.contract.spec import ACCEPTED, QUARANTINE
+from lockgate.contract.spec import ACCEPTED, PLAN, QUARANTINE
 from lockgate.core.digest import Digest
 from lockgate.core.verdict import Verdict
 from lockgate.errors import Refused, VerificationFailed
@@ -31,8 +31,8 @@ def run(workplace: Workplace, spec: ValidateSpec) -> ValidateResult:
     """Judge the snapshot at the head of ingest by the project's contract.
 
     1. The ingester signed a snapshot and its manifest.   2. The bytes in the data store are the signed ones.
-    3. The code is captured by digest.   4. One jail judges, another counts: every row is accepted or quarantined.
-    5. The snapshot is still the signed one.   6. Results are stored write-once, the quarantine for this user only.
+    3. The code is captured by digest.   4. One jail judges and counts, others answer for the contract's code: every
+    row is accepted or quarantined.   5. The snapshot is still the signed one.   6. Results are stored write-once, the quarantine for this user only.
     7. The policy's share decides.   8. The validator signs the statement.
 
     Raises Refused LG201 (nothing ingested), LG203, LG204, LG212, LG213, Usage LG205 to LG211 (the contract),
@@ -68,14 +68,13 @@ def run(workplace: Workplace, spec: ValidateSpec) -> ValidateResult:
         "validator",
         rules.statement(
             spec,
-            examined.reckoning,
+            examined.account,
             verdict,
             files=stored,
             snapshot=signed.snapshot,
             ingest=head.digest,
             contract=closure.digest_of(spec.contract_file),
             closure=closure.digest,
-            versions=examined.versions,
             jails={name: report.as_json() for name, report in examined.jails.items()},
             time=workplace.now(),
         ),
@@ -85,6 +84,7 @@ def run(workplace: Workplace, spec: ValidateSpec) -> ValidateResult:
         accepted=stored[ACCEPTED],
         quarantine=stored[QUARANTINE],
         baseline=stored[BASELINE],
+        plan=stored[PLAN],
         report=stored[REPORT],
         reckoning=examined.reckoning,
         table=examined.table,
@@ -132,14 +132,7 @@ def _report(
         "closure": closure.digest,
         "files": [list(entry) for entry in closure.files],
     }
-    return rules.report(
-        examined.reckoning,
-        examined.table,
-        verdict,
-        contract=contract,
-        versions=examined.versions,
-        snapshot=snapshot,
-    )
+    return rules.report(examined.account, verdict, contract=contract, snapshot=snapshot)
 
 
 def _store(workplace: Workplace, examined: Examined, details: Mapping[str, Any]) -> dict[str, Digest]:

@@ -76,6 +76,7 @@ class ValidateResult:
     accepted: Digest
     quarantine: Digest
     baseline: Digest
+    plan: Digest
     report: Digest
     reckoning: Reckoning
     table: FieldTable

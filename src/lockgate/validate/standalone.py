@@ -129,14 +129,7 @@ def _report(
     verdict = rules.decide(examined.reckoning, examined.table, max_share=1.0, enforce=False)
     file = reference.rpartition(":")[0].rpartition("/")[2]
     contract = {"reference": reference, "digest": closure.digest_of(file), "closure": closure.digest}
-    said = rules.report(
-        examined.reckoning,
-        examined.table,
-        verdict,
-        contract=contract,
-        versions=examined.versions,
-        snapshot=digest,
-    )
+    said = rules.report(examined.account, verdict, contract=contract, snapshot=digest)
     return {**said, "sources": [{"name": s.name, "sha256": s.digest, "bytes": s.size} for s in sources]}
 
 

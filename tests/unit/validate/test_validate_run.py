@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -86,7 +85,7 @@ def test_what_a_person_is_told_of_each_rule(place: SourceProject) -> None:
 
 
 def test_results_are_private_and_signed(place: SourceProject) -> None:
-    """The four files are subjects of the statement, and the data store keeps them for this user only."""
+    """The five files are subjects of the statement, and the data store keeps them for this user only."""
     place.write("a.csv", MIXED)
     place.ingest("a.csv")
     found = place.validate()
@@ -95,6 +94,7 @@ def test_results_are_private_and_signed(place: SourceProject) -> None:
         "accepted.parquet": found.accepted,
         "quarantine.parquet": found.quarantine,
         "baseline.json": found.baseline,
+        "plan.json": found.plan,
         "report.json": found.report,
     }
     assert all(place.project.data.path(digest).stat().st_mode & 0o077 == 0 for digest in subjects.values())
@@ -230,7 +230,7 @@ def test_a_missing_contract(place: SourceProject) -> None:
 @pytest.mark.parametrize(
     ("body", "why"),
     [
-        ("import os\nos._exit(0)", "gave no"),
+        ("import os\nos._exit(0)", "has ended"),
         ("import os\nos._exit(7)", "exit code 7"),
         ("import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)", ""),
         ("x = bytearray(10 << 30)", "memory"),
@@ -260,7 +260,7 @@ def test_a_contract_that_loops(place: SourceProject, monkeypatch: pytest.MonkeyP
     place.write("a.csv", CSV)
     place.ingest("a.csv")
     with monkeypatch.context() as patch:
-        patch.setattr(examine, "Limits", partial(Limits, cpu_seconds=1, wall_seconds=2))
+        patch.setattr(examine, "CONTRACT_LIMITS", Limits(cpu_seconds=3, wall_seconds=20))
         with pytest.raises(Refused) as caught:
             place.validate(text)
     assert caught.value.finding == "LG212"

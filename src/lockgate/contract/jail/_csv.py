@@ -1,7 +1,8 @@
 """CSV as strings, cell by cell as written: nothing is guessed, trimmed or cast here.
 
-Quoting is RFC 4180. pyarrow parses; because it swallows a quote that never closes, a file with any quotation
-mark is first read by Python's strict `csv`, which says where the quoting breaks. A quoted cell is never null.
+Quoting is RFC 4180. pyarrow parses; because it swallows a quote that never closes, a file whose quotation marks are
+not evidently sound (`QuoteScan`) is first read by Python's strict `csv`, which says where the quoting breaks. A quoted
+cell is never null.
 """
 
 from __future__ import annotations
@@ -14,26 +15,50 @@ from typing import Literal
 import pyarrow as pa
 import pyarrow.csv as pc
 
-from lockgate.contract.jail._text import MAX_RECORD, TextOptions, check_text, too_long
+from lockgate.contract.jail._bounds import MAX_RECORD, check_names, too_long
+from lockgate.contract.jail._quotes import QuoteScan
+from lockgate.contract.jail._text import TextOptions, check_text
 from lockgate.errors import Refused
 
 _SHOWN = 5
+_BLOCKS = (1 << 20, MAX_RECORD)
+"""pyarrow reads some thirty blocks ahead, and a record must not span three: small blocks first, as they mostly do."""
+
+
+class _StraddleError(Exception):
+    """A record is longer than the block that it is read with."""
 
 
 class CsvReader:
-    """One CSV file: `schema` (all strings), then `batches`. Raises Refused LG104, LG107, LG109, LG110, LG111, LG114."""
+    """One CSV file: `schema` (all strings), then `batches`. Raises Refused LG104, LG107, LG109 to LG111, LG114,
+    LG141.
+    """
 
     def __init__(self, path: Path, name: str, options: TextOptions) -> None:
         self.path, self.name, self.options = path, name, options
-        quoted = check_text(path, name, options)
+        quotes = QuoteScan(options.delimiter)
+        check_text(path, name, options, quotes)
         csv.field_size_limit(MAX_RECORD)
         self._names = self._header()
-        if quoted:
+        if not quotes.close():
             self._check_quotes()
         self.schema = pa.schema([pa.field(column, pa.string()) for column in self._names])
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """The records, in order. Blank lines are no records."""
+        rows = 0
+        for block in _BLOCKS:
+            try:
+                for batch in self._parsed(block, rows):
+                    yield batch
+                    rows += batch.num_rows
+            except _StraddleError:
+                continue
+            return
+        raise too_long(self.name)
+
+    def _parsed(self, block: int, skip: int) -> Iterator[pa.RecordBatch]:
+        """The records after the first `skip`, read `block` bytes at a time. Raises _StraddleError at a longer one."""
         ragged: list[pc.InvalidRow] = []
 
         def keep(row: pc.InvalidRow) -> Literal["skip", "error"]:
@@ -42,24 +67,27 @@ class CsvReader:
             return "skip"
 
         try:
-            with self._open(keep) as reader:
+            with self._open(keep, block) as reader:
                 if reader.schema.names != self._names:
                     raise self._broken(1, "its first line cannot be read as column names")
                 for batch in reader:
                     if ragged:
                         break
-                    yield pa.RecordBatch.from_arrays(batch.columns, schema=self.schema)
+                    new = batch.slice(skip)
+                    skip = max(skip - batch.num_rows, 0)
+                    if new.num_rows:
+                        yield pa.RecordBatch.from_arrays(new.columns, schema=self.schema)
         except pa.ArrowInvalid as error:
             if "straddl" in str(error):
-                raise too_long(self.name) from None
+                raise _StraddleError from None
             raise self._broken(None, str(error).split("\n")[0]) from None
         if ragged:
             raise self._ragged(ragged)
 
-    def _open(self, keep: Callable[[pc.InvalidRow], Literal["skip", "error"]]) -> pc.CSVStreamingReader:
+    def _open(self, keep: Callable[[pc.InvalidRow], Literal["skip", "error"]], block: int) -> pc.CSVStreamingReader:
         return pc.open_csv(
             self.path,
-            read_options=pc.ReadOptions(use_threads=False, block_size=MAX_RECORD, encoding=self.options.encoding),
+            read_options=pc.ReadOptions(use_threads=False, block_size=block, encoding=self.options.encoding),
             parse_options=pc.ParseOptions(
                 delimiter=self.options.delimiter,
                 newlines_in_values=True,
@@ -92,14 +120,7 @@ class CsvReader:
             raise self._broken(error.args[1], error.args[0]) from None
         if names is None:
             raise Refused("LG104", f"{self.name} holds no records", seen={"file": self.name}, next="give more data")
-        twice = sorted({column for column in names if names.count(column) > 1})
-        if twice:
-            raise Refused(
-                "LG111",
-                f"{self.name} has the column {twice[0]!r} twice",
-                seen={"file": self.name, "columns": twice},
-                next=f"rename one of them in {self.name}",
-            )
+        check_names(self.name, names)
         return names
 
     def _check_quotes(self) -> None:
@@ -111,7 +132,7 @@ class CsvReader:
 
     def _broken(self, line: int | None, detail: str) -> Refused:
         if "field larger" in detail:
-            return too_long(self.name, line)
+            return too_long(self.name, **({} if line is None else {"line": line}))
         what = "a quote opens and never closes" if "end of data" in detail else f"the quoting breaks: {detail}"
         where = f" in the record that starts on line {line}" if line else ""
         return Refused(

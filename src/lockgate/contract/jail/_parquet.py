@@ -1,78 +1,107 @@
-"""Parquet with its own types. Encodings that do not change a value (dictionaries, large strings) are undone."""
+"""Parquet with its own types. Encodings that do not change a value (dictionaries, large layouts) are undone.
+
+A footer is judged before a page is unpacked (`_footer`). A page whose checksum is in the file is checked against it;
+most writers leave none, and then only the file's digest tells that a byte changed: pin it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from lockgate.errors import Refused
+from lockgate.contract.jail._bounds import check_depth, check_names, pieces
+from lockgate.contract.jail._footer import check_footer, check_footer_size, check_ratio, damaged
+from lockgate.contract.jail._plain import plain, plain_type
 
-_ROWS = 16_384
+_ROWS = 65_536
+_BATCH_BYTES = 16 << 20
+_BUFFERS, _LEAST_BUFFER, _MOST_BUFFER = 64 << 20, 16 << 10, 1 << 20
 
 
 class ParquetReader:
-    """One Parquet file: `schema` (plain types), then `batches`. Raises Refused LG108, LG111."""
+    """One Parquet file: `schema` (plain types), then `batches`. Raises Refused LG108, LG111, LG114, LG140 to LG144."""
 
     def __init__(self, path: Path, name: str) -> None:
         self.name = name
-        try:
-            self._file = pq.ParquetFile(path)
-            schema = self._file.schema_arrow
-        except (pa.ArrowException, OSError, ValueError) as error:
-            raise self._damaged(error, None) from None
-        names = schema.names
-        twice = sorted({column for column in names if names.count(column) > 1})
-        if twice:
-            raise Refused(
-                "LG111",
-                f"{name} has the column {twice[0]!r} twice",
-                seen={"file": name, "columns": twice},
-                next=f"rename one of them in {name}",
+        check_footer_size(path, name)
+        with self._reading(None):
+            metadata = pq.read_metadata(path)
+            self._size = path.stat().st_size
+            check_footer(metadata, self._size, name)
+            self._metadata = metadata
+            self._file = pq.ParquetFile(
+                path,
+                metadata=metadata,
+                # Without a buffer the whole column chunk is held, however long.
+                buffer_size=min(_MOST_BUFFER, max(_LEAST_BUFFER, _BUFFERS // max(metadata.num_columns, 1))),
+                # Nanoseconds would wrap around in the years before 1678 and after 2261.
+                coerce_int96_timestamp_unit="us",
+                page_checksum_verification=True,
             )
+            schema = self._file.schema_arrow
+            check_names(name, schema.names)
+        check_depth(name, schema)
         self.schema = pa.schema([pa.field(field.name, plain_type(field.type)) for field in schema])
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """The rows, in order, in batches of bounded length."""
+        rows = unpacked = 0
+        for batch in self._read():
+            for piece in pieces(batch, self.name, rows, _weight):
+                unpacked += _weight(piece)
+                # A dictionary's one long value can be meant a million times: no footer tells.
+                check_ratio(self.name, self._size, unpacked, rows)
+                with self._reading(rows):
+                    piece.validate(full=True)
+                    arrays = [plain(array, field.type) for array, field in zip(piece.columns, self.schema, strict=True)]
+                    whole = pa.RecordBatch.from_arrays(arrays, schema=self.schema)
+                yield whole
+                rows += piece.num_rows
+        if rows != self._metadata.num_rows:
+            raise damaged(self.name, f"the footer promises {self._metadata.num_rows} rows", rows)
+
+    def _read(self) -> Iterator[pa.RecordBatch]:
         rows = 0
+        with self._reading(0):
+            batches = self._file.iter_batches(batch_size=self._batch_rows(), use_threads=False)
+        while True:
+            with self._reading(rows):
+                batch = next(batches, None)
+            if batch is None:
+                return
+            yield batch
+            rows += batch.num_rows
+
+    def _batch_rows(self) -> int:
+        groups = [self._metadata.row_group(n) for n in range(self._metadata.num_row_groups)]
+        widest = max((group.total_byte_size / group.num_rows for group in groups if group.num_rows), default=0)
+        return max(1, min(_ROWS, int(_BATCH_BYTES / max(widest, 1))))
+
+    @contextmanager
+    def _reading(self, rows: int | None) -> Iterator[None]:
+        """Memory that runs out is passed on; all else that the reader raises means that the file is damaged."""
         try:
-            for batch in self._file.iter_batches(batch_size=_ROWS, use_threads=False):
-                arrays = [_plain(array, field.type) for array, field in zip(batch.columns, self.schema, strict=True)]
-                rows += batch.num_rows
-                yield pa.RecordBatch.from_arrays(arrays, schema=self.schema)
+            yield
+        except MemoryError:
+            raise
         except (pa.ArrowException, OSError, ValueError) as error:
-            raise self._damaged(error, rows) from None
-        if rows != self._file.metadata.num_rows:
-            raise self._damaged(ValueError(f"the footer promises {self._file.metadata.num_rows} rows"), rows)
-
-    def _damaged(self, error: Exception, rows: int | None) -> Refused:
-        where = "" if rows is None else f" after row {rows}"
-        detail = str(error).split("\n")[0]
-        return Refused(
-            "LG108",
-            f"{self.name} is not a Parquet file that can be read{where}: {detail}",
-            seen={"file": self.name, **({} if rows is None else {"rows_read": rows})},
-            next=f"fetch {self.name} again",
-        )
+            raise damaged(self.name, str(error).split("\n")[0], rows) from None
 
 
-def plain_type(kind: pa.DataType) -> pa.DataType:
-    """`kind` without dictionary encoding, extension or a large or view layout."""
-    if isinstance(kind, pa.BaseExtensionType):
-        return plain_type(kind.storage_type)
-    if pa.types.is_dictionary(kind):
-        return plain_type(kind.value_type)
-    if pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
-        return pa.string()
-    if pa.types.is_large_binary(kind) or pa.types.is_binary_view(kind):
-        return pa.binary()
-    return kind
+def _weight(batch: pa.RecordBatch) -> int:
+    """Bytes of `batch` once its dictionaries are undone."""
+    return sum(_undone(array) if pa.types.is_dictionary(array.type) else array.nbytes for array in batch.columns)
 
 
-def _plain(array: pa.Array[Any], kind: pa.DataType) -> pa.Array[Any]:
-    if isinstance(array, pa.ExtensionArray):
-        array = array.storage
-    return array if array.type == kind else array.cast(kind)
+def _undone(array: Any) -> int:
+    kind = plain_type(array.type)
+    if not (pa.types.is_string(kind) or pa.types.is_binary(kind)):
+        return int(array.nbytes)
+    lengths = pc.binary_length(array.dictionary).cast(pa.int64()).take(array.indices)
+    return int(array.nbytes - array.dictionary.nbytes + (pc.sum(lengths).as_py() or 0))

@@ -21,6 +21,11 @@ _SUFFIXES: dict[str, SourceKind] = {
 _FOREIGN = {
     b"\x1f\x8b": ("a gzip file", "unpack it first: gunzip"),
     b"PK\x03\x04": ("a zip archive or a spreadsheet", "unpack it, or save it as CSV"),
+    b"PK\x05\x06": ("an empty zip archive", "fetch it again"),
+    b"7z\xbc\xaf\x27\x1c": ("a 7z archive", "unpack it first: 7z x"),
+    b"\x04\x22\x4d\x18": ("an lz4 file", "unpack it first: unlz4"),
+    b"\xff\x06\x00\x00sNaPpY": ("a snappy file", "unpack it first"),
+    b"Obj\x01": ("an Avro file", "save it as Parquet"),
     b"\x28\xb5\x2f\xfd": ("a zstd file", "unpack it first: unzstd"),
     b"BZh": ("a bzip2 file", "unpack it first: bunzip2"),
     b"\xfd7zXZ\x00": ("an xz file", "unpack it first: unxz"),

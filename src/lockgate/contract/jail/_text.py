@@ -6,11 +6,11 @@ import codecs
 from dataclasses import dataclass
 from pathlib import Path
 
+from lockgate.contract.jail._bounds import MAX_RECORD, too_long
+from lockgate.contract.jail._quotes import QuoteScan
 from lockgate.errors import Refused, Usage
 
 _CHUNK = 1 << 20
-MAX_RECORD = 8 << 20
-"""Longest line, and longest CSV record, in bytes."""
 
 
 @dataclass(frozen=True)
@@ -51,10 +51,11 @@ def check_options(options: TextOptions) -> None:
         )
 
 
-def check_text(path: Path, name: str, options: TextOptions) -> bool:
-    """Read `path` once; return whether a quotation mark is in it. Raises Refused LG107 (with byte) or LG114."""
+def check_text(path: Path, name: str, options: TextOptions, quotes: QuoteScan | None = None) -> None:
+    """Read `path` once, show it to `quotes`. Raises Refused LG107 (with byte) or LG114."""
     decoder = codecs.getincrementaldecoder(options.codec)()
-    offset, lines, run, quoted = 0, 1, 0, False
+    plain = options.codec == "utf-8-sig"
+    offset, lines, run = 0, 1, 0
     with path.open("rb") as file:
         while True:
             chunk = file.read(_CHUNK)
@@ -63,25 +64,16 @@ def check_text(path: Path, name: str, options: TextOptions) -> bool:
                 text = decoder.decode(chunk, final=not chunk)
             except UnicodeDecodeError as error:
                 raise _undecodable(name, options.encoding, error, offset - held, lines) from None
+            if quotes is not None:
+                quotes.feed(chunk if plain else text.encode(errors="surrogatepass"))
             if not chunk:
-                return quoted
-            quoted = quoted or '"' in text
+                return
             first = text.find("\n")
+            if run + (len(text) if first < 0 else first) > MAX_RECORD:
+                raise too_long(name, line=lines)
             run = run + len(text) if first < 0 else len(text) - text.rfind("\n") - 1
-            if run > MAX_RECORD:
-                raise too_long(name, lines)
             lines += text.count("\n")
             offset += len(chunk)
-
-
-def too_long(name: str, line: int | None = None) -> Refused:
-    """The refusal of a record above `MAX_RECORD`."""
-    return Refused(
-        "LG114",
-        f"{name} has a record longer than {MAX_RECORD >> 20} MiB",
-        seen={"file": name, "limit": MAX_RECORD, **({"line": line} if line else {})},
-        next=f"look at {name}: a quote that never closes, or a line without an end",
-    )
 
 
 def _undecodable(name: str, encoding: str, error: UnicodeDecodeError, base: int, lines: int) -> Refused:

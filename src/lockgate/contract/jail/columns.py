@@ -30,6 +30,8 @@ ARROW: Mapping[Kind, pa.DataType] = {
 """A timestamp is in UTC where the contract's value knows its zone."""
 
 INT64 = range(-(2**63), 2**63)
+MISFITS = (pa.ArrowException, TypeError, OverflowError, ValueError, RecursionError)
+"""What a value raises that a column cannot hold."""
 
 _SIMPLE: Mapping[str, Kind] = {
     "float": "float",
@@ -98,7 +100,7 @@ def misfit(field: ContractField, value: Any) -> tuple[str, str] | None:
     if found is None and value is not None:
         try:
             column(field, [value])
-        except (pa.ArrowException, TypeError, OverflowError, ValueError, RecursionError) as error:
+        except MISFITS as error:
             return "lockgate_type", f"the value cannot be kept as {field.kind}: {type(error).__name__}"
     return found
 

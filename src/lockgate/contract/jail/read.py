@@ -13,8 +13,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
 import pyarrow as pa
 
+from lockgate.contract.jail._bounds import bound_memory, too_much
 from lockgate.contract.jail._csv import CsvReader
 from lockgate.contract.jail._jsonl import JsonLinesReader
 from lockgate.contract.jail._lean import settle_without_pandas
@@ -29,6 +31,7 @@ from lockgate.errors import Refused
 
 SNAPSHOT = "snapshot.parquet"
 READ = "read.json"
+_SHOWN = 10
 
 
 class Reader(Protocol):
@@ -45,13 +48,14 @@ def main(arguments: Sequence[str]) -> None:
     """Entry point of the jail. Takes no arguments."""
     del arguments
     settle_without_pandas()
+    bound_memory()
     task = read_task()
     guarded(lambda: read(task, data_dir(), out_dir()), out_dir(), unexpected="LG119")
     leave()
 
 
 def read(task: Mapping[str, Any], data: Path, out: Path) -> None:
-    """Read every file of `task` from `data` into `out`. Raises Refused and Usage LG103 to LG117."""
+    """Read every file of `task` from `data` into `out`. Raises Refused and Usage LG103 to LG117, LG140 to LG144."""
     options = TextOptions(task["encoding"], task["delimiter"], tuple(task["null"]))
     check_options(options)
     kinds: list[SourceKind] = []
@@ -81,28 +85,44 @@ def _write(
     schema = _unify(files, kind, options, first.schema) if kind == "parquet" else first.schema
     _check_names(files[0][0], schema)
     full = pa.schema([*schema, pa.field(SOURCE, pa.int32()), pa.field(ROW, pa.int64())])
-    with TableWriter(target, full.with_metadata({KIND_KEY: kind.encode()})) as writer:
-        for index, (name, path) in enumerate(files):
-            reader = first if index == 0 else _open(name, path, kind, options)
-            _check_schema(name, reader.schema, files[0][0], schema)
-            count = 0
-            for batch in reader.batches():
-                writer.add(_numbered(batch, schema, full, index, count))
-                count += batch.num_rows
-            rows.append(count)
+    try:
+        with TableWriter(target, full.with_metadata({KIND_KEY: kind.encode()})) as writer:
+            for index, (name, path) in enumerate(files):
+                reader = first if index == 0 else _open(name, path, kind, options)
+                _check_schema(name, reader.schema, files[0][0], schema)
+                rows.append(_copy(reader, writer, schema, full, index))
+    except MemoryError:  # the last group is written when all files are read
+        raise too_much(files[-1][0], rows[-1] if rows else 0) from None
     return rows, schema
 
 
+def _copy(reader: Reader, writer: TableWriter, schema: pa.Schema, full: pa.Schema, index: int) -> int:
+    """All rows of one file, counted. Raises Refused LG140 when they do not fit the memory."""
+    rows = 0
+    places = [reader.schema.get_field_index(field.name) for field in schema]
+    try:
+        for batch in reader.batches():
+            writer.add(_numbered(batch, places, full, index, rows))
+            rows += batch.num_rows
+    except MemoryError:
+        raise too_much(reader.name, rows) from None
+    return rows
+
+
 def _open(name: str, path: Path, kind: SourceKind, options: TextOptions) -> Reader:
-    if kind == "parquet":
-        return ParquetReader(path, name)
-    return CsvReader(path, name, options) if kind == "csv" else JsonLinesReader(path, name, options)
+    try:
+        if kind == "parquet":
+            return ParquetReader(path, name)
+        return CsvReader(path, name, options) if kind == "csv" else JsonLinesReader(path, name, options)
+    except MemoryError:
+        raise too_much(name, 0) from None
 
 
-def _numbered(batch: pa.RecordBatch, schema: pa.Schema, full: pa.Schema, source: int, start: int) -> pa.RecordBatch:
-    arrays = [batch.column(field.name) for field in schema]
-    arrays = [a if a.type == f.type else a.cast(f.type) for a, f in zip(arrays, schema, strict=True)]
-    numbers = pa.array(range(start, start + batch.num_rows), pa.int64())
+def _numbered(batch: pa.RecordBatch, places: Sequence[int], full: pa.Schema, source: int, start: int) -> pa.RecordBatch:
+    """`batch` with its columns in the order of `full`, and the two that say where each row comes from."""
+    arrays = [batch.column(place) for place in places]
+    arrays = [a if a.type == f.type else a.cast(f.type) for a, f in zip(arrays, full, strict=False)]
+    numbers = pa.array(np.arange(start, start + batch.num_rows, dtype=np.int64))
     sources = pa.repeat(pa.scalar(source, pa.int32()), batch.num_rows)
     return pa.RecordBatch.from_arrays([*arrays, sources, numbers], schema=full)
 
@@ -144,15 +164,16 @@ def _check_names(name: str, schema: pa.Schema) -> None:
 def _check_schema(name: str, schema: pa.Schema, first: str, wanted: pa.Schema) -> None:
     """Same names in any order, same types; a column of nulls fits every type."""
     seen: dict[str, object] = {"file": name, "first_file": first}
-    missing = [column for column in wanted.names if column not in schema.names]
-    more = [column for column in schema.names if column not in wanted.names]
+    here, there = set(schema.names), set(wanted.names)
+    missing = [column for column in wanted.names if column not in here]
+    more = [column for column in schema.names if column not in there]
     if missing or more:
         what = f"lacks the column {missing[0]!r}" if missing else f"has the column {more[0]!r}"
         other = "which" if missing else "unlike"
         raise Refused(
             "LG113",
             f"{name} {what}, {other} {first}{' has' if missing else ''}",
-            seen={**seen, "missing": json.dumps(missing), "more": json.dumps(more)},
+            seen={**seen, "missing": json.dumps(missing[:_SHOWN]), "more": json.dumps(more[:_SHOWN])},
             next="narrow [data] sources in lockgate.toml, or give all files the same columns",
         )
     for field in wanted:

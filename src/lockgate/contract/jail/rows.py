@@ -19,7 +19,8 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core.core_schema import ErrorType
 
 from lockgate.contract.findings import clean
-from lockgate.contract.jail.columns import ARROW, column, misfit
+from lockgate.contract.jail.columns import ARROW, MISFITS, column, misfit
+from lockgate.contract.jail.values import python_values
 from lockgate.contract.spec import BOOKKEEPING, FIELDS_KEY, JSON_COLUMN, ROW, SOURCE, FieldTable, SourceKind
 from lockgate.core.encoding import encode
 
@@ -34,9 +35,19 @@ QUARANTINE_SCHEMA = pa.schema(_COLUMNS)
 RAISED = "lockgate_raised"
 DIGEST = "hmac-sha256:"
 WITHHELD = "withheld: the contract has sensitive fields"
-_OWN = frozenset({"lockgate_type", "lockgate_int64"})
+LOST = "lockgate_value"
+_LOST = "the value is beyond what Python can hold, such as a day outside the years 1 to 9999"
+_OWN = frozenset({"lockgate_type", "lockgate_int64", LOST})
 _WORDED_BY_PYDANTIC = (frozenset(get_args(ErrorType)) - {"value_error", "assertion_error"}) | _OWN
-_MISFITS = (pa.ArrowException, TypeError, OverflowError, ValueError, RecursionError)
+
+
+def accepted_schema(table: FieldTable) -> pa.Schema:
+    """The columns of accepted rows: the fields, the computed fields, the bookkeeping."""
+    columns: list[pa.Field[Any]] = [pa.field(entry.name, ARROW[entry.kind]) for entry in table.columns]
+    return pa.schema(
+        [*columns, pa.field(SOURCE, pa.int32()), pa.field(ROW, pa.int64())],
+        metadata={FIELDS_KEY: encode(table.as_json())},
+    )
 
 
 @dataclass(frozen=True)
@@ -70,21 +81,22 @@ class Secrecy:
 
 @dataclass
 class Evaluator:
-    """Judges batches of a snapshot. `sources` are the names of its files, by index."""
+    """Judges batches of a snapshot. `sources` are the names of its files, by index.
+
+    `bound`: columns that may decide a verdict; None means all. A value there that Python cannot hold, such as a day
+    of the year 10000, refuses its row.
+    """
 
     model: type[BaseModel]
     table: FieldTable
     kind: SourceKind
     sources: Sequence[str]
     secrecy: Secrecy = Secrecy()
+    bound: Collection[str] | None = None
     schema: pa.Schema = field(init=False)
 
     def __post_init__(self) -> None:
-        columns: list[pa.Field[Any]] = [pa.field(entry.name, ARROW[entry.kind]) for entry in self.table.columns]
-        self.schema = pa.schema(
-            [*columns, pa.field(SOURCE, pa.int32()), pa.field(ROW, pa.int64())],
-            metadata={FIELDS_KEY: encode(self.table.as_json())},
-        )
+        self.schema = accepted_schema(self.table)
         self._validator = self.model.__pydantic_validator__
         names = [entry.name for entry in self.table.fields]
         self._take: Callable[[Any], tuple[Any, ...]] = (
@@ -100,7 +112,11 @@ class Evaluator:
         kept: list[int] = []
         values: list[tuple[Any, ...]] = []
         judge, take = self._judge(), self._take_all if self._computed else self._taken
-        for position, record in enumerate(self._records(batch)):
+        records, lost = self._records(batch)
+        for position, record in enumerate(records):
+            if position in lost:
+                refused += [(position, self.secrecy.path((name,)), LOST, _LOST) for name in lost[position]]
+                continue
             try:
                 values.append(take(judge(record)))
             except ValidationError as error:
@@ -120,14 +136,22 @@ class Evaluator:
     def _judge(self) -> Callable[[Any], Any]:
         return self._validator.validate_json if self.kind == "jsonl" else self._validator.validate_python
 
-    def _records(self, batch: pa.RecordBatch) -> Any:
+    def _records(self, batch: pa.RecordBatch) -> tuple[Any, dict[int, list[str]]]:
+        """What Pydantic is given, record by record; and, by record, the columns whose value Python cannot hold."""
         if self.kind == "jsonl":
-            return batch.column(JSON_COLUMN).to_pylist()
+            return batch.column(JSON_COLUMN).to_pylist(), {}
         names = [name for name in batch.schema.names if name not in BOOKKEEPING]
-        columns = [_python(batch.column(name)) for name in names]
+        columns: list[list[Any]] = []
+        lost: dict[int, list[str]] = {}
+        for name in names:
+            values, unheld = python_values(batch.column(name))
+            columns.append(values)
+            if self.bound is None or name in self.bound:
+                for position in unheld:
+                    lost.setdefault(position, []).append(name)
         if not columns:
-            return [{} for _ in range(batch.num_rows)]
-        return (dict(zip(names, cells, strict=True)) for cells in zip(*columns, strict=True))
+            return [{} for _ in range(batch.num_rows)], lost
+        return (dict(zip(names, cells, strict=True)) for cells in zip(*columns, strict=True)), lost
 
     def _taken(self, record: Any) -> tuple[Any, ...]:
         if not isinstance(record, self.model):
@@ -160,7 +184,7 @@ class Evaluator:
         by_field: list[Sequence[Any]] = list(zip(*values, strict=True)) if values else [() for _ in fields]
         try:
             return [column(entry, cells) for entry, cells in zip(fields, by_field, strict=True)], kept
-        except _MISFITS:
+        except MISFITS:
             bad: set[int] = set()
             for entry, cells in zip(fields, by_field, strict=True):
                 for index, cell in enumerate(cells):
@@ -185,15 +209,3 @@ class Evaluator:
                 cells.append(cell)
         arrays = [pa.array(cells, f.type) for cells, f in zip(columns, QUARANTINE_SCHEMA, strict=True)]
         return pa.RecordBatch.from_arrays(arrays, schema=QUARANTINE_SCHEMA)
-
-
-def _python(array: pa.Array[Any]) -> list[Any]:
-    """Python values; times finer than a microsecond, which Python does not have, are cut."""
-    kind = array.type
-    if pa.types.is_timestamp(kind) and kind.unit == "ns":
-        array = array.cast(pa.timestamp("us", kind.tz), safe=False)
-    elif pa.types.is_duration(kind) and kind.unit == "ns":
-        array = array.cast(pa.duration("us"), safe=False)
-    elif pa.types.is_time64(kind) and kind.unit == "ns":
-        array = array.cast(pa.time64("us"), safe=False)
-    return array.to_pylist()

@@ -1,34 +1,42 @@
-"""What one column looks like, in numbers that merge: two halves of a table give the sum of their sketches.
+"""What one column looks like, in numbers that merge: sketches of two parts of a table give the sketch of both.
 
-Quantiles come from a histogram with logarithmic bins (as DDSketch, Masson et al. 2019): each is within 1 % of the
-true value. Frequent values are exact while a column has at most `MOST_VALUES` different ones.
+Counts, and what is called exact, are exact whatever the order, the batches and the parts. What is not exact states its
+error: `rank_error` and `value_error` of quantiles, `distinct_error`, `missed` of frequent texts. The ADR on the
+baseline says why these sketches, and which bytes are the same each time.
+
+    values   every different value with its count, while there are at most 4096
+    cells    else, of numbers: counts of the cells first, first + gaps[0]..., each 2**shift places wide (`_cells`)
+    frequent else, of texts: texts with how often each is there at least, and up to `missed` times more
+    hll      base64 of the DataSketches HLL sketch that `distinct` is read from, where `values` are not
 """
 
 from __future__ import annotations
 
-import math
-from collections import Counter
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, cast
 
+import numpy as np
 import pyarrow as pa
-import pyarrow.compute
 
-pc: Any = pyarrow.compute  # its stubs do not know that a function of an array gives an array
+from lockgate.contract.spec import KINDS
+from lockgate.core.encoding import encode
+from lockgate.validate.jail import _state as state
+from lockgate.validate.jail._cells import MOST_VALUES, Cells, Summary
+from lockgate.validate.jail._distinct import ERROR
+from lockgate.validate.jail._texts import Texts
 
-ACCURACY = 0.01
-MOST_VALUES = 4096
+__all__ = ["BINS", "MOST_VALUES", "QUANTILES", "SHOWN_VALUES", "Sketch"]
+
 SHOWN_VALUES = 100
 QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
+BINS = 16
 
-_GAMMA = (1 + ACCURACY) / (1 - ACCURACY)
-_LOG = math.log(_GAMMA)
-_MOST_EXPONENT = 709.0
+_NUMBERS = ("float", "int", "bool", "timestamp")
 
 
 @dataclass
 class Sketch:
-    """Counts of one column. `kind` is that of the field table."""
+    """Counts of one column. `kind` is that of the field table; of a sensitive column nothing but counts is kept."""
 
     kind: str
     sensitive: bool = False
@@ -36,104 +44,136 @@ class Sketch:
     nulls: int = 0
     nan: int = 0
     infinite: int = 0
-    total: float = 0.0
-    least: float | int | None = None
-    most: float | int | None = None
-    bins: Counter[int] = field(default_factory=Counter)
-    negative: Counter[int] = field(default_factory=Counter)
-    zeros: int = 0
-    values: Counter[Any] | None = field(default_factory=Counter)
+    cells: Cells | None = None
+    texts: Texts | None = None
 
-    def add(self, array: pa.Array[Any]) -> None:
-        """Take one batch of the column."""
-        self.count += len(array)
-        self.nulls += array.null_count
+    def __post_init__(self) -> None:
         if self.sensitive:
             return
-        present = array.drop_null()
-        if self.kind == "timestamp":
-            self._range(present.cast(pa.int64()))
-        elif self.kind in ("float", "int"):
-            self._numbers(present)
-        if self.kind in ("int", "bool", "string") and self.values is not None:
-            self.values.update({entry["values"]: entry["counts"] for entry in pc.value_counts(present).to_pylist()})
-            if len(self.values) > MOST_VALUES:
-                self.values = None
+        if self.kind in _NUMBERS and self.cells is None:
+            self.cells = Cells(whole=self.kind != "float")
+        if self.kind == "string" and self.texts is None:
+            self.texts = Texts()
+
+    def add(self, array: pa.Array[Any]) -> None:
+        """Take one batch of the column, in memory that does not depend on how many there are."""
+        self.count += len(array)
+        self.nulls += array.null_count
+        present = array.drop_null() if array.null_count else array
+        if self.texts is not None:
+            self.texts.add(cast("pa.StringArray", present.cast(pa.string())))
+        elif self.cells is not None and self.kind == "float":
+            self.cells.add(self._finite(present.to_numpy(zero_copy_only=False)))
+        elif self.cells is not None:
+            self.cells.add(present.cast(pa.int64()).to_numpy(zero_copy_only=False))
+
+    def merge(self, other: Sketch) -> None:
+        """Take all that `other` has seen of the same column. Raises ValueError when it is of another kind."""
+        if (self.kind, self.sensitive) != (other.kind, other.sensitive):
+            raise ValueError(f"a sketch of kind {other.kind} does not merge with one of kind {self.kind}")
+        self.count += other.count
+        self.nulls += other.nulls
+        self.nan += other.nan
+        self.infinite += other.infinite
+        if self.cells is not None and other.cells is not None:
+            self.cells.merge(other.cells)
+        if self.texts is not None and other.texts is not None:
+            self.texts.merge(other.texts)
 
     def as_json(self) -> dict[str, object]:
-        """The sketch as baseline.json carries it: the mergeable counts, and what follows from them."""
+        """The sketch as baseline.json carries it: what merges, and what follows from it for the reader."""
         said: dict[str, object] = {"kind": self.kind, "count": self.count, "nulls": self.nulls}
         if self.sensitive:
             return {**said, "sensitive": True}
-        if self.kind in ("float", "int", "timestamp"):
-            said |= {"min": self.least, "max": self.most}
-        if self.kind in ("float", "int"):
-            said |= self._as_numbers()
-        if self.kind in ("int", "bool", "string") and self.values is None:
-            said |= {"distinct": None, "top": []}
-        elif self.kind in ("int", "bool", "string") and self.values is not None:
-            shown = sorted(self.values.items(), key=lambda entry: (-entry[1], str(entry[0])))[:SHOWN_VALUES]
-            said |= {"distinct": len(self.values), "top": [{"value": v, "count": n} for v, n in shown]}
+        if self.kind == "float":
+            said |= {"nan": self.nan, "infinite": self.infinite}
+        if self.cells is not None:
+            said |= _said_of_numbers(self.kind, self.cells)
+        if self.texts is not None:
+            said |= _said_of_texts(self.texts)
         return said
 
-    def _as_numbers(self) -> dict[str, object]:
-        finite = sum(self.bins.values()) + sum(self.negative.values()) + self.zeros
-        histogram = {
-            "accuracy": ACCURACY,
-            "zero": self.zeros,
-            "positive": {str(key): self.bins[key] for key in sorted(self.bins)},
-            "negative": {str(key): self.negative[key] for key in sorted(self.negative)},
-        }
-        return {
-            "nan": self.nan,
-            "infinite": self.infinite,
-            "sum": self.total if math.isfinite(self.total) else None,
-            "mean": self.total / finite if finite and math.isfinite(self.total) else None,
-            "quantiles": {str(share): self.quantile(share) for share in QUANTILES} if finite else {},
-            "histogram": histogram,
-        }
-
-    def quantile(self, share: float) -> float | None:
-        """The value below which `share` of the finite values lie, within 1 %; None without values."""
-        places = [(-self._middle(key), self.negative[key]) for key in sorted(self.negative, reverse=True)]
-        places += [(0.0, self.zeros), *((self._middle(key), self.bins[key]) for key in sorted(self.bins))]
-        wanted = share * (sum(number for _, number in places) - 1)
-        seen = 0
-        for value, number in places:
-            seen += number
-            if seen > wanted:
-                low = value if self.least is None else max(value, self.least)
-                return low if self.most is None else min(low, self.most)
-        return None
-
     @staticmethod
-    def _middle(key: int) -> float:
-        return 2 / (_GAMMA + 1) * math.exp(min(key * _LOG, _MOST_EXPONENT))
+    def from_json(value: object) -> Sketch:
+        """Read what `as_json` said, so that it can be merged with others. Raises ValueError on anything else.
 
-    def _numbers(self, present: pa.Array[Any]) -> None:
-        if self.kind == "float":
-            self.nan += _count(pc.is_nan(present))
-            self.infinite += _count(pc.is_inf(present))
-            present = present.filter(pc.is_finite(present))
-        self._range(present)
-        numbers = present.cast(pa.float64(), safe=False)
-        if len(numbers):
-            self.total += pc.sum(numbers).as_py()
-        self.zeros += _count(pc.equal(numbers, 0.0))
-        self.bins += self._binned(numbers.filter(pc.greater(numbers, 0.0)))
-        self.negative += self._binned(pc.negate(numbers.filter(pc.less(numbers, 0.0))))
+        The library that reads the HLL sketch is native code: call this in a jail, or on signed bytes.
+        """
+        given = state.Given(value)
+        if given.text("kind") not in KINDS:
+            raise ValueError("the kind of a column is not one of ours")
+        sketch = Sketch(given.text("kind"), given.value.get("sensitive") is True)
+        sketch.count, sketch.nulls = given.natural("count"), given.natural("nulls")
+        if sketch.kind == "float" and not sketch.sensitive:
+            sketch.nan, sketch.infinite = given.natural("nan"), given.natural("infinite")
+        present = sketch.count - sketch.nulls - sketch.nan - sketch.infinite
+        if present < 0:
+            raise ValueError("the counts of a column do not add up")
+        if sketch.cells is not None:
+            sketch.cells = state.cells(given, whole=sketch.cells.whole, total=present)
+        if sketch.texts is not None:
+            sketch.texts = state.texts(given, total=present)
+        if encode(sketch.as_json()) != encode(value):
+            raise ValueError("the sketch of a column is not in the one accepted form")
+        return sketch
 
-    @staticmethod
-    def _binned(numbers: pa.Array[Any]) -> Counter[int]:
-        keys = pc.ceil(pc.divide(pc.ln(numbers), _LOG)).cast(pa.int64())
-        return Counter({entry["values"]: entry["counts"] for entry in pc.value_counts(keys).to_pylist()})
-
-    def _range(self, present: pa.Array[Any]) -> None:
-        if len(present):
-            found = pc.min_max(present).as_py()
-            self.least = found["min"] if self.least is None else min(self.least, found["min"])
-            self.most = found["max"] if self.most is None else max(self.most, found["max"])
+    def _finite(self, numbers: Any) -> Any:
+        finite = np.isfinite(numbers)
+        if finite.all():
+            return numbers
+        nan = int(np.isnan(numbers).sum())
+        self.nan += nan
+        self.infinite += len(numbers) - int(finite.sum()) - nan
+        return numbers[finite]
 
 
-def _count(mask: pa.Array[Any]) -> int:
-    return int(pc.sum(mask).as_py() or 0)
+def _said_of_numbers(kind: str, cells: Cells) -> dict[str, object]:
+    said: dict[str, object] = {"distinct": len(cells.keys), "distinct_error": 0.0}
+    if cells.shift is None:
+        numbers = [bool(number) for number in cells.keys] if kind == "bool" else cells.numbers().tolist()
+        values = list(zip(numbers, cells.counts.tolist(), strict=True))
+        said |= {"values": [list(entry) for entry in values]}
+        if kind in ("int", "bool"):
+            said |= {"top": _top(sorted(values, key=lambda entry: (-entry[1], entry[0])))}
+    elif cells.distinct is not None:
+        said |= {"distinct": cells.distinct.estimate(), "distinct_error": ERROR, "hll": state.base64(cells.distinct)}
+        said |= {"cells": state.said_of_cells(cells)}
+    return said if kind == "bool" else {**said, **_said_of_places(cells)}
+
+
+def _said_of_places(cells: Cells) -> dict[str, object]:
+    said: dict[str, object] = {"min": cells.least, "max": cells.most}
+    if cells.least is None:
+        return {**said, "quantiles": {}}
+    summary = Summary(cells)
+    mean, deviation = summary.moments()
+    upper, counts = summary.bins(BINS)
+    return {
+        **said,
+        "mean": mean,
+        "deviation": deviation,
+        "quantiles": {str(share): summary.quantile(share) for share in QUANTILES},
+        "rank_error": summary.rank_error(),
+        "value_error": summary.value_error(),
+        "bins": {"upper": upper, "counts": counts},
+    }
+
+
+def _said_of_texts(texts: Texts) -> dict[str, object]:
+    frequent = texts.frequent()
+    named = [list(entry) for entry in frequent]
+    said: dict[str, object] = {"top": _top(frequent)}
+    if texts.values is not None:
+        return {**said, "distinct": len(frequent), "distinct_error": 0.0, "values": named}
+    return {
+        **said,
+        "distinct": texts.distinct.estimate(),
+        "distinct_error": ERROR,
+        "hll": state.base64(texts.distinct),
+        "frequent": named,
+        "missed": texts.missed_at_most(),
+    }
+
+
+def _top(ordered: list[tuple[Any, int]]) -> list[dict[str, object]]:
+    return [{"value": value, "count": number} for value, number in ordered[:SHOWN_VALUES]]

@@ -1,100 +1,122 @@
-"""A snapshot judged by the user's contract. Runs in the `contract` jail: everything it writes is untrusted.
+"""A snapshot judged, counted and summed up in one pass. Runs in the `parse` jail: no user code is near.
 
-Takes on standard input `{"contract", "model", "label", "sources", "sensitive", "key"}`; the snapshot is
-/in/snapshot.parquet and the captured code /job. Gives `accepted.parquet`, `quarantine.parquet` and `check.json`:
-the field table and the versions that decide verdicts.
+Takes on standard input `{"files", "sensitive"}`, and as arguments the numbers of the sockets to the jails with the
+contract's code (`contract.ask`); the snapshot is /in/snapshot.parquet. Gives `accepted.parquet`,
+`quarantine.parquet`, `plan.json`, `baseline.json`, and `check.json`: the field table, the versions, which way the rows
+went, and the counts. The contract's jails could drop, invent or double the rows that they are asked about: here each
+row of the snapshot must be found exactly once, accepted or with a reason.
 """
 
 from __future__ import annotations
 
-import platform
+import socket
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-import pyarrow.parquet as pq
-import pydantic
+import polars as pl
+import pyarrow as pa
 
 from lockgate.contract.jail._lean import settle_without_pandas
 from lockgate.contract.jail._table import TableWriter
-from lockgate.contract.jail.columns import field_table
-from lockgate.contract.jail.inference import inference_model
-from lockgate.contract.jail.load import check_label, load_model
-from lockgate.contract.jail.outcome import data_dir, guarded, out_dir, read_task
-from lockgate.contract.jail.rows import QUARANTINE_SCHEMA, Evaluator, Secrecy
-from lockgate.contract.spec import ACCEPTED, BOOKKEEPING, KIND_KEY, QUARANTINE, FieldTable, SourceKind
+from lockgate.contract.jail.engine import Engine
+from lockgate.contract.jail.outcome import data_dir, guarded, leave, out_dir, read_task
+from lockgate.contract.jail.rows import QUARANTINE_SCHEMA, Verdicts, accepted_schema
+from lockgate.contract.jail.snapshot import Snapshot
+from lockgate.contract.jail.truth import RemoteTruth
+from lockgate.contract.spec import ACCEPTED, PLAN, QUARANTINE, ROW, SOURCE, FieldTable
 from lockgate.core.encoding import encode
-from lockgate.errors import Usage
+from lockgate.core.wire import WireError
+from lockgate.errors import Refused
+from lockgate.validate.jail._ledger import Partition
+from lockgate.validate.jail._sketch import Sketch
+from lockgate.validate.jail._tally import Tally
 
 SNAPSHOT = "snapshot.parquet"
 CHECK = "check.json"
-JOB = Path("/job")
+BASELINE = "baseline.json"
 
-_ROWS = 8192
+_MOST_RULES = 200
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Entry point of the jail. Takes no arguments."""
-    del arguments
+    """Entry point of the jail: `arguments` are the numbers of the inherited sockets."""
     settle_without_pandas()
     task = read_task()
-    guarded(lambda: check(task, data_dir(), JOB, out_dir()), out_dir(), unexpected="LG212")
+    with ExitStack() as stack:
+        ends = [stack.enter_context(socket.socket(fileno=int(number))) for number in arguments]
+        guarded(lambda: check(task, ends, data_dir(), out_dir()), out_dir(), unexpected="LG213")
+    leave()
 
 
-def check(task: Mapping[str, Any], data: Path, job: Path, out: Path) -> None:
-    """Judge every row of the snapshot in `data`. Raises Usage LG205 to LG211 and LG218 about the contract."""
-    model = load_model(job, task["contract"], task["model"])
-    label: str | None = task["label"]
-    if label is not None:
-        check_label(model, label, task["contract"])
-        inference_model(model, label, task["contract"])
-    table = field_table(model, label)
-    _check_names(table, task["contract"])
-    snapshot = pq.ParquetFile(data / SNAPSHOT)
-    kind = cast("SourceKind", snapshot.schema_arrow.metadata[KIND_KEY].decode())
-    secrecy = Secrecy(_with_aliases(model, task["sensitive"]), bytes.fromhex(task["key"]))
-    evaluator = Evaluator(model, table, kind, task["sources"], secrecy)
+def check(task: Mapping[str, Any], ends: Sequence[socket.socket], data: Path, out: Path) -> None:
+    """Judge every row of the snapshot in `data`. Raises Refused LG212, LG213."""
+    snapshot = Snapshot(data / SNAPSHOT)
+    try:
+        truth = RemoteTruth(ends, snapshot.kind)
+        engine = Engine(snapshot, truth.plan, truth.table, truth)
+        counted = Counted(truth.table, task["files"], frozenset(task["sensitive"]))
+        _write(engine, truth.table, counted, out)
+    except OSError as error:
+        raise Refused("LG212", f"the jail with the contract's code has ended: {error}") from None
+    except WireError as error:
+        raise Refused("LG213", f"the contract's jail gave an account that does not add up: {error}") from None
+    said = {
+        "table": truth.table.as_json(),
+        "versions": {**truth.versions, "polars": pl.__version__, "pyarrow": pa.__version__},
+        "plan": truth.plan.digest,
+        "paths": engine.paths.as_json(),
+        "explain": {"records": engine.binding.rows, "fields": engine.explain()},
+        "reckoning": counted.reckoning(),
+    }
+    (out / PLAN).write_bytes(truth.plan.encode())
+    (out / CHECK).write_bytes(encode(said))
+    (out / BASELINE).write_bytes(encode(counted.baseline()))
+
+
+class Counted:
+    """What came of all rows, batch by batch: that each was found once, the reasons, the baseline."""
+
+    def __init__(self, table: FieldTable, files: Sequence[Mapping[str, Any]], sensitive: frozenset[str]) -> None:
+        self._partition = Partition([file["rows"] for file in files], [file["name"] for file in files])
+        self._tally = Tally()
+        self._sketches = {field.name: Sketch(field.kind, field.name in sensitive) for field in table.columns}
+
+    def add(self, found: Verdicts) -> None:
+        """Take the verdicts on the next rows. Raises Refused LG213."""
+        self._partition.accept(found.accepted.column(SOURCE), found.accepted.column(ROW))
+        self._partition.quarantine(found.quarantine.column("source"), found.quarantine.column("row"))
+        self._tally.add(found.quarantine)
+        for name, sketch in self._sketches.items():
+            sketch.add(found.accepted.column(name))
+
+    def reckoning(self) -> dict[str, object]:
+        """The counts. Raises Refused LG213 when a row was not found."""
+        accepted, quarantined = self._partition.settle()
+        rules = self._tally.as_json()
+        return {
+            "rows": accepted + quarantined,
+            "accepted": accepted,
+            "quarantined": quarantined,
+            "by_rule": rules[:_MOST_RULES],
+            "rules": len(rules),
+            "by_source": self._partition.by_source(),
+        }
+
+    def baseline(self) -> dict[str, object]:
+        """baseline.json as a value."""
+        accepted, _ = self._partition.settle()
+        columns = {name: sketch.as_json() for name, sketch in self._sketches.items()}
+        return {"v": 1, "rows": accepted, "columns": columns}
+
+
+def _write(engine: Engine, table: FieldTable, counted: Counted, out: Path) -> None:
     with (
-        TableWriter(out / ACCEPTED, evaluator.schema) as accepted,
+        TableWriter(out / ACCEPTED, accepted_schema(table)) as accepted,
         TableWriter(out / QUARANTINE, QUARANTINE_SCHEMA) as quarantine,
     ):
-        for batch in snapshot.iter_batches(batch_size=_ROWS, use_threads=False):
-            verdicts = evaluator.evaluate(batch)
-            accepted.add(verdicts.accepted)
-            quarantine.add(verdicts.quarantine)
-    said = {
-        "table": table.as_json(),
-        "pydantic": pydantic.VERSION,
-        "python": platform.python_version(),
-    }
-    (out / CHECK).write_bytes(encode(said))
-
-
-def _check_names(table: FieldTable, file: str) -> None:
-    reserved = sorted({field.name for field in table.columns} & set(BOOKKEEPING))
-    if reserved:
-        raise Usage(
-            "LG218",
-            f"{file}: a field is called {reserved[0]}, a name that Lockgate needs for itself",
-            seen={"fields": reserved},
-            next=f"rename the field in {file}",
-        )
-
-
-def _with_aliases(model: type[pydantic.BaseModel], names: Sequence[str]) -> frozenset[str]:
-    """Sensitive fields under every name by which Pydantic may report them."""
-    unknown = sorted(set(names) - set(model.model_fields) - set(model.model_computed_fields))
-    if unknown:
-        raise Usage(
-            "LG221",
-            f"{model.__name__} has no field {unknown[0]!r} to keep secret",
-            seen={"sensitive": unknown, "fields": list(model.model_fields)},
-            next="set [data] sensitive in lockgate.toml",
-        )
-    found = set(names)
-    for name in set(names) & set(model.model_fields):
-        field = model.model_fields[name]
-        for alias in (field.alias, field.validation_alias):
-            choices = getattr(alias, "choices", [alias])
-            found |= {str(getattr(choice, "path", [choice])[0]) for choice in choices if choice is not None}
-    return frozenset(found)
+        for found in engine.verdicts():
+            counted.add(found)
+            accepted.add(found.accepted)
+            quarantine.add(found.quarantine)

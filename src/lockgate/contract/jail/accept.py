@@ -1,0 +1,244 @@
+"""A node of the plan on a column, as polars expressions: what Pydantic surely accepts, and what it makes of it.
+
+One-sided: a spelling filter stands before every cast, and no cast is a verdict (docs/adr/0014). No user code is near.
+A column type that is not named for a node is left to Pydantic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import polars as pl
+
+from lockgate.contract.plan import Choice, Day, FieldPlan, Moment, Node, Real, Text, Truth, Whole
+from lockgate.contract.spec import Kind
+
+TYPES: Mapping[Kind, pl.DataType] = {
+    "float": pl.Float64(),
+    "int": pl.Int64(),
+    "bool": pl.Boolean(),
+    "string": pl.String(),
+    "timestamp": pl.Datetime("us"),
+    "other": pl.String(),
+}
+
+SIGNED = (pl.Int8, pl.Int16, pl.Int32, pl.Int64)
+UNSIGNED = (pl.UInt8, pl.UInt16, pl.UInt32, pl.UInt64)
+FLOATS = (pl.Float32, pl.Float64)
+
+_EXACT = 2**53
+_INT64_MAX = 2**63 - 1
+_WHOLE = r"^-?[0-9]{1,17}$"
+_REAL = r"^[+-]?[0-9]{1,15}(\.[0-9]{1,15})?([eE][+-]?[0-9]{1,2})?$"
+_DAY = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
+_MOMENT = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2})?$"
+_TRUE, _FALSE = ("true", "True", "TRUE", "1"), ("false", "False", "FALSE", "0")
+_MINUTE = 60_000_000
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """`sure`: Pydantic accepts the value (null where nothing is known). `value`: as the column of its kind holds it."""
+
+    sure: pl.Expr
+    value: pl.Expr
+
+
+def accepts(field: FieldPlan, column: str, kind: pl.DataType) -> Accepted | None:
+    """What is surely accepted of `column`, which is of type `kind`; None when nothing is."""
+    rule: Callable[[Any, pl.Expr, pl.DataType], Accepted | None] | None = _RULES.get(type(field.node))
+    found = rule(field.node, pl.col(column), kind) if rule is not None else None
+    if found is None:
+        if not field.nullable:
+            return None
+        found = Accepted(pl.lit(value=False), pl.lit(None, TYPES[field.kind]))
+    return Accepted(pl.col(column).is_null() | found.sure, found.value) if field.nullable else found
+
+
+def _whole(node: Whole, col: pl.Expr, kind: pl.DataType) -> Accepted | None:
+    if isinstance(kind, SIGNED):
+        sure, value = None, col.cast(pl.Int64)
+    elif isinstance(kind, UNSIGNED):
+        sure, value = col <= _INT64_MAX, col.cast(pl.Int64, strict=False)
+    elif isinstance(kind, FLOATS) and not node.strict:
+        number = col.cast(pl.Float64)
+        sure = number.is_finite() & (number == number.floor()) & (number.abs() < _EXACT)
+        value = number.cast(pl.Int64, strict=False)
+    elif isinstance(kind, pl.String) and not node.strict:
+        sure, value = col.str.contains(_WHOLE), col.cast(pl.Int64, strict=False)
+    else:
+        return None
+    if node.multiple_of is not None:
+        sure = _both(sure, value % node.multiple_of == 0)
+    return Accepted(_within(node, value, sure), value)
+
+
+def _real(node: Real, col: pl.Expr, kind: pl.DataType) -> Accepted | None:
+    sure: pl.Expr | None = None
+    if isinstance(kind, FLOATS):
+        value = col.cast(pl.Float64)
+    elif isinstance(kind, SIGNED + UNSIGNED):
+        sure, value = col.is_between(-_EXACT if isinstance(kind, SIGNED) else 0, _EXACT), col.cast(pl.Float64)
+    elif isinstance(kind, pl.String) and not node.strict:
+        sure, value = col.str.contains(_REAL), col.cast(pl.Float64, strict=False)
+    else:
+        return None
+    bounded = any(bound is not None for bound in (node.ge, node.gt, node.le, node.lt))
+    if node.finite:
+        sure = _both(sure, value.is_finite())
+    elif bounded:
+        sure = _both(sure, value.is_not_nan())
+    return Accepted(_within(node, value, sure), value)
+
+
+def _both(one: pl.Expr | None, other: pl.Expr) -> pl.Expr:
+    return other if one is None else one & other
+
+
+def _within(node: Whole | Real, value: pl.Expr, sure: pl.Expr | None) -> pl.Expr:
+    if node.ge is not None:
+        sure = _both(sure, value >= node.ge)
+    if node.gt is not None:
+        sure = _both(sure, value > node.gt)
+    if node.le is not None:
+        sure = _both(sure, value <= node.le)
+    if node.lt is not None:
+        sure = _both(sure, value < node.lt)
+    return value.is_not_null() if sure is None else sure
+
+
+def _text(node: Text, col: pl.Expr, kind: pl.DataType) -> Accepted | None:
+    if not isinstance(kind, pl.String):
+        return None
+    text = col.str.strip_chars() if node.strip else col
+    sure: pl.Expr | None = None
+    if node.min_length is not None:
+        sure = text.str.len_chars() >= node.min_length
+    if node.max_length is not None:
+        sure = _both(sure, text.str.len_chars() <= node.max_length)
+    if node.pattern is not None:
+        sure = _both(sure, text.str.contains(node.pattern))
+    if node.lower or node.upper:
+        # Beyond ASCII, case depends on the version of Unicode's tables, which polars and Pydantic may not share.
+        sure = _both(sure, text.str.len_bytes() == text.str.len_chars())
+        text = text.str.to_lowercase() if node.lower else text.str.to_uppercase()
+    return Accepted(text.is_not_null() if sure is None else sure, text)
+
+
+def _truth(node: Truth, col: pl.Expr, kind: pl.DataType) -> Accepted | None:
+    if isinstance(kind, pl.Boolean):
+        return Accepted(col.is_not_null(), col)
+    if node.strict:
+        return None
+    if isinstance(kind, pl.String):
+        return Accepted(col.is_in([*_TRUE, *_FALSE]), col.is_in(list(_TRUE)))
+    if isinstance(kind, SIGNED + UNSIGNED):
+        return Accepted(col.is_between(0, 1), col == 1)
+    return None
+
+
+def _day(node: Day, col: pl.Expr, kind: pl.DataType) -> Accepted | None:
+    if isinstance(kind, pl.Date):
+        # Python knows the years 1 to 9999; a column of days knows more.
+        return Accepted(col.is_between(date.min, date.max), col.cast(pl.Datetime("us")))
+    if isinstance(kind, pl.String) and not node.strict:
+        found = _day_of(col)
+        return Accepted(col.str.contains(_DAY) & found.is_not_null(), found.cast(pl.Datetime("us")))
+    return None
+
+
+def _day_of(text: pl.Expr) -> pl.Expr:
+    """The date of a text of the form of `_DAY`, null when the calendar has no such day or its year is 0."""
+    found = text.str.to_date("%Y-%m-%d", strict=False)
+    return pl.when(found >= date.min).then(found)
+
+
+def _moment(node: Moment, col: pl.Expr, kind: pl.DataType) -> Accepted | None:
+    if isinstance(kind, pl.Datetime):
+        aware = kind.time_zone is not None
+        if node.zone not in ("any", "aware" if aware else "naive"):
+            return None
+        instant = col.dt.convert_time_zone("UTC").dt.replace_time_zone(None) if aware else col
+        # With an offset, the local time may lie beyond the years that Python knows where UTC does not.
+        least, most = (date(2, 1, 1), date(9998, 1, 1)) if aware else (date.min, date.max)
+        sure = instant.dt.date().is_between(least, most)
+        if kind.time_unit == "ns":
+            sure &= instant.to_physical() % 1000 == 0
+        return Accepted(sure, instant.cast(pl.Datetime("us")))
+    if isinstance(kind, pl.String) and not node.strict:
+        return _moment_of(node, col)
+    return None
+
+
+def _moment_of(node: Moment, col: pl.Expr) -> Accepted:
+    """A text of the form of `_MOMENT`, put together from its parts: no parser's leniency is in between."""
+    day = _day_of(col.str.slice(0, 10))
+    hour, minute, second = (_number(col, start) for start in (11, 14, 17))
+    fraction = col.str.extract(r"\.([0-9]{1,6})", 1).fill_null("").str.pad_end(6, "0").cast(pl.Int64, strict=False)
+    sign = pl.when(col.str.contains(r"-[0-9]{2}:[0-9]{2}$")).then(-1).otherwise(1)
+    offset_hour = col.str.extract(r"[+-]([0-9]{2}):[0-9]{2}$", 1).cast(pl.Int64, strict=False).fill_null(0)
+    offset_minute = col.str.extract(r"[+-][0-9]{2}:([0-9]{2})$", 1).cast(pl.Int64, strict=False).fill_null(0)
+    aware = col.str.contains(r"(Z|[+-][0-9]{2}:[0-9]{2})$")
+    sure = col.str.contains(_MOMENT) & day.is_between(date(2, 1, 1), date(9998, 1, 1))
+    sure &= (hour <= 23) & (minute <= 59) & (second <= 59) & (offset_hour <= 23) & (offset_minute <= 59)
+    if node.zone != "any":
+        sure &= aware if node.zone == "aware" else ~aware
+    time = ((hour * 60 + minute) * 60 + second) * 1_000_000 + fraction
+    offset = sign * (offset_hour * 60 + offset_minute) * _MINUTE
+    value = (day.cast(pl.Datetime("us")).to_physical() + time - offset).cast(pl.Datetime("us"))
+    return Accepted(sure, value)
+
+
+def _number(col: pl.Expr, start: int) -> pl.Expr:
+    return col.str.slice(start, 2).cast(pl.Int64, strict=False)
+
+
+def _choice(node: Choice, col: pl.Expr, kind: pl.DataType) -> Accepted | None:
+    if isinstance(node.values[0], str):
+        return Accepted(col.is_in(list(node.values)), col) if isinstance(kind, pl.String) else None
+    if isinstance(kind, SIGNED):
+        value = col.cast(pl.Int64)
+        return Accepted(value.is_in(list(node.values)), value)
+    return None
+
+
+_RULES: Mapping[type[Node], Callable[[Any, pl.Expr, pl.DataType], Accepted | None]] = {
+    Whole: _whole,
+    Real: _real,
+    Text: _text,
+    Truth: _truth,
+    Day: _day,
+    Moment: _moment,
+    Choice: _choice,
+}
+
+
+def literal(field: FieldPlan) -> pl.Expr:
+    """The default of `field` as a column."""
+    value = (field.missing or {})["value"]
+    if field.kind == "timestamp" and value is not None:
+        return pl.lit(value, pl.Int64).cast(pl.Datetime("us"))
+    return pl.lit(value, TYPES[field.kind])
+
+
+def usable(field: FieldPlan) -> bool:
+    """Whether polars can match the field's pattern: it refuses what is too large for it."""
+    if not isinstance(field.node, Text) or field.node.pattern is None:
+        return True
+    try:
+        pl.Series([""]).str.contains(field.node.pattern)
+    except pl.exceptions.PolarsError:
+        return False
+    return True
+
+
+def simple(kind: Any) -> bool:
+    """Whether a polars column of this type holds the very values that pyarrow gives as Python objects."""
+    plain = (*SIGNED, *UNSIGNED, *FLOATS, pl.Boolean, pl.String, pl.Date, pl.Datetime)
+    return isinstance(kind, plain)
+
+
+__all__ = ["TYPES", "Accepted", "accepts", "literal", "simple", "usable"]

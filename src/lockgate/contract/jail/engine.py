@@ -1,0 +1,201 @@
+"""Fast accept, slow truth: the verdict on each row of a snapshot, most of them without a Python object.
+
+1. The plan accepts a cell only where Pydantic surely accepts it, with the same value.   2. Other cells go, once per
+distinct value, to Pydantic's validator of their field.   3. A record with a cell that neither accepted goes to the
+whole model, which decides and words the reasons.   4. Where one field may depend on another, every record does.
+
+No user code is near: what the contract's jail answers is checked for its form only, as docs/adr/0014 explains.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import polars as pl
+import pyarrow as pa
+
+from lockgate.contract.jail.accept import TYPES, literal
+from lockgate.contract.jail.bind import Binding, Bound, bind
+from lockgate.contract.jail.distinct import distinct
+from lockgate.contract.jail.rows import QUARANTINE_SCHEMA, Verdicts, accepted_schema
+from lockgate.contract.jail.snapshot import UNIT_BYTES, Piece, Snapshot
+from lockgate.contract.jail.truth import Truth
+from lockgate.contract.plan import FieldPlan, Plan
+from lockgate.contract.spec import ROW, SOURCE, FieldTable
+
+ROWS = 8192
+"""Records that go to Pydantic at once."""
+
+_JSON = "JSON Lines: Pydantic's own reader parses and judges each line in one pass"
+_ORDER = (SOURCE, ROW)
+
+
+@dataclass
+class Paths:
+    """How many rows went which way, and what each field cost: cells that Python was asked about, and calls for them."""
+
+    compiled: int = 0
+    cells: int = 0
+    records: int = 0
+    asked: dict[str, int] = field(default_factory=dict)
+    calls: dict[str, int] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, int]:
+        """The three ways, as the report counts them."""
+        return {"compiled": self.compiled, "cells": self.cells, "records": self.records}
+
+
+class Engine:
+    """One snapshot, one plan, one source of truth."""
+
+    def __init__(self, snapshot: Snapshot, plan: Plan, table: FieldTable, truth: Truth) -> None:
+        self.snapshot = snapshot
+        self.binding = bind(plan, snapshot.columns, snapshot.kinds)
+        if snapshot.kind == "jsonl" and not plan.rows:
+            self.binding = Binding((), _JSON)
+        self.paths = Paths()
+        self._plan, self._truth = plan, truth
+        self._schema = accepted_schema(table)
+        self._names = self._schema.names
+
+    def explain(self) -> list[dict[str, object]]:
+        """Field by field: how it is judged, why not by the plan alone, and what Python cost so far."""
+        asked, calls = self.paths.asked, self.paths.calls
+        return [
+            {
+                "field": field.name,
+                "how": bound.how if bound is not None else "record",
+                "why": bound.why if bound is not None else getattr(field.node, "why", ""),
+                "cells": asked.get(field.name, 0),
+                "calls": calls.get(field.name, 0),
+            }
+            for field, bound in self._pairs()
+        ]
+
+    def _pairs(self) -> list[tuple[FieldPlan, Bound | None]]:
+        if self.binding.rows:
+            return [(field, None) for field in self._plan.fields]
+        return [(bound.field, bound) for bound in self.binding.fields]
+
+    def verdicts(self) -> Iterator[Verdicts]:
+        """The verdict on every row, in the order of the snapshot."""
+        if self.binding.rows:
+            yield from self._records(self.snapshot.batches(ROWS))
+            return
+        for unit in self.snapshot.units():
+            yield from self._judge(self.snapshot.read(unit))
+
+    def refused(self) -> Iterator[pa.RecordBatch]:
+        """Only the quarantine; what the plan accepts is read and let go."""
+        if self.binding.rows or not self.snapshot.scannable:
+            yield from (found.quarantine for found in self.verdicts())
+            return
+        sure = pl.all_horizontal([_sure(bound) for bound in self.binding.fields]).fill_null(value=False)
+        for unit in self.snapshot.units(4 * UNIT_BYTES):
+            frame = self.snapshot.scan(unit).filter(~sure).collect(engine="streaming")
+            self.paths.compiled += unit.rows - frame.height
+            if frame.height:
+                piece = Piece(frame, self.snapshot.schema.remove_metadata())
+                yield from (found.quarantine for found in self._judge(piece))
+
+    def _records(self, batches: Iterable[pa.RecordBatch]) -> Iterator[Verdicts]:
+        """Whole records to Pydantic."""
+
+        def counted() -> Iterator[pa.RecordBatch]:
+            for batch in batches:
+                self.paths.records += batch.num_rows
+                yield batch
+
+        return self._truth.rows(counted())
+
+    def _judge(self, piece: Piece) -> Iterator[Verdicts]:
+        """The verdicts on one piece: what the plan accepts, then the cells of the rest, then whole records."""
+        fields = self.binding.fields
+        sure = piece.frame.select(_sure(bound).fill_null(value=False).alias(bound.field.name) for bound in fields)
+        values = piece.frame.select(*(_value(bound) for bound in fields), *_ORDER)
+        whole = sure.select(pl.all_horizontal(pl.all())).to_series()
+        places = (~whole).arg_true()
+        self.paths.compiled += values.height - len(places)
+        if not len(places):
+            yield Verdicts(self._arrow(values), _no_reasons())
+            return
+        rest, unsure = _Rest(values[places], piece.raw(places)), sure[places]
+        for bound in fields:
+            self._ask(bound, rest, unsure[bound.field.name])
+        self.paths.cells += rest.values.height - int(rest.left.sum())
+        found = list(self._records(rest.records()))
+        parts = [self._arrow(values.filter(whole)), self._arrow(rest.values.filter(~rest.left))]
+        accepted = _joined([*parts, *(each.accepted for each in found)])
+        if rest.values.height > rest.left.sum() or any(each.accepted.num_rows for each in found):
+            accepted = accepted.sort_by([(name, "ascending") for name in _ORDER])
+        yield Verdicts(accepted, _joined([_no_reasons(), *(each.quarantine for each in found)]))
+
+    def _ask(self, bound: Bound, rest: _Rest, sure: pl.Series) -> None:
+        """Pydantic's validator of one field, about its cells that are not `sure`; it fills their values in."""
+        places = (~sure & ~rest.left).arg_true() if bound.how == "python each" else (~sure).arg_true()
+        if bound.column is None or not len(places):
+            return
+        name = bound.field.name
+        cells = rest.raw.column(bound.column).take(places.to_arrow()).combine_chunks()
+        asked, back = (cells, None) if bound.how == "python each" else distinct(cells)
+        accepted, values = self._truth.cells(name, asked)
+        self.paths.asked[name] = self.paths.asked.get(name, 0) + len(cells)
+        self.paths.calls[name] = self.paths.calls.get(name, 0) + len(asked)
+        if back is not None:
+            accepted, values = accepted.take(back), values.take(back)
+        rest.fill(name, places, accepted, values, TYPES[bound.field.kind])
+
+    def _arrow(self, frame: pl.DataFrame) -> pa.RecordBatch:
+        table = frame.to_arrow().select(self._names).cast(self._schema.remove_metadata())
+        batches = table.combine_chunks().to_batches()
+        if not batches:
+            return pa.RecordBatch.from_pylist([], schema=self._schema)
+        return batches[0].replace_schema_metadata(self._schema.metadata)
+
+
+class _Rest:
+    """The rows of a piece that the plan did not accept whole. `left`: those that are still not accepted."""
+
+    def __init__(self, values: pl.DataFrame, raw: pa.Table) -> None:
+        self.values, self.raw = values, raw
+        self.left = pl.repeat(value=False, n=values.height, dtype=pl.Boolean, eager=True)
+
+    def fill(
+        self, name: str, places: pl.Series, accepted: pa.Array[Any], values: pa.Array[Any], kind: pl.DataType
+    ) -> None:
+        """Put `values` at `places` of the column `name`; a row with a cell that was not accepted stays left."""
+        mended = self.values[name].scatter(places, cast("pl.Series", pl.from_arrow(values)).cast(kind))
+        self.values = self.values.with_columns(mended.alias(name))
+        refused = places.filter(~cast("pl.Series", pl.from_arrow(accepted)))
+        if len(refused):
+            self.left = self.left.scatter(refused, True)
+
+    def records(self) -> Iterator[pa.RecordBatch]:
+        """The records that are left."""
+        rows = self.left.arg_true()
+        if len(rows):
+            yield from self.raw.take(rows.to_arrow()).combine_chunks().to_batches()
+
+
+def _sure(bound: Bound) -> pl.Expr:
+    if bound.column is None:
+        return pl.lit(value=True)
+    return pl.lit(value=False) if bound.accepted is None else bound.accepted.sure
+
+
+def _value(bound: Bound) -> pl.Expr:
+    if bound.column is None:
+        return literal(bound.field).alias(bound.field.name)
+    value = pl.lit(None, TYPES[bound.field.kind]) if bound.accepted is None else bound.accepted.value
+    return value.alias(bound.field.name)
+
+
+def _joined(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
+    found: pa.RecordBatch = pa.concat_batches(batches)  # type: ignore[attr-defined]  # the stubs do not know it
+    return found
+
+
+def _no_reasons() -> pa.RecordBatch:
+    return pa.RecordBatch.from_pylist([], schema=QUARANTINE_SCHEMA)
