@@ -27,6 +27,7 @@ from lockgate.core.strict import (
     whole,
 )
 from lockgate.errors import Usage
+from lockgate.ingest.spec import MOST
 
 FILENAME = "lockgate.toml"
 NAME_FORM = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
@@ -63,6 +64,32 @@ def _read_pins(value: object) -> dict[str, str]:
     return {name: f"sha256:{digest.removeprefix('sha256:')}" for name, digest in value.items()}
 
 
+_REFERENCE = r"(?:env:[A-Za-z_][A-Za-z0-9_]*|file:[^\0]+|cmd:[^\0]+)"
+_LITERAL = object()
+
+
+def _reference() -> Kind:
+    """A secret by reference. What is none is told apart later, by `_check_references`, which does not quote it."""
+
+    def read(value: object) -> object:
+        return value if isinstance(value, str) and re.fullmatch(_REFERENCE, value) else _LITERAL
+
+    return Kind('a reference to a secret: "env:NAME", "file:PATH" or "cmd:COMMAND"', read)
+
+
+def _source() -> Kind:
+    local = _inside()
+
+    def read(value: object) -> str:
+        # Ingest looks at addresses: it refuses them without quoting what may be a secret.
+        if isinstance(value, str) and re.match(r"sql:|[A-Za-z][A-Za-z0-9+.-]*:(//|:)", value):
+            return value
+        found: str = local.read(value)
+        return found
+
+    return Kind("a path inside the project, an address in a store, or sql:DATABASE:FILE", read)
+
+
 def _inside() -> Kind:
     def read(value: object) -> str:
         if not isinstance(value, str) or not value or PurePosixPath(value).is_absolute():
@@ -88,7 +115,8 @@ SCHEMA = Table(
         "data": Table(
             {
                 "sources": Key(
-                    list_of(_inside(), least=1), help="Files and globs: CSV, JSON Lines or Parquet, by content."
+                    list_of(_source(), least=1),
+                    help="Files and globs, objects of a store, sql:DATABASE:FILE: CSV, JSON Lines, Parquet by content.",
                 ),
                 "contract": Key(
                     text(form=r"[^:]+\.py:[A-Za-z_]\w*", expects='file and class, such as "contract.py:Flight"'),
@@ -100,8 +128,34 @@ SCHEMA = Table(
                 "null": Key(list_of(text()), ("",), "CSV cells that mean that there is no value."),
                 "encoding": Key(text(), "utf-8", "The encoding of CSV and JSON Lines files."),
                 "delimiter": Key(text(form=r"[^\n\r\"]", expects="one character"), ",", "What separates CSV cells."),
+                "dates": Key(text(), "", 'How CSV cells spell dates that are not ISO 8601: "%d.%m.%Y".'),
                 "sensitive": Key(list_of(text()), (), "Fields whose values never enter the quarantine."),
                 "pins": Key(Kind("a table of path = sha256", _read_pins), {}, "Digest that a source must have."),
+                "stores": Named(
+                    Table(
+                        {
+                            "endpoint": Key(text(), "", "The server, for an S3-compatible store: https://HOST:PORT."),
+                            "region": Key(text(), "", "The store's region."),
+                            "ca": Key(text(), "", "A file of certificates that vouch for the server."),
+                            "key": Key(_reference(), "", "Access key (az: account). Without it: anonymously."),
+                            "secret": Key(_reference(), "", "Secret key (az: account key)."),
+                            "token": Key(_reference(), "", "Session, bearer or SAS token."),
+                            "most": Key(size(), MOST, "Most bytes of all objects together."),
+                        }
+                    ),
+                    'Where objects may come from, by prefix: [data.stores."s3://bucket/path/"].',
+                ),
+                "databases": Named(
+                    Table(
+                        {
+                            "file": Key(_inside(), "", "An SQLite file of the project."),
+                            "url": Key(_reference(), "", "postgresql://USER:PASSWORD@HOST/DATABASE, by reference."),
+                            "ca": Key(text(), "", "A file of certificates that vouch for the server."),
+                            "most": Key(size(), MOST, "Most bytes of one result."),
+                        }
+                    ),
+                    "What query files may be put to.",
+                ),
             }
         ),
         "train": Table(
@@ -153,8 +207,11 @@ class DataSettings:
     null: tuple[str, ...]
     encoding: str
     delimiter: str
+    dates: str
     sensitive: tuple[str, ...]
     pins: Mapping[str, str]
+    stores: Mapping[str, Mapping[str, Any]]
+    databases: Mapping[str, Mapping[str, Any]]
 
     @property
     def contract_file(self) -> str:
@@ -215,6 +272,7 @@ def read_config(source: str, filename: str = FILENAME) -> Config:
     """Read `lockgate.toml`'s text. Raises Usage (LG942) that names file, line and the nearest valid key."""
     document = read_strict(source, filename, SCHEMA, finding="LG942")
     values = document.values
+    _check_references(document)
     config = Config(
         values["project"]["name"],
         values["project"]["description"],
@@ -242,6 +300,21 @@ def load_config(root: Path) -> Config:
             seen={"byte": error.start},
             next=f"save {FILENAME} as UTF-8",
         ) from None
+
+
+def _check_references(document: Document) -> None:
+    """Raises Usage LG124, which never quotes the secret."""
+    for table in ("stores", "databases"):
+        for name, settings in document.values["data"][table].items():
+            for key, value in settings.items():
+                if value is _LITERAL:
+                    where = f"{document.where('data', table, name, key)}: data.{table}.{name}.{key}"
+                    raise Usage(
+                        "LG124",
+                        f"{where} expects {_reference().expects}, never the secret itself",
+                        seen={"file": document.filename, "key": key},
+                        next=f'refer to it: {key} = "env:NAME"; and change the secret, for it was in a file',
+                    )
 
 
 def _check_holdout(config: Config, document: Document) -> None:

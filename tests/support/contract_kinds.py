@@ -144,19 +144,6 @@ _ENUMS = {
     "enum.StrEnum('Drawn', {'A': '1', 'B': ''})": ("1", ""),
     "enum.Enum('Drawn', {'A': 0.0, 'B': 1.5})": (0.0, -0.0, 1.5),
 }
-_VALIDATORS = (
-    "even",
-    "signed",
-    "typed",
-    "doubled",
-    "picky",
-    "stripped",
-    "same",
-    "absent",
-    "moded",
-    "dependent",
-    "shown",
-)
 
 
 def _some(draw: st.DrawFn, choices: dict[str, st.SearchStrategy[str]], most: int = 3) -> list[str]:
@@ -168,6 +155,12 @@ def _with(base: str, arguments: Sequence[str], word: str = "Field") -> str:
     return f"Annotated[{base}, {word}({', '.join(arguments)})]" if arguments else base
 
 
+def _ordered(draw: st.DrawFn, bound: st.SearchStrategy[Any]) -> tuple[Any, Any]:
+    """Two bounds between which, mostly, something lies."""
+    pair = draw(bound), draw(bound)
+    return pair if draw(st.integers(0, 5)) == 5 else (min(pair), max(pair))
+
+
 def _number(value: float) -> str:
     return repr(value) if math.isfinite(value) else f'float("{value}")'
 
@@ -176,14 +169,14 @@ def _number(value: float) -> str:
 def whole_numbers(draw: st.DrawFn) -> Drawn:
     """int, with bounds on both sides of what 64 bits and float64 can hold."""
     bound, factor = st.sampled_from(BOUNDS), st.sampled_from((1, 2, 3, 10, -2, 2**40))
-    low, high, multiple = draw(bound), draw(bound), draw(factor)
+    low, high, multiple = *_ordered(draw, bound), draw(factor)
     said = _some(
         draw,
         {
             draw(st.sampled_from(("ge", "gt"))): st.just(repr(low)),
             draw(st.sampled_from(("le", "lt"))): st.just(repr(high)),
             "multiple_of": st.just(repr(multiple)),
-            "strict": st.sampled_from(("True", "False")),
+            "strict": st.sampled_from(("False", "False", "True")),
         },
     )
     base = draw(st.sampled_from(("int", "int", "int", "PositiveInt", "NonNegativeInt", "StrictInt", "Strict[int]")))
@@ -195,7 +188,7 @@ def whole_numbers(draw: st.DrawFn) -> Drawn:
 def fractions(draw: st.DrawFn) -> Drawn:
     """float, with bounds at signed zero, the infinities and NaN."""
     bound = st.sampled_from(FLOAT_BOUNDS)
-    low, high, step = draw(bound), draw(bound), draw(st.sampled_from((0.1, 0.5, 0.01, 1.0, 3.0, 1e-9)))
+    low, high, step = *_ordered(draw, bound), draw(st.sampled_from((0.1, 0.5, 0.01, 1.0, 3.0, 1e-9)))
     said = _some(
         draw,
         {
@@ -203,7 +196,7 @@ def fractions(draw: st.DrawFn) -> Drawn:
             draw(st.sampled_from(("le", "lt"))): st.just(_number(high)),
             "multiple_of": st.just(repr(step)),
             "allow_inf_nan": st.sampled_from(("True", "False")),
-            "strict": st.sampled_from(("True", "False")),
+            "strict": st.sampled_from(("False", "False", "True")),
         },
     )
     near = [f for n in (low, high) for f in (n, math.nextafter(n, math.inf), math.nextafter(n, -math.inf))]
@@ -221,7 +214,7 @@ def texts(draw: st.DrawFn, *, python: bool) -> Drawn:
         "min_length": short,
         "max_length": st.sampled_from(("0", "1", "2", "3", "10")),
         "pattern": st.just(repr(pattern)),
-        "strict": st.sampled_from(("True", "False")),
+        "strict": st.sampled_from(("False", "False", "True")),
     }
     if draw(st.booleans()):
         truth = st.sampled_from(("True", "False"))
@@ -254,7 +247,7 @@ def times(draw: st.DrawFn) -> Drawn:
         {
             draw(st.sampled_from(("ge", "gt"))): st.just(kept[0]),
             draw(st.sampled_from(("le", "lt"))): st.just(kept[1]),
-            "strict": st.sampled_from(("True", "False")),
+            "strict": st.sampled_from(("False", "False", "True")),
         },
         2,
     )
@@ -274,7 +267,7 @@ def decimals(draw: st.DrawFn) -> Drawn:
             "lt": st.sampled_from(("1", "decimal.Decimal('99.9')", "10**20")),
             "multiple_of": st.sampled_from(("1", "decimal.Decimal('0.25')")),
             "allow_inf_nan": st.sampled_from(("True", "False")),
-            "strict": st.sampled_from(("True", "False")),
+            "strict": st.sampled_from(("False", "False", "True")),
         },
     )
     near = tuple(map(decimal.Decimal, ("0", "0.1", "0.10", "1.234", "99.9", "-1.5", "1E+2", "0.25", "12345")))
@@ -359,15 +352,15 @@ _UNIONS = (
 
 
 @st.composite
-def annotations(draw: st.DrawFn, *, python: bool = False) -> Drawn:
-    """Any annotation. `python` says that patterns are for Python's own engine."""
-    kind = draw(
-        st.sampled_from(("int", "float", "str", "time", "choice", "int", "float", "str", "decimal", "union", "simple"))
-    )
+def kinds_of_fields(draw: st.DrawFn, *, python: bool = False, wild: bool = True) -> Drawn:
+    """Any annotation. `python`: patterns are for Python's own engine. Not `wild`: what engines hope to compile."""
+    named = ("int", "float", "str", "time", "choice", "bool", "int", "float", "str")
+    kind = draw(st.sampled_from((*named, "decimal", "union", "simple") if wild else named))
     made: Callable[[], st.SearchStrategy[Drawn]] = {
         "int": whole_numbers,
         "float": fractions,
         "str": lambda: texts(python=python),
+        "bool": lambda: st.sampled_from(("bool", "bool", "StrictBool")).map(lambda text: Drawn(text, "bool")),
         "time": times,
         "choice": choices,
         "decimal": decimals,
@@ -375,13 +368,20 @@ def annotations(draw: st.DrawFn, *, python: bool = False) -> Drawn:
         "simple": lambda: st.sampled_from(sorted(_SIMPLE)).map(lambda text: Drawn(text, _SIMPLE[text])),
     }[kind]
     drawn = draw(made())
-    if draw(st.integers(0, 4)) == 0:
-        mode = draw(st.sampled_from(("After", "After", "After", "Before", "Plain", "Wrap")))
-        function = draw(st.sampled_from(("trying", "around") if mode == "Wrap" else _VALIDATORS))
-        late = draw(st.sampled_from(("", "", ", Field(ge=1)", ", Field(max_length=2)", ", Field(strict=True)")))
-        drawn = drawn.within(f"Annotated[{drawn.text}, {mode}Validator({function}){late}]", 13, "13", "a", 1)
+    if draw(st.integers(0, 4 if wild else 9)) == 0:
+        drawn = draw(_validated(drawn, wild=wild))
     if draw(st.integers(0, 3)) == 0:
-        drawn = drawn.within(
-            draw(st.sampled_from((f"Optional[{drawn.text}]", f"Annotated[{drawn.text} | None, Field()]")))
-        )
+        wider = (f"Optional[{drawn.text}]", f"Annotated[{drawn.text} | None, Field()]")
+        drawn = drawn.within(draw(st.sampled_from(wider)))
     return drawn
+
+
+@st.composite
+def _validated(draw: st.DrawFn, drawn: Drawn, *, wild: bool) -> Drawn:
+    """The annotation with a validator; not `wild`: with one that looks at nothing but its value, afterwards."""
+    mode = draw(st.sampled_from(("After", "After", "After", "Before", "Plain", "Wrap") if wild else ("After",)))
+    alone = ("even", "signed", "typed", "doubled", "picky", "stripped", "same")
+    functions = ("trying", "around") if mode == "Wrap" else (*alone, "absent", "moded", "dependent", "shown")
+    function = draw(st.sampled_from(functions if wild else alone))
+    late = draw(st.sampled_from(("", "", ", Field(ge=1)", ", Field(max_length=2)", ", Field(strict=True)")))
+    return drawn.within(f"Annotated[{drawn.text}, {mode}Validator({function}){late}]", 13, "13", "a", 1)

@@ -301,6 +301,13 @@ def moment(self: Any) -> dt.datetime | None:
     return next((v for v in self.__dict__.values() if isinstance(v, dt.datetime)), None)
 
 
+def _before(function: Callable[[Any], Any]) -> Any:
+    marked: Any = classmethod(lambda cls, data: function(data))
+    return model_validator(mode="before")(marked)
+
+
+_wrap: Any = model_validator(mode="wrap")
+
 PARTS: Mapping[str, Any] = {
     **{
         f"field_{mode}_{f.__name__}": (f, mode)
@@ -308,12 +315,12 @@ PARTS: Mapping[str, Any] = {
         for f in (even, same, dependent)
     },
     "field_wrap": (around, "wrap"),
-    "model_before": model_validator(mode="before")(classmethod(lambda cls, data: renamed(data))),
-    "model_counted": model_validator(mode="before")(classmethod(lambda cls, data: counted(data))),
-    "model_emptied": model_validator(mode="before")(classmethod(lambda cls, data: emptied(data))),
+    "model_before": _before(renamed),
+    "model_counted": _before(counted),
+    "model_emptied": _before(emptied),
     "model_known": model_validator(mode="after")(known),
     "model_changed": model_validator(mode="after")(changed),
-    "model_wrap": model_validator(mode="wrap")(classmethod(wrapping)),
+    "model_wrap": _wrap(classmethod(wrapping)),
     "model_post_init": post_init,
     **{f"sum_{f.__name__}": computed_field(property(f)) for f in (known_fields, spelled, ratio, truth, moment)},
 }

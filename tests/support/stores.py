@@ -7,7 +7,9 @@ import shutil
 import socket
 import ssl
 import subprocess
+import tempfile
 import threading
+import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -35,11 +37,18 @@ class Bucket:
         """One object of the bucket called `bank`."""
         self.client.put_object(Bucket="bank", Key=key, Body=data)
 
+    def authenticate(self, *, after: str) -> None:
+        """From now on look at credentials, after so many calls that need none; `inf` for never."""
+        address, kind = f"{self.endpoint}/moto-api/reset-auth", {"Content-Type": "text/plain"}
+        asked = urllib.request.Request(address, data=after.encode(), headers=kind, method="POST")
+        with urllib.request.urlopen(asked, timeout=10) as answer:
+            assert answer.status == 200
+
 
 @contextmanager
 def s3_server() -> Iterator[Bucket]:
     """The server of moto, with the bucket `bank`."""
-    import boto3
+    import boto3  # type: ignore[import-untyped]
     from moto.server import ThreadedMotoServer
 
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
@@ -166,9 +175,19 @@ class Postgres:
 
     def sql(self, text: str) -> str:
         """Do something as the owner; what psql prints."""
-        command = [self.programs / "psql", "-h", self.socket, "-p", str(self.port), "-U", "owner", "-d", "postgres"]
+        command: list[str | Path] = [
+            self.programs / "psql",
+            "-h",
+            self.socket,
+            "-p",
+            str(self.port),
+            "-U",
+            "owner",
+            "-d",
+            "postgres",
+        ]
         done = subprocess.run([*command, "-qtAc", text], capture_output=True, text=True, check=True)
-        return done.stdout.strip()
+        return str(done.stdout).strip()
 
 
 def postgres_programs() -> Path | None:
@@ -179,24 +198,37 @@ def postgres_programs() -> Path | None:
 
 
 @contextmanager
-def postgres_server(folder: Path) -> Iterator[Postgres]:
-    """A server with TLS, in `folder`, as an ordinary user: PostgreSQL refuses to be root. Skips without one."""
+def postgres_server() -> Iterator[Postgres]:
+    """A server with TLS, as an ordinary user: PostgreSQL refuses to be root. Skips the test where there is none."""
     programs = postgres_programs()
     if programs is None:
         pytest.skip("no PostgreSQL server here: apt-get install postgresql")
-    folder.mkdir(parents=True, exist_ok=True)
+    # Not below pytest's own folder, which only the user who runs the tests may enter.
+    with tempfile.TemporaryDirectory(prefix="lockgate-postgres-") as name:
+        yield from _running(Path(name), programs)
+
+
+def _running(folder: Path, programs: Path) -> Iterator[Postgres]:
     public, private = certificate(folder)
     who: dict[str, Any] = {}
     if os.geteuid() == 0:
         who = {"user": 65534, "group": 65534, "extra_groups": []}
         for path in (folder, public, private):
             os.chown(path, 65534, 65534)
-        for parent in folder.parents[: len(folder.parts) - len(Path("/tmp").parts)]:
-            parent.chmod(parent.stat().st_mode | 0o011)
     environment = {"PATH": "/usr/bin:/bin", "HOME": str(folder), "LC_ALL": "C.UTF-8"}
     run = {"env": environment, "cwd": folder, "capture_output": True, **who}
     data = folder / "data"
-    made = [programs / "initdb", "-D", data, "-U", "owner", "--no-sync", "--auth-local=trust", "-E", "UTF8"]
+    made: list[str | Path] = [
+        programs / "initdb",
+        "-D",
+        data,
+        "-U",
+        "owner",
+        "--no-sync",
+        "--auth-local=trust",
+        "-E",
+        "UTF8",
+    ]
     subprocess.run([*made, "--auth-host=scram-sha-256"], check=True, **run)
     port = free_port()
     settings = {"listen_addresses": "127.0.0.1", "unix_socket_directories": folder, "fsync": "off", "ssl": "on"}
@@ -208,7 +240,7 @@ def postgres_server(folder: Path) -> Iterator[Postgres]:
         **{"env": environment, "cwd": folder, "stdout": log, "stderr": log, **who},
     )
     try:
-        ready = [programs / "pg_isready", "-h", folder, "-p", str(port), "-t", "1", "-q"]
+        ready: list[str | Path] = [programs / "pg_isready", "-h", folder, "-p", str(port), "-t", "1", "-q"]
         for _ in range(100):
             if subprocess.run(ready, check=False).returncode == 0:
                 break

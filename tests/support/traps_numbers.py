@@ -20,15 +20,18 @@ class Letter(Enum):
 
 BOUNDED = [
     Case(
-        f"{name} on {kind}", Annotated[float, Field(**{name: 0})], "parquet", [(INF, over), (-INF, under), *nans], REAL
-    )  # type: ignore[arg-type]
-    for name, over, under, rule in (
-        ("ge", INF, Rule("greater_than_equal"), "greater_than_equal"),
-        ("gt", INF, Rule("greater_than"), "greater_than"),
-        ("le", Rule("less_than_equal"), -INF, "less_than_equal"),
-        ("lt", Rule("less_than"), -INF, "less_than"),
+        f"{rule} on float64",
+        Annotated[float, bound],
+        "parquet",
+        [(INF, over), (-INF, under), *refused(rule, NAN)],
+        REAL,
     )
-    for kind, nans in (("float64", refused(rule, NAN)),)
+    for bound, over, under, rule in (
+        (Field(ge=0), INF, Rule("greater_than_equal"), "greater_than_equal"),
+        (Field(gt=0), INF, Rule("greater_than"), "greater_than"),
+        (Field(le=0), Rule("less_than_equal"), -INF, "less_than_equal"),
+        (Field(lt=0), Rule("less_than"), -INF, "less_than"),
+    )
 ]
 NUMBERS = [
     *BOUNDED,

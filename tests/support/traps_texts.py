@@ -147,16 +147,9 @@ TIMES = [
             ("1700000000", datetime.fromtimestamp(1700000000, UTC)),
             ("1700000000000", datetime.fromtimestamp(1700000000, UTC)),
             ("2024-02-29T12:00:00.1234567", LEAP + timedelta(microseconds=123456)),
-        ]
-        + refused(
-            "datetime_from_date_parsing",
-            "2024-02-29T12:00:60",
-            "2024-02-29T24:00:00",
-            "2023-02-29T12:00:00",
-            "2024-02-29T12:00:00 ",
-            "infinity",
-            "",
-        ),
+            *refused("datetime_from_date_parsing", "2024-02-29T12:00:60", "2024-02-29T24:00:00", "2023-02-29T12:00:00"),
+            *refused("datetime_from_date_parsing", "2024-02-29T12:00:00 ", "infinity", ""),
+        ],
     ),
     Case(
         "aware from text",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 
-from lockgate.cli.render import Talk, json_option, project_option
+from lockgate.cli.render import Talk, json_option, project_option, table
 from lockgate.cli.story import Story
 from lockgate.errors import Usage
 
@@ -19,6 +21,8 @@ from lockgate.errors import Usage
 @click.option("--null", "null", multiple=True, help="CSV cells that mean no value (default: the empty cell).")
 @click.option("--encoding", default="utf-8", show_default=True)
 @click.option("--delimiter", default=",", show_default=True)
+@click.option("--dates", default="", metavar="SPELLING", help='How CSV cells spell dates, such as "%d.%m.%Y".')
+@click.option("--explain", is_flag=True, help="Say field by field what is compiled, what runs in Python, and why.")
 @project_option
 @json_option
 def command(
@@ -29,6 +33,8 @@ def command(
     null: tuple[str, ...],
     encoding: str,
     delimiter: str,
+    dates: str,
+    explain: bool,
     directory: str,
     as_json: bool,
 ) -> None:
@@ -44,6 +50,8 @@ def command(
 
         done = Project.open(directory).run_stage("validate", environment=environment, observer=Story(talk))
         talk.data(done.digest)
+        if explain:
+            _explain(talk, done.facts)
         talk.result("validate", done.as_json())
         talk.next(done.next)
         return
@@ -57,11 +65,37 @@ def command(
     from lockgate.validate.spec import Options
     from lockgate.validate.standalone import validate_files
 
-    options = Options(null or ("",), delimiter, encoding)
+    options = Options(null or ("",), delimiter, encoding, dates=dates)
     found = validate_files(data, contract, Path(out), options)
     counts = found.reckoning
     talk.data(f"{counts.accepted:,} accepted + {counts.quarantined:,} quarantined = {counts.rows:,} rows")
     for line in commonest(found.details["by_rule"]):
         talk.say(f"    {line}")
+    if explain:
+        _explain(talk, found.details)
     talk.result("validate", {"out": str(found.out), **found.details})
     talk.next(f"ls {out}")
+
+
+_HOW = {
+    "compiled": "compiled",
+    "python": "Python, once per distinct value",
+    "python each": "Python, once per row",
+    "record": "Python, with its whole record",
+}
+
+
+def _explain(talk: Talk, report: Mapping[str, Any]) -> None:
+    """Field by field how it was judged, and what Python was asked; then the three ways that rows went."""
+    said, paths = report["explain"], report["paths"]
+    rows = [["field", "how", "cells asked", "calls", "why"]]
+    for entry in said["fields"]:
+        counts = [f"{entry[name]:,}" if entry[name] else "" for name in ("cells", "calls")]
+        rows.append([entry["field"], _HOW[entry["how"]], *counts, entry["why"]])
+    talk.say(table(rows))
+    if said["records"]:
+        talk.say(f"    every record goes to Pydantic as it is: {said['records']}")
+    talk.say(
+        f"    {paths['compiled']:,} rows accepted by the plan, {paths['cells']:,} more by single cells, "
+        f"{paths['records']:,} judged as whole records"
+    )

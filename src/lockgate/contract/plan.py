@@ -73,17 +73,30 @@ class Truth:
 
 @dataclass(frozen=True)
 class Day:
-    """A date."""
+    """A date. Bounds are days since 1970-01-01."""
 
     strict: bool = False
+    ge: int | None = None
+    gt: int | None = None
+    le: int | None = None
+    lt: int | None = None
 
 
 @dataclass(frozen=True)
 class Moment:
-    """A datetime, with an offset (`aware`), without (`naive`), or either."""
+    """A datetime, with an offset (`aware`), without (`naive`), or either.
+
+    Bounds are microseconds since the epoch. They compare with times of one kind only: `bounds` says with which, and
+    is "any" without them.
+    """
 
     strict: bool = False
     zone: Zone = "any"
+    bounds: Zone = "any"
+    ge: int | None = None
+    gt: int | None = None
+    le: int | None = None
+    lt: int | None = None
 
 
 @dataclass(frozen=True)

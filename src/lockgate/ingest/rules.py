@@ -62,11 +62,13 @@ def statement(
     snapshot: Digest,
     manifest_digest: Digest,
     jail: Mapping[str, object],
+    fetchers: Sequence[Mapping[str, object]] = (),
     started: datetime,
     finished: datetime,
 ) -> Statement:
-    """The provenance of a snapshot."""
-    dependencies = [resource(f.name, f.digest, rows=f.rows, bytes=f.size, format=f.format) for f in files]
+    """The provenance of a snapshot. `jail` parsed the files, `fetchers` fetched those from elsewhere."""
+    dependencies = [resource(f.name, f.digest, rows=f.rows, bytes=f.size, format=f.format, **f.origin) for f in files]
+    inside = {"jail": jail, "fetchers": list(fetchers)} if fetchers else {"jail": jail}
     return Statement(
         (Subject(SNAPSHOT, snapshot), Subject(MANIFEST, manifest_digest)),
         PROVENANCE,
@@ -74,7 +76,7 @@ def statement(
             "buildDefinition": {
                 "buildType": claim_uri("ingest"),
                 "externalParameters": spec.as_json(),
-                "internalParameters": {"jail": jail},
+                "internalParameters": inside,
                 "resolvedDependencies": dependencies,
             },
             "runDetails": {

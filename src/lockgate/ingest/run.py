@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lockgate.contract.reading import read_sources
-from lockgate.contract.sources import SourceFile, capture, expand
-from lockgate.core.digest import Digest
-from lockgate.errors import Refused
 from lockgate.ingest import rules
+from lockgate.ingest.addresses import is_remote
+from lockgate.ingest.capture import capture_all
 from lockgate.ingest.spec import CapturedFile, IngestResult, IngestSpec
 
 if TYPE_CHECKING:
@@ -19,22 +17,26 @@ if TYPE_CHECKING:
 def run(workplace: Workplace, spec: IngestSpec) -> IngestResult:
     """Make a snapshot of `spec.sources`.
 
-    1. Every file is opened without following a link, hashed and copied from that descriptor, and has its pinned
-    digest.   2. A jail without network or keys parses the copies.   3. Its account fits what was captured.
-    4. Snapshot and manifest are stored write-once.   5. The ingester signs the statement.
+    1. Who may not sign the result fetches nothing and learns no secret.   2. Every file is opened without following a
+    link, hashed and copied from that descriptor; every object and every query's result is fetched in a jail and
+    hashed; each has its pinned digest.   3. A jail without network or keys parses the copies.   4. Its account fits
+    what was captured.   5. Snapshot and manifest are stored write-once.   6. The ingester signs the statement.
 
-    Raises Refused LG101 to LG122 about a source, Usage LG116 about a setting.
+    Raises Refused LG101 to LG136 about a source, Usage LG116 to LG131 about a setting, Unavailable LG126 and LG128.
     """
     started = workplace.now()
+    if any(is_remote(source.pattern) for source in spec.sources):
+        workplace.keyring.signer("ingester")  # 1
     with workplace.scratch() as scratch:
-        sources = _capture(workplace.root, spec, scratch)  # 1
+        captured = capture_all(workplace.root, spec, scratch)  # 2
+        sources = captured.files
         snapshot, account, report = read_sources(
             sources, null=spec.null, delimiter=spec.delimiter, encoding=spec.encoding, into=scratch / "out"
-        )  # 2, 3
+        )  # 3, 4
         with snapshot.open("rb") as stream:
-            snapshot_digest = workplace.data.put(stream)  # 4
+            snapshot_digest = workplace.data.put(stream)  # 5
     files = tuple(
-        CapturedFile(source.name, source.digest, source.size, rows, account.kind)
+        CapturedFile(source.name, source.digest, source.size, rows, account.kind, source.origin)
         for source, rows in zip(sources, account.rows, strict=True)
     )
     manifest_digest = workplace.data.put(rules.manifest(account, files))
@@ -44,31 +46,9 @@ def run(workplace: Workplace, spec: IngestSpec) -> IngestResult:
         snapshot=snapshot_digest,
         manifest_digest=manifest_digest,
         jail=report.as_json(),
+        fetchers=[one.as_json() for one in captured.fetchers],
         started=started,
         finished=workplace.now(),
     )
-    evidence = workplace.record("ingester", statement)  # 5
+    evidence = workplace.record("ingester", statement)  # 6
     return IngestResult(snapshot_digest, manifest_digest, sum(account.rows), files, evidence)
-
-
-def _capture(root: Path, spec: IngestSpec, scratch: Path) -> list[SourceFile]:
-    pins: dict[str, Digest] = dict(spec.pins)
-    chosen: dict[str, str | None] = {}
-    for source in spec.sources:
-        names = expand(root, source.pattern)
-        if source.sha256 is not None:
-            if len(names) != 1:
-                raise Refused(
-                    "LG121",
-                    f"{source.pattern} is pinned to one digest and matches {len(names)} files",
-                    seen={"pattern": source.pattern, "files": len(names)},
-                    next="pin each file by its name in [data.pins]",
-                )
-            pins[names[0]] = source.sha256
-        chosen |= {name: source.format for name in names if name not in chosen}
-    rules.check_pinned_names(chosen, pins)
-    found = []
-    for number, (name, declared) in enumerate(chosen.items()):
-        found.append(capture(root, name, scratch / f"source-{number:05d}", declared))
-        rules.check_pin(name, found[-1].digest, pins)
-    return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 from lockgate.audit.workplace import Workplace
 from lockgate.config import Config
 from lockgate.core.digest import Digest
-from lockgate.ingest.spec import IngestSpec, Source
+from lockgate.ingest.spec import Database, IngestSpec, Source, Store
 from lockgate.sandbox.settings import Limits
 from lockgate.train.spec import TrainSpec
 from lockgate.validate.spec import ValidateSpec
@@ -20,6 +20,8 @@ def ingest_spec(config: Config) -> IngestSpec:
         data.delimiter,
         data.encoding,
         {name: Digest(digest) for name, digest in data.pins.items()},
+        tuple(Store(prefix, **settings) for prefix, settings in data.stores.items()),
+        tuple(Database(name, **settings) for name, settings in data.databases.items()),
     )
 
 
@@ -34,6 +36,7 @@ def validate_spec(config: Config, workplace: Workplace) -> ValidateSpec:
         policy.max_quarantined_share,
         policy.weight("max_quarantined_share") == "enforce",
         config.data.sensitive,
+        config.data.dates,
     )
 
 

@@ -16,10 +16,10 @@ from lockgate.audit.heads import STAGE_ROLES, stale
 from lockgate.audit.ledger import Ledger
 from lockgate.audit.workplace import Workplace
 from lockgate.contract.closure import capture_code
-from lockgate.contract.sources import expand
 from lockgate.core.digest import Digest
 from lockgate.core.statement import digest_of_resource
 from lockgate.ingest.spec import IngestSpec
+from lockgate.ingest.unchanged import unchanged
 from lockgate.store.files import hash_fd, open_nofollow
 from lockgate.train.capture import capture
 from lockgate.train.spec import TrainSpec
@@ -42,9 +42,7 @@ def same_files(one: Evidence, spec: IngestSpec, root: Path) -> bool:
     """Whether an ingest statement is about these very files, read with these settings."""
     if _external(one) != spec.as_json():
         return False
-    signed = {each["name"]: digest_of_resource(each) for each in dependencies(one)}
-    names = {name for source in spec.sources for name in expand(root, source.pattern)}
-    return set(signed) == names and all(_hash(root / name) == signed[name] for name in names)
+    return unchanged(root, spec, {each["name"]: each for each in dependencies(one)})
 
 
 def same_contract(one: Evidence, spec: ValidateSpec, workplace: Workplace) -> bool:
@@ -61,6 +59,7 @@ def same_contract(one: Evidence, spec: ValidateSpec, workplace: Workplace) -> bo
         and said.get("contract", {}).get("name") == spec.reference
         and said.get("label") == spec.label
         and said.get("sensitive") == list(spec.sensitive)
+        and said.get("dates") == spec.dates
         and said.get("max_quarantined_share") == spec.max_quarantined_share
         and said.get("lock") == spec.lock
     )

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from lockgate.contract.asked import ContractJails
 from lockgate.contract.closure import Closure
+from lockgate.contract.dates import check_dates
 from lockgate.contract.jailed import Task, run_task
 from lockgate.contract.spec import ACCEPTED, PLAN, QUARANTINE, FieldTable
 from lockgate.errors import Refused
@@ -45,6 +46,7 @@ class Question:
     model: str | None
     label: str | None
     sensitive: Sequence[str]
+    dates: str
     key: bytes
 
 
@@ -70,9 +72,10 @@ class Examined:
 def examine(question: Question, python: PythonEnv, scratch: Path) -> Examined:
     """Judge `question`: the contract's code in `python`'s environment, all else in Lockgate's own.
 
-    Raises Usage LG205 to LG221 about the contract, Refused LG212 when its jail dies, LG213 when the counts do not
+    Raises Usage LG116 about `dates`, LG205 to LG221 about the contract, Refused LG212 when its jail dies, LG213 when the counts do not
     add up to the rows of the snapshot.
     """
+    check_dates(question.dates)
     rows = sum(file["rows"] for file in question.files)
     number = min(os.cpu_count() or 1, _MOST_JAILS, 1 + rows // _ROWS_PER_JAIL)
     jails = ContractJails(contract_settings(question, python), _contract_task(question), scratch, number)
@@ -127,7 +130,11 @@ def _contract_task(question: Question) -> Task:
 def _check_task(question: Question) -> Task:
     return Task(
         module="lockgate.validate.jail.check",
-        given={"files": [dict(file) for file in question.files], "sensitive": list(question.sensitive)},
+        given={
+            "files": [dict(file) for file in question.files],
+            "sensitive": list(question.sensitive),
+            "dates": question.dates,
+        },
         gives=(*FILES, _CHECK),
         findings=rules.CHECK_FINDINGS,
         died="LG213",

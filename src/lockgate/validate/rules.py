@@ -46,6 +46,7 @@ class Checked:
     """check.json. `paths`: how many rows the plan accepted, how many more by single cells, how many as whole records.
 
     `explain`: why records go to Python as they are, or "", and per field how it is judged and what that cost.
+    `respelled`: cells that `[data] dates` turned into ISO 8601.
     """
 
     table: FieldTable
@@ -53,13 +54,15 @@ class Checked:
     plan: Digest
     paths: Mapping[str, int]
     explain: Mapping[str, Any]
+    respelled: int
     reckoning: Reckoning
 
 
 def read_check(data: bytes, rows: int) -> Checked:
     """check.json of the jail that judged a snapshot of `rows`. Raises ValueError unless it adds up."""
     value = decode_exact(data)
-    if not isinstance(value, dict) or set(value) != {"table", "versions", "plan", "paths", "explain", "reckoning"}:
+    keys = {"table", "versions", "plan", "paths", "explain", "respelled", "reckoning"}
+    if not isinstance(value, dict) or set(value) != keys or type(value["respelled"]) is not int:
         raise ValueError("check.json is not in form")
     versions, paths = value["versions"], value["paths"]
     if not all(isinstance(text, str) and len(text) < 100 and text.isprintable() for text in versions.values()):
@@ -69,19 +72,28 @@ def read_check(data: bytes, rows: int) -> Checked:
     if sum(paths.values()) != rows:
         raise ValueError(f"{sum(paths.values())} rows went one of three ways, of {rows}")
     reckoning = _reckoning(value["reckoning"], rows)
-    return Checked(parse_table(value["table"]), versions, Digest(value["plan"]), paths, value["explain"], reckoning)
+    return Checked(
+        table=parse_table(value["table"]),
+        versions=versions,
+        plan=Digest(value["plan"]),
+        paths=paths,
+        explain=value["explain"],
+        respelled=value["respelled"],
+        reckoning=reckoning,
+    )
 
 
 def _reckoning(value: Any, rows: int) -> Reckoning:
-    keys = {"rows", "accepted", "quarantined", "by_rule", "rules", "by_source"}
+    keys = {"rows", "accepted", "quarantined", "by_rule", "rules", "folded", "by_source"}
     if not isinstance(value, dict) or set(value) != keys:
         raise ValueError("the reckoning is not in form")
-    counts = [value[name] for name in ("rows", "accepted", "quarantined", "rules")]
+    counts = [value[name] for name in ("rows", "accepted", "quarantined", "rules", "folded")]
     if not all(type(count) is int and count >= 0 for count in counts):
         raise ValueError("counts are whole numbers")
     if counts[0] != rows or counts[1] + counts[2] != rows:
         raise ValueError(f"{counts[1]} accepted and {counts[2]} quarantined rows are not {rows}")
-    return Reckoning(rows, counts[1], counts[2], tuple(value["by_rule"]), counts[3], tuple(value["by_source"]))
+    by_rule, by_source = tuple(value["by_rule"]), tuple(value["by_source"])
+    return Reckoning(rows, counts[1], counts[2], by_rule, counts[3], by_source, folded=counts[4])
 
 
 def decide(reckoning: Reckoning, table: FieldTable, *, max_share: float, enforce: bool) -> Verdict:
@@ -143,8 +155,14 @@ def report(
     """report.json as a value."""
     reckoning, table = checked.reckoning, checked.table
     labels = {field.name for field in table.fields if field.label}
+    dates = {entry["field"]: entry["dates"] for entry in checked.explain["fields"]}
     rules = [
-        {**entry, "suggestion": suggestion(entry["rule"], entry["field"], label=entry["field"] in labels)}
+        {
+            **entry,
+            "suggestion": suggestion(
+                entry["rule"], entry["field"], label=entry["field"] in labels, dates=dates.get(entry["field"])
+            ),
+        }
         for entry in reckoning.by_rule
     ]
     return {
@@ -155,12 +173,14 @@ def report(
         "share": round(reckoning.share, 9),
         "by_rule": rules,
         "rules": reckoning.rules,
+        "folded": reckoning.folded,
         "by_source": list(reckoning.by_source),
         "contract": dict(contract),
         "versions": dict(checked.versions),
         "plan": checked.plan,
         "paths": dict(checked.paths),
         "explain": dict(checked.explain),
+        "respelled": checked.respelled,
         "snapshot": snapshot,
         "table": table.as_json(),
         "result": verdict.result,
@@ -168,8 +188,14 @@ def report(
     }
 
 
-def suggestion(rule: str, field: str, *, label: bool = False) -> str:
-    """What a person can do about rows that `rule` refuses, or "". `label`: the field is what the model will predict."""
+def suggestion(rule: str, field: str, *, label: bool = False, dates: Mapping[str, Any] | None = None) -> str:
+    """What a person can do about rows that `rule` refuses, or "". `label`: the field is what the model will predict.
+
+    `dates`: the spelling that mends most of the field's refused dates.
+    """
+    if dates and rule.startswith(("date", "datetime")):
+        many = "all" if dates["mends"] == dates["of"] else f"{dates['mends']:,} of {dates['of']:,}"
+        return f'[data] dates = "{dates["spelling"]}" mends {many}'
     if label and rule.endswith("_type"):
         return "a row without its label cannot train; it is left out"
     if rule in _SUGGESTIONS:
@@ -219,6 +245,8 @@ def statement(
         contract=resource(spec.reference, contract),
         label=spec.label,
         sensitive=list(spec.sensitive),
+        dates=spec.dates,
+        respelled=checked.respelled,
         closure=closure,
         lock=spec.lock,
         baseline=files["baseline.json"],

@@ -32,8 +32,8 @@ def run(workplace: Workplace, spec: ValidateSpec) -> ValidateResult:
 
     1. The ingester signed a snapshot and its manifest.   2. The bytes in the data store are the signed ones.
     3. The code is captured by digest.   4. One jail judges and counts, others answer for the contract's code: every
-    row is accepted or quarantined.   5. The snapshot is still the signed one.   6. Results are stored write-once, the quarantine for this user only.
-    7. The policy's share decides.   8. The validator signs the statement.
+    row is accepted or quarantined.   5. The snapshot is still the signed one.   6. Results are stored write-once,
+    the quarantine for this user only.   7. The policy's share decides.   8. The validator signs the statement.
 
     Raises Refused LG201 (nothing ingested), LG203, LG204, LG212, LG213, Usage LG205 to LG211 (the contract),
     VerificationFailed LG202, LG802, LG805 (the snapshot).
@@ -54,6 +54,7 @@ def run(workplace: Workplace, spec: ValidateSpec) -> ValidateResult:
             model=spec.model,
             label=spec.label,
             sensitive=spec.sensitive,
+            dates=spec.dates,
             key=secrets.token_bytes(32),
         )
         examined = examine(question, workplace.python(), scratch)  # 4

@@ -23,6 +23,7 @@ class ValidateSpec:
         code: globs of the code that is captured for the jail; the contract's file always is.
         max_quarantined_share: of all rows, 0 to 1. `enforce` False turns a refusal above it into a warning.
         lock: digest of the file that locks the environment, whose Pydantic decides the verdicts; None without one.
+        dates: how CSV cells spell dates, "" for ISO 8601 alone (`contract.dates`).
         sensitive: fields of which the quarantine keeps only rule and keyed digest, and the baseline only counts.
     """
 
@@ -33,6 +34,7 @@ class ValidateSpec:
     max_quarantined_share: float = 0.05
     enforce: bool = True
     sensitive: tuple[str, ...] = ()
+    dates: str = ""
     lock: Digest | None = None
 
     @property
@@ -49,11 +51,15 @@ class Options:
     delimiter: str = ","
     encoding: str = "utf-8"
     sensitive: tuple[str, ...] = ()
+    dates: str = ""
 
 
 @dataclass(frozen=True)
 class Reckoning:
-    """The counts, made without user code. `by_rule` is sorted, commonest first; `rules` says how many there are."""
+    """The counts, made without user code. `by_rule` is sorted, commonest first; `rules` says how many there are.
+
+    `folded` reasons are counted in no rule: a contract that words each refusal anew does not fill the report.
+    """
 
     rows: int
     accepted: int
@@ -61,6 +67,7 @@ class Reckoning:
     by_rule: tuple[Mapping[str, Any], ...]
     rules: int
     by_source: tuple[Mapping[str, Any], ...]
+    folded: int = 0
 
     @property
     def share(self) -> float:

@@ -77,6 +77,7 @@ def validate_files(
             model=model,
             label=None,
             sensitive=chosen.sensitive,
+            dates=chosen.dates,
             key=secrets.token_bytes(32),
         )
         examined = examine(question, PythonEnv.own(), scratch)

@@ -100,6 +100,16 @@ def test_what_does_not_add_up(batches: list[tuple[Rows, Rows]], wrong: tuple[str
     assert refusal([3, 2], *batches) == wrong
 
 
+def test_a_missing_row_is_refused_as_soon_as_both_streams_are_beyond_it() -> None:
+    """Whoever gives the account does not get to the end of it."""
+    found = Partition([1_000])
+    found.accept(*columns([(0, 0), (0, 2), (0, 4)]))
+    found.quarantine(*columns([(0, 1)]))
+    with pytest.raises(Refused, match=NEITHER) as caught:
+        found.quarantine(*columns([(0, 5)]))
+    assert caught.value.seen == {"source": 0, "row": 3}
+
+
 def test_sources_by_name() -> None:
     """The quarantine names its sources; an unknown name, and none, are no source."""
     found = Partition([1, 1], ["a.csv", "b.csv"])

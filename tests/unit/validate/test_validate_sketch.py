@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from datasketches import HLL_8, hll_sketch  # type: ignore[import-untyped]
+from datasketches import HLL_8, hll_sketch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -130,6 +130,17 @@ def test_frequent_among_many_are_found() -> None:
     assert found["top"][0]["count"] <= 2_000 <= found["top"][0]["count"] + found["missed"]
     assert found["missed"] < 400
     assert pytest.approx(found["distinct"], rel=found["distinct_error"] * 2) == 98_001
+
+
+def test_a_text_that_hides_is_within_what_was_missed() -> None:
+    """Sixty of 65,536 rows of each batch are too few to be offered: `missed` covers them, through merging too."""
+    batch = pa.array([f"{number}" if number % 1093 else "hidden" for number in range(65_536)])
+    one, other = Sketch("string"), Sketch("string")
+    for sketch in (one, one, other):
+        sketch.add(batch)
+    one.merge(other)
+    found: dict[str, Any] = one.as_json()
+    assert 180 <= dict(found["frequent"]).get("hidden", 0) + found["missed"] <= 1000
 
 
 def test_the_empty_text_is_a_text() -> None:

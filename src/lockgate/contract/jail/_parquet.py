@@ -38,7 +38,8 @@ class ParquetReader:
             self._file = pq.ParquetFile(
                 path,
                 metadata=metadata,
-                # Without a buffer the whole column chunk is held, however long.
+                # Otherwise whole column chunks are held, however long, until the last row is read.
+                pre_buffer=False,
                 buffer_size=min(_MOST_BUFFER, max(_LEAST_BUFFER, _BUFFERS // max(metadata.num_columns, 1))),
                 # Nanoseconds would wrap around in the years before 1678 and after 2261.
                 coerce_int96_timestamp_unit="us",

@@ -17,10 +17,10 @@ _QUOTE = ord('"')
 
 
 class QuoteScan:
-    """Fed a UTF-8 text piece by piece, then `close`d. `sound` promises that a strict parser finds no fault.
+    """Fed a UTF-8 text piece by piece (a byte order mark in the first), then `close`d.
 
-    It does not promise the reverse: a mark inside an unquoted cell is no fault, and makes the scan unsure. So does a
-    quoted cell that comes near `MAX_RECORD`.
+    `sound` promises that a strict parser finds no fault. It does not promise the reverse: a mark inside an unquoted
+    cell is no fault, and makes the scan unsure. So does a quoted cell that comes near `MAX_RECORD`.
     """
 
     def __init__(self, delimiter: str) -> None:

@@ -39,7 +39,7 @@ class TableWriter:
                 schema,
                 compression="zstd",
                 store_schema=True,
-                use_dictionary=[name for name in schema.names if name != ROW],  # type: ignore[arg-type]
+                use_dictionary=[path for path in _paths(schema) if path != ROW],  # type: ignore[arg-type]
                 column_encoding={ROW: "DELTA_BINARY_PACKED"} if ROW in schema.names else None,
                 dictionary_pagesize_limit=_DICTIONARY_BYTES,
             )
@@ -85,3 +85,13 @@ class TableWriter:
         if self._writing is not None:
             self._writing.result()
             self._writing = None
+
+
+def _paths(schema: pa.Schema) -> list[str]:
+    """The columns as Parquet counts them: one for each leaf of a nested type."""
+    if not any(pa.types.is_nested(field.type) for field in schema):
+        return schema.names
+    sink = pa.BufferOutputStream()
+    pq.ParquetWriter(sink, schema).close()
+    leaves = pq.read_metadata(pa.BufferReader(sink.getvalue()))
+    return [leaves.schema.column(number).path for number in range(leaves.num_columns)]

@@ -37,6 +37,9 @@ _DAY = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 _MOMENT = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2})?$"
 _TRUE, _FALSE = ("true", "True", "TRUE", "1"), ("false", "False", "FALSE", "0")
 _MINUTE = 60_000_000
+_DAY_LENGTH = 24 * 60 * _MINUTE
+_YEAR_1, _YEAR_2, _YEAR_9998 = ((date(year, 1, 1) - date(1970, 1, 1)).days * _DAY_LENGTH for year in (1, 2, 9998))
+_YEAR_10000 = _YEAR_9998 + 730 * _DAY_LENGTH
 
 
 @dataclass(frozen=True)
@@ -98,7 +101,7 @@ def _both(one: pl.Expr | None, other: pl.Expr) -> pl.Expr:
     return other if one is None else one & other
 
 
-def _within(node: Whole | Real, value: pl.Expr, sure: pl.Expr | None) -> pl.Expr:
+def _within(node: Whole | Real | Day | Moment, value: pl.Expr, sure: pl.Expr | None) -> pl.Expr:
     if node.ge is not None:
         sure = _both(sure, value >= node.ge)
     if node.gt is not None:
@@ -143,11 +146,13 @@ def _truth(node: Truth, col: pl.Expr, kind: pl.DataType) -> Accepted | None:
 def _day(node: Day, col: pl.Expr, kind: pl.DataType) -> Accepted | None:
     if isinstance(kind, pl.Date):
         # Python knows the years 1 to 9999; a column of days knows more.
-        return Accepted(col.is_between(date.min, date.max), col.cast(pl.Datetime("us")))
-    if isinstance(kind, pl.String) and not node.strict:
+        found, sure = col, col.is_between(date.min, date.max)
+    elif isinstance(kind, pl.String) and not node.strict:
         found = _day_of(col)
-        return Accepted(col.str.contains(_DAY) & found.is_not_null(), found.cast(pl.Datetime("us")))
-    return None
+        sure = col.str.contains(_DAY) & found.is_not_null()
+    else:
+        return None
+    return Accepted(_within(node, found.to_physical(), sure), found.cast(pl.Datetime("us")))
 
 
 def _day_of(text: pl.Expr) -> pl.Expr:
@@ -159,15 +164,17 @@ def _day_of(text: pl.Expr) -> pl.Expr:
 def _moment(node: Moment, col: pl.Expr, kind: pl.DataType) -> Accepted | None:
     if isinstance(kind, pl.Datetime):
         aware = kind.time_zone is not None
-        if node.zone not in ("any", "aware" if aware else "naive"):
+        if not {node.zone, node.bounds} <= {"any", "aware" if aware else "naive"}:
             return None
-        instant = col.dt.convert_time_zone("UTC").dt.replace_time_zone(None) if aware else col
-        # With an offset, the local time may lie beyond the years that Python knows where UTC does not.
-        least, most = (date(2, 1, 1), date(9998, 1, 1)) if aware else (date.min, date.max)
-        sure = instant.dt.date().is_between(least, most)
-        if kind.time_unit == "ns":
-            sure &= instant.to_physical() % 1000 == 0
-        return Accepted(sure, instant.cast(pl.Datetime("us")))
+        number = col.to_physical()
+        if kind.time_unit == "ns":  # which cannot leave the years 1677 to 2262
+            sure, value = number % 1000 == 0, number // 1000
+        else:
+            tick = 1 if kind.time_unit == "us" else 1000
+            # With an offset, the local time may lie beyond the years that Python knows where UTC does not.
+            least, most = (_YEAR_2, _YEAR_9998) if aware else (_YEAR_1, _YEAR_10000)
+            sure, value = number.is_between(least // tick, most // tick, closed="left"), number * tick
+        return Accepted(_within(node, value, sure), value.cast(pl.Datetime("us")))
     if isinstance(kind, pl.String) and not node.strict:
         return _moment_of(node, col)
     return None
@@ -184,12 +191,12 @@ def _moment_of(node: Moment, col: pl.Expr) -> Accepted:
     aware = col.str.contains(r"(Z|[+-][0-9]{2}:[0-9]{2})$")
     sure = col.str.contains(_MOMENT) & day.is_between(date(2, 1, 1), date(9998, 1, 1))
     sure &= (hour <= 23) & (minute <= 59) & (second <= 59) & (offset_hour <= 23) & (offset_minute <= 59)
-    if node.zone != "any":
-        sure &= aware if node.zone == "aware" else ~aware
+    for zone in {node.zone, node.bounds} - {"any"}:
+        sure &= aware if zone == "aware" else ~aware
     time = ((hour * 60 + minute) * 60 + second) * 1_000_000 + fraction
     offset = sign * (offset_hour * 60 + offset_minute) * _MINUTE
-    value = (day.cast(pl.Datetime("us")).to_physical() + time - offset).cast(pl.Datetime("us"))
-    return Accepted(sure, value)
+    value = day.cast(pl.Datetime("us")).to_physical() + time - offset
+    return Accepted(_within(node, value, sure), value.cast(pl.Datetime("us")))
 
 
 def _number(col: pl.Expr, start: int) -> pl.Expr:

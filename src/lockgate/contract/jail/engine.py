@@ -19,6 +19,7 @@ import pyarrow as pa
 from lockgate.contract.jail.accept import TYPES, literal
 from lockgate.contract.jail.bind import Binding, Bound, bind
 from lockgate.contract.jail.distinct import distinct
+from lockgate.contract.jail.respell import Guesses, Respelling
 from lockgate.contract.jail.rows import QUARANTINE_SCHEMA, Verdicts, accepted_schema
 from lockgate.contract.jail.snapshot import UNIT_BYTES, Piece, Snapshot
 from lockgate.contract.jail.truth import Truth
@@ -28,6 +29,8 @@ from lockgate.contract.spec import ROW, SOURCE, FieldTable
 ROWS = 8192
 """Records that go to Pydantic at once."""
 
+_SLICE = 65_536
+_FEW = 100
 _JSON = "JSON Lines: Pydantic's own reader parses and judges each line in one pass"
 _ORDER = (SOURCE, ROW)
 
@@ -50,8 +53,11 @@ class Paths:
 class Engine:
     """One snapshot, one plan, one source of truth."""
 
-    def __init__(self, snapshot: Snapshot, plan: Plan, table: FieldTable, truth: Truth) -> None:
+    def __init__(self, snapshot: Snapshot, plan: Plan, table: FieldTable, truth: Truth, dates: str = "") -> None:
         self.snapshot = snapshot
+        self.guesses = Guesses()
+        if dates and snapshot.kind == "csv":
+            snapshot.respelling = Respelling(plan, snapshot.columns, dates)
         self.binding = bind(plan, snapshot.columns, snapshot.kinds)
         if snapshot.kind == "jsonl" and not plan.rows:
             self.binding = Binding((), _JSON)
@@ -62,7 +68,7 @@ class Engine:
 
     def explain(self) -> list[dict[str, object]]:
         """Field by field: how it is judged, why not by the plan alone, and what Python cost so far."""
-        asked, calls = self.paths.asked, self.paths.calls
+        asked, calls, guessed = self.paths.asked, self.paths.calls, self.guesses.answers()
         return [
             {
                 "field": field.name,
@@ -70,9 +76,15 @@ class Engine:
                 "why": bound.why if bound is not None else getattr(field.node, "why", ""),
                 "cells": asked.get(field.name, 0),
                 "calls": calls.get(field.name, 0),
+                "dates": guessed.get(field.name),
             }
             for field, bound in self._pairs()
         ]
+
+    @property
+    def respelled(self) -> int:
+        """How many cells were respelled as `dates` says."""
+        return self.snapshot.respelling.cells if self.snapshot.respelling else 0
 
     def _pairs(self) -> list[tuple[FieldPlan, Bound | None]]:
         if self.binding.rows:
@@ -85,7 +97,7 @@ class Engine:
             yield from self._records(self.snapshot.batches(ROWS))
             return
         for unit in self.snapshot.units():
-            yield from self._judge(self.snapshot.read(unit))
+            yield from self._judge(self.snapshot.read(unit), unit.rows)
 
     def refused(self) -> Iterator[pa.RecordBatch]:
         """Only the quarantine; what the plan accepts is read and let go."""
@@ -94,11 +106,11 @@ class Engine:
             return
         sure = pl.all_horizontal([_sure(bound) for bound in self.binding.fields]).fill_null(value=False)
         for unit in self.snapshot.units(4 * UNIT_BYTES):
-            frame = self.snapshot.scan(unit).filter(~sure).collect(engine="streaming")
-            self.paths.compiled += unit.rows - frame.height
-            if frame.height:
-                piece = Piece(frame, self.snapshot.schema.remove_metadata())
-                yield from (found.quarantine for found in self._judge(piece))
+            rest = self.snapshot.scan(unit).filter(~sure).collect(engine="streaming")
+            self.paths.compiled += unit.rows - rest.height
+            for part in rest.iter_slices(_SLICE):
+                piece = Piece(part, self.snapshot.schema.remove_metadata())
+                yield from (found.quarantine for found in self._judge(piece, unit.rows))
 
     def _records(self, batches: Iterable[pa.RecordBatch]) -> Iterator[Verdicts]:
         """Whole records to Pydantic."""
@@ -110,8 +122,11 @@ class Engine:
 
         return self._truth.rows(counted())
 
-    def _judge(self, piece: Piece) -> Iterator[Verdicts]:
-        """The verdicts on one piece: what the plan accepts, then the cells of the rest, then whole records."""
+    def _judge(self, piece: Piece, of: int) -> Iterator[Verdicts]:
+        """The verdicts on one piece of `of` rows: by the plan, then by the cells of the rest, then by whole records.
+
+        Where few are left, most of them are bad: they are not worth a question about each of their fields.
+        """
         fields = self.binding.fields
         sure = piece.frame.select(_sure(bound).fill_null(value=False).alias(bound.field.name) for bound in fields)
         values = piece.frame.select(*(_value(bound) for bound in fields), *_ORDER)
@@ -122,15 +137,28 @@ class Engine:
             yield Verdicts(self._arrow(values), _no_reasons())
             return
         rest, unsure = _Rest(values[places], piece.raw(places)), sure[places]
-        for bound in fields:
-            self._ask(bound, rest, unsure[bound.field.name])
+        if len(places) * _FEW < of:
+            rest.left = pl.repeat(value=True, n=len(places), dtype=pl.Boolean, eager=True)
+        else:
+            for bound in fields:
+                self._ask(bound, rest, unsure[bound.field.name])
         self.paths.cells += rest.values.height - int(rest.left.sum())
+        self._guess(rest, unsure)
         found = list(self._records(rest.records()))
         parts = [self._arrow(values.filter(whole)), self._arrow(rest.values.filter(~rest.left))]
         accepted = _joined([*parts, *(each.accepted for each in found)])
         if rest.values.height > rest.left.sum() or any(each.accepted.num_rows for each in found):
             accepted = accepted.sort_by([(name, "ascending") for name in _ORDER])
         yield Verdicts(accepted, _joined([_no_reasons(), *(each.quarantine for each in found)]))
+
+    def _guess(self, rest: _Rest, unsure: pl.DataFrame) -> None:
+        """Take note of dates that are about to be refused."""
+        if self.snapshot.kind != "csv" or not rest.left.any():
+            return
+        for bound in self.binding.fields:
+            if bound.field.kind == "timestamp" and bound.column is not None:
+                places = (rest.left & ~unsure[bound.field.name]).arg_true().to_arrow()
+                self.guesses.note(bound.field.name, _series(rest.raw.column(bound.column).take(places)).drop_nulls())
 
     def _ask(self, bound: Bound, rest: _Rest, sure: pl.Series) -> None:
         """Pydantic's validator of one field, about its cells that are not `sure`; it fills their values in."""
@@ -166,9 +194,9 @@ class _Rest:
         self, name: str, places: pl.Series, accepted: pa.Array[Any], values: pa.Array[Any], kind: pl.DataType
     ) -> None:
         """Put `values` at `places` of the column `name`; a row with a cell that was not accepted stays left."""
-        mended = self.values[name].scatter(places, cast("pl.Series", pl.from_arrow(values)).cast(kind))
+        mended = self.values[name].scatter(places, _series(values).cast(kind))
         self.values = self.values.with_columns(mended.alias(name))
-        refused = places.filter(~cast("pl.Series", pl.from_arrow(accepted)))
+        refused = places.filter(~_series(accepted))
         if len(refused):
             self.left = self.left.scatter(refused, True)
 
@@ -190,6 +218,10 @@ def _value(bound: Bound) -> pl.Expr:
         return literal(bound.field).alias(bound.field.name)
     value = pl.lit(None, TYPES[bound.field.kind]) if bound.accepted is None else bound.accepted.value
     return value.alias(bound.field.name)
+
+
+def _series(values: pa.Array[Any] | pa.ChunkedArray[Any]) -> pl.Series:
+    return cast("pl.Series", pl.from_arrow(values))
 
 
 def _joined(batches: list[pa.RecordBatch]) -> pa.RecordBatch:

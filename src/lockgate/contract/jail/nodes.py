@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from datetime import date, datetime
 from enum import Enum
 from typing import Any
 
-from lockgate.contract.plan import Choice, Day, Moment, Node, Real, Text, Truth, Whole
+from lockgate.contract.jail.values import microseconds
+from lockgate.contract.plan import Choice, Day, Moment, Node, Real, Text, Truth, Whole, Zone
 from lockgate.contract.spec import Kind
 
 _ALWAYS = frozenset({"type", "ref", "metadata", "serialization"})
+_FIRST = date(1970, 1, 1)
 _INT64 = range(-(2**63), 2**63)
 _KIND: Mapping[type[Node], Kind] = {
     Whole: "int",
@@ -114,16 +117,29 @@ def _bool(schema: Mapping[str, Any], config: Config) -> Truth:
 
 
 def _date(schema: Mapping[str, Any], config: Config) -> Day:
-    _only(schema, "strict")
-    return Day(_strict(schema, config))
+    bounds = _times(schema, date)
+    _only(schema, "strict", *bounds)
+    return Day(_strict(schema, config), **{name: (bound - _FIRST).days for name, bound in bounds.items()})
 
 
 def _datetime(schema: Mapping[str, Any], config: Config) -> Moment:
-    _only(schema, "strict", "tz_constraint", "microseconds_precision")
+    bounds = _times(schema, datetime)
+    _only(schema, "strict", "tz_constraint", "microseconds_precision", *bounds)
     zone = schema.get("tz_constraint", "any")
     if zone not in ("any", "aware", "naive"):
         raise NotCompiled("its offset is fixed")
-    return Moment(_strict(schema, config), zone)
+    compared: set[Zone] = {"naive" if bound.utcoffset() is None else "aware" for bound in bounds.values()}
+    if len(compared) > 1:
+        raise NotCompiled("one bound has an offset, another has none")
+    numbers = {name: microseconds(bound) for name, bound in bounds.items()}
+    return Moment(_strict(schema, config), zone, compared.pop() if compared else "any", **numbers)
+
+
+def _times(schema: Mapping[str, Any], kind: type[date]) -> dict[str, Any]:
+    found = {name: schema[name] for name in ("ge", "gt", "le", "lt") if schema.get(name) is not None}
+    if any(type(bound) is not kind for bound in found.values()):
+        raise NotCompiled("a bound is of another type")
+    return found
 
 
 def _literal(schema: Mapping[str, Any], config: Config) -> Choice:

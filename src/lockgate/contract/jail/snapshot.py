@@ -15,9 +15,10 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from lockgate.contract.jail.respell import Respelling
 from lockgate.contract.spec import BOOKKEEPING, KIND_KEY, ROW, SOURCE, SOURCE_KINDS, SourceKind
 
-UNIT_BYTES = 64 << 20
+UNIT_BYTES = 32 << 20
 _PLAIN = frozenset(
     {
         *(pa.int8(), pa.int16(), pa.int32(), pa.int64(), pa.uint8(), pa.uint16(), pa.uint32(), pa.uint64()),
@@ -69,6 +70,7 @@ class Snapshot:
         self._scanned = plain == set(self.schema.names)
         self._judged = [name for name in self.schema.names if name in plain | zoned]
         self.kinds = self._kinds()
+        self.respelling: Respelling | None = None
 
     def units(self, most_bytes: int = UNIT_BYTES) -> Iterator[Unit]:
         """Row groups, joined while they stay below `most_bytes`."""
@@ -88,12 +90,17 @@ class Snapshot:
     def read(self, unit: Unit) -> Piece:
         """The rows of `unit`."""
         if self._scanned:
-            return Piece(self.scan(unit).collect(), self._bare(self.schema))
+            frame = self._scan(unit).collect()
+            return Piece(self.respelling.frame(frame) if self.respelling else frame, self._bare(self.schema))
         table = self._file.read_row_groups(list(unit.groups), use_threads=False)
         return Piece(self._frame(table), self._bare(table.schema), table.replace_schema_metadata(None))
 
     def scan(self, unit: Unit) -> pl.LazyFrame:
         """The rows of `unit`, to be read by polars."""
+        frame = self._scan(unit)
+        return self.respelling.lazily(frame) if self.respelling else frame
+
+    def _scan(self, unit: Unit) -> pl.LazyFrame:
         return pl.scan_parquet(self._path, use_statistics=False, cache=False).slice(unit.start, unit.rows)
 
     @property
@@ -104,7 +111,8 @@ class Snapshot:
     def batches(self, rows: int) -> Iterator[pa.RecordBatch]:
         """All rows as Arrow, for records that go to Pydantic as they are."""
         for batch in self._file.iter_batches(batch_size=rows, use_threads=False):
-            yield batch.replace_schema_metadata(None)
+            bare = batch.replace_schema_metadata(None)
+            yield self.respelling.batch(bare) if self.respelling else bare
 
     def _frame(self, table: pa.Table) -> pl.DataFrame:
         """The judged columns; an instant is the same in every zone, and polars knows UTC."""

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from datasketches import HLL_6, hll_sketch, hll_union  # type: ignore[import-untyped]
+from datasketches import HLL_6, hll_sketch, hll_union
 
 LG_REGISTERS = 12
 ERROR = 2 * 1.04 / 2 ** (LG_REGISTERS / 2)

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute
-from datasketches import (  # type: ignore[import-untyped]
+from datasketches import (
     frequent_items_error_type,
     frequent_strings_sketch,
 )

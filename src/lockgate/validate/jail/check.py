@@ -1,9 +1,9 @@
 """A snapshot judged, counted and summed up in one pass. Runs in the `parse` jail: no user code is near.
 
-Takes on standard input `{"files", "sensitive"}`, and as arguments the numbers of the sockets to the jails with the
-contract's code (`contract.ask`); the snapshot is /in/snapshot.parquet. Gives `accepted.parquet`,
-`quarantine.parquet`, `plan.json`, `baseline.json`, and `check.json`: the field table, the versions, which way the rows
-went, and the counts. The contract's jails could drop, invent or double the rows that they are asked about: here each
+Takes on standard input `{"files", "sensitive", "dates"}`, and as arguments the numbers of the sockets to the jails
+with the contract's code (`contract.ask`); the snapshot is /in/snapshot.parquet. Gives `accepted.parquet`,
+`quarantine.parquet`, `plan.json`, `baseline.json`, and `check.json`: the field table, the versions, which way the
+rows went, and the counts. The contract's jails could drop, invent or double the rows that they are asked about: here each
 row of the snapshot must be found exactly once, accepted or with a reason.
 """
 
@@ -55,7 +55,7 @@ def check(task: Mapping[str, Any], ends: Sequence[socket.socket], data: Path, ou
     snapshot = Snapshot(data / SNAPSHOT)
     try:
         truth = RemoteTruth(ends, snapshot.kind)
-        engine = Engine(snapshot, truth.plan, truth.table, truth)
+        engine = Engine(snapshot, truth.plan, truth.table, truth, task["dates"])
         counted = Counted(truth.table, task["files"], frozenset(task["sensitive"]))
         _write(engine, truth.table, counted, out)
     except OSError as error:
@@ -68,6 +68,7 @@ def check(task: Mapping[str, Any], ends: Sequence[socket.socket], data: Path, ou
         "plan": truth.plan.digest,
         "paths": engine.paths.as_json(),
         "explain": {"records": engine.binding.rows, "fields": engine.explain()},
+        "respelled": engine.respelled,
         "reckoning": counted.reckoning(),
     }
     (out / PLAN).write_bytes(truth.plan.encode())
@@ -101,6 +102,7 @@ class Counted:
             "quarantined": quarantined,
             "by_rule": rules[:_MOST_RULES],
             "rules": len(rules),
+            "folded": self._tally.folded,
             "by_source": self._partition.by_source(),
         }
 
