@@ -33,7 +33,8 @@ def judge(model: type[BaseModel], kind: SourceKind, columns: Mapping[str, Any], 
         path = snapshot(Path(folder) / "snapshot.parquet", kind, columns)
         found = list(engine(model, path, secrecy).verdicts())
     return Verdicts(
-        pa.concat_batches([each.accepted for each in found]), pa.concat_batches([each.quarantine for each in found])
+        pa.concat_batches([each.accepted for each in found]),  # type: ignore[attr-defined]  # unknown to the stubs
+        pa.concat_batches([each.quarantine for each in found]),  # type: ignore[attr-defined]
     )
 
 
@@ -50,12 +51,12 @@ def snapshot(path: Path, kind: SourceKind, columns: Mapping[str, Any]) -> Path:
     return path
 
 
-def engine(model: type[BaseModel], path: Path, secrecy: Any = None) -> Engine:
+def engine(model: type[BaseModel], path: Path, secrecy: Any = None, dates: str = "") -> Engine:
     """The engine on a snapshot, with Pydantic's word given in this process."""
     table = field_table(model, None)
     plan = parse_plan(compile_plan(model, table).encode())
     opened = Snapshot(path)
-    return Engine(opened, plan, table, LocalTruth(model, table, plan, opened.kind, secrecy or Secrecy()))
+    return Engine(opened, plan, table, LocalTruth(model, table, plan, opened.kind, secrecy or Secrecy()), dates)
 
 
 class LocalTruth:

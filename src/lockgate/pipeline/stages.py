@@ -12,6 +12,7 @@ from lockgate.audit.workplace import Workplace
 from lockgate.config import Config
 from lockgate.core.encoding import decode
 from lockgate.core.verdict import Reason, Verdict
+from lockgate.export import metrics
 from lockgate.pipeline.done import StageDone
 from lockgate.pipeline.specs import ingest_spec, train_spec, validate_spec
 from lockgate.pipeline.unchanged import (
@@ -24,6 +25,7 @@ from lockgate.pipeline.unchanged import (
     standing,
 )
 from lockgate.register.spec import RegisterSpec
+from lockgate.store.files import atomic_write
 
 Stage = Callable[[Workplace, Config, bool], StageDone]
 _TOLD = 3
@@ -61,6 +63,7 @@ def validate(workplace: Workplace, config: Config, fresh: bool) -> StageDone:  #
         found = standing(workplace.ledger, "validate", lambda one: same_contract(one, spec, workplace))
     head = found or run(workplace, spec).evidence
     report = decode(workplace.data.read(head.predicate["report"], _MOST_REPORT))
+    _publish_rows(workplace, config.name, report)
     kept, refused, rows = (int(head.predicate[name]) for name in ("accepted", "quarantined", "rows"))
     return StageDone(
         "validate",
@@ -131,6 +134,13 @@ def register(workplace: Workplace, config: Config, fresh: bool) -> StageDone:  #
 
 
 STAGES: Mapping[str, Stage] = {"ingest": ingest, "validate": validate, "train": train, "register": register}
+
+
+def _publish_rows(workplace: Workplace, project: str, report: Mapping[str, Any]) -> None:
+    """For the textfile collector of Prometheus' node exporter: .lockgate/state/metrics/validate.prom."""
+    place = workplace.home / "state" / "metrics"
+    place.mkdir(parents=True, exist_ok=True)
+    atomic_write(place / "validate.prom", metrics.rows(report, project).encode(), 0o644)
 
 
 def run_in_train_jail(workplace: Workplace, config: Config, command: tuple[str, ...]) -> int:

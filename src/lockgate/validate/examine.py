@@ -72,8 +72,8 @@ class Examined:
 def examine(question: Question, python: PythonEnv, scratch: Path) -> Examined:
     """Judge `question`: the contract's code in `python`'s environment, all else in Lockgate's own.
 
-    Raises Usage LG116 about `dates`, LG205 to LG221 about the contract, Refused LG212 when its jail dies, LG213 when the counts do not
-    add up to the rows of the snapshot.
+    Raises Usage LG116 about `dates`, LG205 to LG221 about the contract, Refused LG212 when its jail dies, LG213 when
+    the counts do not add up to the rows of the snapshot.
     """
     check_dates(question.dates)
     rows = sum(file["rows"] for file in question.files)

@@ -208,9 +208,10 @@ class _Rest:
 
 
 def _sure(bound: Bound) -> pl.Expr:
+    # A literal would be one row high where no other expression stands beside it; no row is without its number.
     if bound.column is None:
-        return pl.lit(value=True)
-    return pl.lit(value=False) if bound.accepted is None else bound.accepted.sure
+        return pl.col(ROW).is_not_null()
+    return pl.col(ROW).is_null() if bound.accepted is None else bound.accepted.sure
 
 
 def _value(bound: Bound) -> pl.Expr:

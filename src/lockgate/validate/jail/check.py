@@ -3,8 +3,8 @@
 Takes on standard input `{"files", "sensitive", "dates"}`, and as arguments the numbers of the sockets to the jails
 with the contract's code (`contract.ask`); the snapshot is /in/snapshot.parquet. Gives `accepted.parquet`,
 `quarantine.parquet`, `plan.json`, `baseline.json`, and `check.json`: the field table, the versions, which way the
-rows went, and the counts. The contract's jails could drop, invent or double the rows that they are asked about: here each
-row of the snapshot must be found exactly once, accepted or with a reason.
+rows went, and the counts. The contract's jails could drop, invent or double the rows that they are asked about: here
+each row of the snapshot must be found exactly once, accepted or with a reason.
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""Evidence in the forms that others read. Pure: values in, bytes out."""
