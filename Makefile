@@ -6,7 +6,7 @@ PYTHON ?= python3
 PIP := -m pip --disable-pip-version-check --quiet --quiet
 BIN := .venv/bin
 # Debian packages that some tests hold Lockgate's output against. Without them those tests are skipped, with the reason.
-SYSTEM_PACKAGES := skopeo
+SYSTEM_PACKAGES := skopeo postgresql
 
 help:  ## Say what there is
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | column -t -s "$$(printf '\t')"
@@ -29,6 +29,7 @@ nightly: test bench  ## All tests, the benchmarks, then the property tests with 
 
 bench: .venv/made  ## The measured claims, each as a ratio in one run
 	@$(BIN)/python bench/run_vs_plain.py
+	@$(BIN)/python -m bench.validate_rows
 
 docs: .venv/made  ## Write docs/reference/ from the code
 	@$(BIN)/python scripts/reference.py
@@ -58,7 +59,7 @@ python:
 
 packages:
 	@for tool in $(SYSTEM_PACKAGES); do \
-	  if command -v $$tool >/dev/null; then continue; fi; \
+	  if command -v $$tool >/dev/null || ls /usr/lib/$$tool/*/bin/initdb >/dev/null 2>&1; then continue; fi; \
 	  if [ "$$(id -u)" = 0 ]; then root=(); elif [ -n "$${CI:-}" ]; then root=(sudo -n); else root=(false); fi; \
 	  if command -v apt-get >/dev/null && { "$${root[@]}" apt-get update -qq && \
 	    "$${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends $$tool; } >/dev/null 2>&1; \

@@ -180,7 +180,7 @@ def whole_numbers(draw: st.DrawFn) -> Drawn:
         },
     )
     base = draw(st.sampled_from(("int", "int", "int", "PositiveInt", "NonNegativeInt", "StrictInt", "Strict[int]")))
-    near = [n + d for n in (low, high) for d in (-1, 0, 1)] + [multiple, 7 * multiple, 7 * multiple + 1, 0]
+    near = [n + d for d in (0, -1, 1) for n in (low, high)] + [multiple, 7 * multiple, 7 * multiple + 1, 0]
     return Drawn(_with("int" if base == "Strict[int]" else base, said), "int", tuple(near))
 
 
@@ -199,8 +199,9 @@ def fractions(draw: st.DrawFn) -> Drawn:
             "strict": st.sampled_from(("False", "False", "True")),
         },
     )
-    near = [f for n in (low, high) for f in (n, math.nextafter(n, math.inf), math.nextafter(n, -math.inf))]
-    near += [step, 3 * step, step * 1.5, -0.0, math.nan, math.inf]
+    near = [low, high, math.nan, -0.0]
+    near += [math.nextafter(n, way) for n in (low, high) for way in (math.inf, -math.inf)]
+    near += [step, 3 * step, step * 1.5, math.inf]
     base = draw(st.sampled_from(("float", "float", "float", "FiniteFloat", "NonNegativeFloat", "StrictFloat")))
     return Drawn(_with(base, said), "float", tuple(near))
 

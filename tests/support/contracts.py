@@ -186,7 +186,7 @@ def contracts(draw: st.DrawFn) -> Built:
     python = draw(st.integers(0, 6)) == 6
     if python:
         config["regex_engine"] = "python-re"
-    names = NAMES[: draw(st.integers(1, len(NAMES)))]
+    names = NAMES[: draw(st.sampled_from((1, 1, 2, 2, 3, 4, 6)))]
     items = tuple(draw(_items(name, python=python, wild=wild)) for name in names)
     parts: list[tuple[str, str]] = []
     if wild and draw(st.booleans()):

@@ -22,6 +22,11 @@ from lockgate.errors import Usage
 @click.option("--encoding", default="utf-8", show_default=True)
 @click.option("--delimiter", default=",", show_default=True)
 @click.option("--dates", default="", metavar="SPELLING", help='How CSV cells spell dates, such as "%d.%m.%Y".')
+@click.option("--cluster", default="", metavar="tls://HOST:PORT", help="Workers of a Dask cluster evaluate the plan.")
+@click.option("--cluster-ca", default="", metavar="FILE", help="The authority of the cluster's certificates.")
+@click.option("--cluster-cert", default="", metavar="FILE", help="Our certificate for the cluster.")
+@click.option("--cluster-key", default="", metavar="FILE", help="The private key to it.")
+@click.option("--cluster-share", default="", metavar="DIR", help="A folder that all machines see under this path.")
 @click.option("--explain", is_flag=True, help="Say field by field what is compiled, what runs in Python, and why.")
 @project_option
 @json_option
@@ -34,6 +39,11 @@ def command(
     encoding: str,
     delimiter: str,
     dates: str,
+    cluster: str,
+    cluster_ca: str,
+    cluster_cert: str,
+    cluster_key: str,
+    cluster_share: str,
     explain: bool,
     directory: str,
     as_json: bool,
@@ -61,11 +71,13 @@ def command(
             "DATA needs --contract FILE:MODEL and --out DIR",
             next="lockgate validate DATA... --contract F:M --out DIR",
         )
+    from lockgate.contract.cluster import cluster_of
     from lockgate.pipeline.stages import commonest
     from lockgate.validate.spec import Options
     from lockgate.validate.standalone import validate_files
 
-    options = Options(null or ("",), delimiter, encoding, dates=dates)
+    machines = cluster_of(cluster, cluster_ca, cluster_cert, cluster_key, cluster_share)
+    options = Options(null or ("",), delimiter, encoding, dates=dates, cluster=machines)
     found = validate_files(data, contract, Path(out), options)
     counts = found.reckoning
     talk.data(f"{counts.accepted:,} accepted + {counts.quarantined:,} quarantined = {counts.rows:,} rows")

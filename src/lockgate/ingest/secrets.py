@@ -34,7 +34,8 @@ def resolve(reference: str, key: str, root: Path) -> str:
         if kind == "env":
             found = os.environ.get(rest, "")
         elif kind == "file":
-            found = read_regular(root / Path(rest).expanduser(), _MOST).decode()
+            # Mounted secrets are links; whoever may change the link may change the file.
+            found = read_regular((root / Path(rest).expanduser()).resolve(), _MOST).decode()
         else:
             found = output_of(shlex.split(rest), most=_MOST, seconds=_SECONDS).decode()
     except CommandError as error:

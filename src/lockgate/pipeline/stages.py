@@ -74,8 +74,12 @@ def validate(workplace: Workplace, config: Config, fresh: bool) -> StageDone:  #
         details=tuple(commonest(report["by_rule"])),
         reasons=_reasons(report.get("findings", [])),
         facts={
-            "rows": rows, "accepted": kept, "quarantined": refused, "by_rule": report["by_rule"],
-            "paths": report["paths"], "explain": report["explain"],
+            "rows": rows,
+            "accepted": kept,
+            "quarantined": refused,
+            "by_rule": report["by_rule"],
+            "paths": report["paths"],
+            "explain": report["explain"],
         },
         next="lockgate train",
     )

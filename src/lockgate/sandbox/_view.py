@@ -76,7 +76,7 @@ def view_of(settings: JailSettings) -> View:
             mounts.append(Mount("symlink", path, os.readlink(path)))
         elif os.path.isdir(path):
             mounts.append(Mount("ro", path, path))
-    if settings.name == "tools":
+    if settings.name in ("tools", "cluster"):
         mounts += [Mount("ro", path, os.path.realpath(path)) for path in _NAME_SERVICE if os.path.exists(path)]
     prefixes = python.prefixes()
     mounts += [Mount("ro", str(path), str(prefixes[0])) for path in prefixes if str(path) != "/usr"]

@@ -22,7 +22,7 @@ from lockgate.sandbox.interpreter import PythonEnv
 
 __all__ = ["Bind", "JailName", "JailSettings", "Limits", "PythonEnv", "named"]
 
-JailName = Literal["train", "judge", "parse", "contract", "worker", "edge", "sealer", "tools", "user"]
+JailName = Literal["train", "judge", "parse", "contract", "worker", "edge", "sealer", "tools", "cluster", "user"]
 
 _TARGET = re.compile(r"(/[A-Za-z0-9._@+-]+)+\Z")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}\Z")
@@ -118,12 +118,12 @@ def named(
     writable: Iterable[Bind] = (),
     environment: Iterable[tuple[str, str]] = (),
 ) -> JailSettings:
-    """The named set: `edge` and `tools` reach the network, `edge` and `worker` may make memfds; others neither."""
+    """The named set: `edge`, `tools` and `cluster` reach the network, `edge` and `worker` may make memfds."""
     return JailSettings(
         name=name,
         python=python,
         limits=limits or Limits(),
-        network=name in ("edge", "tools"),
+        network=name in ("edge", "tools", "cluster"),
         binds=tuple(binds),
         writable=tuple(writable),
         memfd=name in ("edge", "worker"),

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 from lockgate.contract.asked import ContractJails
 from lockgate.contract.closure import Closure
+from lockgate.contract.cluster import ABSENT, CA, CERTIFICATE, CLUSTER_FINDINGS, KEY
 from lockgate.contract.dates import check_dates
 from lockgate.contract.jailed import Task, run_task
+from lockgate.contract.share import Shared
 from lockgate.contract.spec import ACCEPTED, PLAN, QUARANTINE, FieldTable
-from lockgate.errors import Refused
+from lockgate.errors import Refused, Unavailable
 from lockgate.sandbox.report import JailReport
 from lockgate.sandbox.settings import Bind, JailSettings, Limits, PythonEnv, named
 from lockgate.store.files import read_regular
@@ -37,7 +40,10 @@ _MOST_JAILS = 8
 
 @dataclass(frozen=True)
 class Question:
-    """What is judged by what. `files` are name and rows of each source; `key` hides sensitive values."""
+    """What is judged by what. `files` are name and rows of each source; `key` hides sensitive values.
+
+    `cluster`: the workers that evaluate the plan, and the copy of the snapshot that they see.
+    """
 
     snapshot: Path
     files: Sequence[Mapping[str, Any]]
@@ -48,6 +54,7 @@ class Question:
     sensitive: Sequence[str]
     dates: str
     key: bytes
+    cluster: Shared | None = None
 
 
 @dataclass(frozen=True)
@@ -73,13 +80,13 @@ def examine(question: Question, python: PythonEnv, scratch: Path) -> Examined:
     """Judge `question`: the contract's code in `python`'s environment, all else in Lockgate's own.
 
     Raises Usage LG116 about `dates`, LG205 to LG221 about the contract, Refused LG212 when its jail dies, LG213 when
-    the counts do not add up to the rows of the snapshot.
+    the counts do not add up to the rows of the snapshot; LG222 to LG226 about the cluster, of which Unavailable LG222.
     """
     check_dates(question.dates)
     rows = sum(file["rows"] for file in question.files)
     number = min(os.cpu_count() or 1, _MOST_JAILS, 1 + rows // _ROWS_PER_JAIL)
     jails = ContractJails(contract_settings(question, python), _contract_task(question), scratch, number)
-    with jails.blamed_first(), jails:
+    with _absent_said(), jails.blamed_first(), jails:
         given, report = run_task(
             _check_settings(question),
             _check_task(question),
@@ -97,15 +104,37 @@ def contract_settings(question: Question, python: PythonEnv) -> JailSettings:
 
 
 def _check_settings(question: Question) -> JailSettings:
-    """The jail that judges: the snapshot, read-only, and no code but Lockgate's own."""
+    """The jail that judges: the snapshot, read-only, and no code but Lockgate's own.
+
+    With a cluster it has a network too, and the certificate that the cluster asks for.
+    """
     output = max(_LEAST_OUTPUT, 4 * question.snapshot.stat().st_size)
     return named(
-        "parse",
+        "cluster" if question.cluster else "parse",
         python=PythonEnv.own(),
         limits=Limits(output_bytes=output),
-        binds=[Bind(question.snapshot, "/in/snapshot.parquet")],
+        binds=[Bind(question.snapshot, "/in/snapshot.parquet"), *_certificates(question)],
         environment=[("POLARS_MAX_THREADS", str(os.cpu_count() or 1))],
     )
+
+
+def _certificates(question: Question) -> list[Bind]:
+    if question.cluster is None:
+        return []
+    cluster = question.cluster.cluster
+    shown = {CA: cluster.ca, CERTIFICATE: cluster.certificate, KEY: cluster.key}
+    return [Bind(path, f"/in/{name}") for name, path in shown.items()]
+
+
+@contextmanager
+def _absent_said() -> Iterator[None]:
+    """A jail knows two classes of errors; that it is nobody's fault when a cluster is away, is said here."""
+    try:
+        yield
+    except Refused as error:
+        if error.finding not in ABSENT:
+            raise
+        raise Unavailable(error.finding, error.message, seen=error.seen, next=error.next) from None
 
 
 def _contract_task(question: Question) -> Task:
@@ -134,9 +163,10 @@ def _check_task(question: Question) -> Task:
             "files": [dict(file) for file in question.files],
             "sensitive": list(question.sensitive),
             "dates": question.dates,
+            "cluster": question.cluster.as_json() if question.cluster else None,
         },
         gives=(*FILES, _CHECK),
-        findings=rules.CHECK_FINDINGS,
+        findings=rules.CHECK_FINDINGS | (CLUSTER_FINDINGS if question.cluster else frozenset()),
         died="LG213",
         work="evaluating the plan and counting the rows",
         next="lockgate doctor",

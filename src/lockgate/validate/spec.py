@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from lockgate.contract.cluster import Cluster
 from lockgate.contract.spec import FieldTable
 from lockgate.core.digest import Digest
 
@@ -45,13 +46,14 @@ class ValidateSpec:
 
 @dataclass(frozen=True)
 class Options:
-    """How `validate DATA...` reads its files, without a project."""
+    """How `validate DATA...` reads its files, without a project, and which cluster evaluates the plan, if any."""
 
     null: tuple[str, ...] = ("",)
     delimiter: str = ","
     encoding: str = "utf-8"
     sensitive: tuple[str, ...] = ()
     dates: str = ""
+    cluster: Cluster | None = None
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,14 @@ import secrets
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from lockgate.contract.closure import Closure, capture_code
 from lockgate.contract.reading import read_sources
+from lockgate.contract.share import shown
 from lockgate.contract.sources import SourceFile, capture, expand
 from lockgate.contract.spec import ACCEPTED, QUARANTINE
 from lockgate.errors import Usage
@@ -54,14 +56,15 @@ def validate_files(
 
     `out` is new, empty, or holds the outputs of an earlier call, which are replaced; paths are relative to
     `folder` (default: the current directory). The code beside the contract (*.py) is captured with it.
-    Raises what ingest and validate raise about sources and contract; Usage LG216 about `out`.
+    Raises what ingest and validate raise about sources and contract; Usage LG216 about `out`; LG222 to LG226 about
+    the cluster that `options` names.
     """
     chosen = options or Options()
     folder = folder or Path.cwd()
     file, model = _reference(contract)
     target = folder / out
     _prepare(target)
-    with writing(target), tempfile.TemporaryDirectory(dir=target, prefix=_LEFTOVER) as name:
+    with writing(target), tempfile.TemporaryDirectory(dir=target, prefix=_LEFTOVER) as name, ExitStack() as share:
         scratch = Path(name)
         sources = _capture(folder, patterns, scratch)
         code = (folder / file).absolute()
@@ -69,6 +72,7 @@ def validate_files(
         snapshot, account, _ = read_sources(
             sources, null=chosen.null, delimiter=chosen.delimiter, encoding=chosen.encoding, into=scratch / "read"
         )
+        shared = share.enter_context(shown(snapshot, chosen.cluster)) if chosen.cluster else None
         question = Question(
             snapshot=snapshot,
             files=[{"name": s.name, "rows": n} for s, n in zip(sources, account.rows, strict=True)],
@@ -79,9 +83,12 @@ def validate_files(
             sensitive=chosen.sensitive,
             dates=chosen.dates,
             key=secrets.token_bytes(32),
+            cluster=shared,
         )
         examined = examine(question, PythonEnv.own(), scratch)
         details = _report(f"{file}:{examined.table.model}", examined, closure, snapshot, sources)
+        if chosen.cluster:
+            details["cluster"] = chosen.cluster.address
         _publish(examined, rules.encode_report(details), target)
     return Validated(target, examined.reckoning, details)
 

@@ -35,12 +35,13 @@ def config(sources: str = '["s3://bank/loans/*.csv"]', secret: str = '"env:SECRE
 
 
 @pytest.mark.parametrize(
-    "reference", ["env:LG_SECRET", "file:{tmp}/secret", "file:secret", "cmd:printf '%s\\n' 'geh:im nis'"]
+    "reference", ["env:LG_SECRET", "file:{tmp}/secret", "file:secret", "file:link", "cmd:printf '%s\\n' 'geh:im nis'"]
 )
 def test_each_kind_resolves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reference: str) -> None:
-    """A variable, a file with a line end, a program without a shell."""
+    """A variable, a file with a line end or a link to it, a program without a shell."""
     monkeypatch.setenv("LG_SECRET", SECRET)
     (tmp_path / "secret").write_text(f"{SECRET}\n")
+    (tmp_path / "link").symlink_to("secret")
     assert resolve(reference.format(tmp=tmp_path), "key", tmp_path) == SECRET
 
 

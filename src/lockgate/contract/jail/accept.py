@@ -33,11 +33,15 @@ _EXACT = 2**53
 _INT64_MAX = 2**63 - 1
 _WHOLE = r"^-?[0-9]{1,17}$"
 _REAL = r"^[+-]?[0-9]{1,15}(\.[0-9]{1,15})?([eE][+-]?[0-9]{1,2})?$"
-_DAY = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
-_MOMENT = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2})?$"
+_YEAR = r"([0-9]{3}[1-9]|[0-9]{2}[1-9]0|[0-9][1-9]00|[1-9]000)"
+_DAY = rf"^{_YEAR}-[0-9]{{2}}-[0-9]{{2}}$"
+_CLOCK = r"([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
+_MOMENT = rf"^{_YEAR}-[0-9]{{2}}-[0-9]{{2}}[T ]{_CLOCK}(\.[0-9]{{3}}([0-9]{{3}})?)?(Z|\+00:00)?$"
+_MICROSECONDS = (26, 27, 32)
+"""How long a text of that form is with six digits of a second: alone, with Z, with an offset."""
+
 _TRUE, _FALSE = ("true", "True", "TRUE", "1"), ("false", "False", "FALSE", "0")
-_MINUTE = 60_000_000
-_DAY_LENGTH = 24 * 60 * _MINUTE
+_DAY_LENGTH = 86_400_000_000
 _YEAR_1, _YEAR_2, _YEAR_9998 = ((date(year, 1, 1) - date(1970, 1, 1)).days * _DAY_LENGTH for year in (1, 2, 9998))
 _YEAR_10000 = _YEAR_9998 + 730 * _DAY_LENGTH
 
@@ -50,15 +54,20 @@ class Accepted:
     value: pl.Expr
 
 
+def exactly(name: str) -> pl.Expr:
+    """The column of this name, whatever the name is: `pl.col` takes `*` and `^...$` for patterns."""
+    return pl.selectors.by_name(name).as_expr()
+
+
 def accepts(field: FieldPlan, column: str, kind: pl.DataType) -> Accepted | None:
     """What is surely accepted of `column`, which is of type `kind`; None when nothing is."""
     rule: Callable[[Any, pl.Expr, pl.DataType], Accepted | None] | None = _RULES.get(type(field.node))
-    found = rule(field.node, pl.col(column), kind) if rule is not None else None
+    found = rule(field.node, exactly(column), kind) if rule is not None else None
     if found is None:
         if not field.nullable:
             return None
         found = Accepted(pl.lit(value=False), pl.lit(None, TYPES[field.kind]))
-    return Accepted(pl.col(column).is_null() | found.sure, found.value) if field.nullable else found
+    return Accepted(exactly(column).is_null() | found.sure, found.value) if field.nullable else found
 
 
 def _whole(node: Whole, col: pl.Expr, kind: pl.DataType) -> Accepted | None:
@@ -148,17 +157,11 @@ def _day(node: Day, col: pl.Expr, kind: pl.DataType) -> Accepted | None:
         # Python knows the years 1 to 9999; a column of days knows more.
         found, sure = col, col.is_between(date.min, date.max)
     elif isinstance(kind, pl.String) and not node.strict:
-        found = _day_of(col)
+        found = col.str.to_date("%Y-%m-%d", strict=False)
         sure = col.str.contains(_DAY) & found.is_not_null()
     else:
         return None
     return Accepted(_within(node, found.to_physical(), sure), found.cast(pl.Datetime("us")))
-
-
-def _day_of(text: pl.Expr) -> pl.Expr:
-    """The date of a text of the form of `_DAY`, null when the calendar has no such day or its year is 0."""
-    found = text.str.to_date("%Y-%m-%d", strict=False)
-    return pl.when(found >= date.min).then(found)
 
 
 def _moment(node: Moment, col: pl.Expr, kind: pl.DataType) -> Accepted | None:
@@ -181,26 +184,21 @@ def _moment(node: Moment, col: pl.Expr, kind: pl.DataType) -> Accepted | None:
 
 
 def _moment_of(node: Moment, col: pl.Expr) -> Accepted:
-    """A text of the form of `_MOMENT`, put together from its parts: no parser's leniency is in between."""
-    day = _day_of(col.str.slice(0, 10))
-    hour, minute, second = (_number(col, start) for start in (11, 14, 17))
-    fraction = col.str.extract(r"\.([0-9]{1,6})", 1).fill_null("").str.pad_end(6, "0").cast(pl.Int64, strict=False)
-    sign = pl.when(col.str.contains(r"-[0-9]{2}:[0-9]{2}$")).then(-1).otherwise(1)
-    offset_hour = col.str.extract(r"[+-]([0-9]{2}):[0-9]{2}$", 1).cast(pl.Int64, strict=False).fill_null(0)
-    offset_minute = col.str.extract(r"[+-][0-9]{2}:([0-9]{2})$", 1).cast(pl.Int64, strict=False).fill_null(0)
-    aware = col.str.contains(r"(Z|[+-][0-9]{2}:[0-9]{2})$")
-    sure = col.str.contains(_MOMENT) & day.is_between(date(2, 1, 1), date(9998, 1, 1))
-    sure &= (hour <= 23) & (minute <= 59) & (second <= 59) & (offset_hour <= 23) & (offset_minute <= 59)
+    """A text of the form of `_MOMENT`. Other offsets are left to Pydantic."""
+    start = col.str.slice(0, 19)
+    found = pl.coalesce(
+        start.str.to_datetime("%Y-%m-%dT%H:%M:%S", strict=False, time_unit="us"),
+        start.str.to_datetime("%Y-%m-%d %H:%M:%S", strict=False, time_unit="us"),
+    )
+    milliseconds = col.str.slice(20, 3).cast(pl.Int64, strict=False).fill_null(0)
+    more = col.str.slice(23, 3).cast(pl.Int64, strict=False)
+    microseconds = pl.when(col.str.len_bytes().is_in(_MICROSECONDS)).then(more).otherwise(0)
+    sure = col.str.contains(_MOMENT) & found.is_not_null()
+    aware = col.str.ends_with("Z") | col.str.ends_with("+00:00")
     for zone in {node.zone, node.bounds} - {"any"}:
         sure &= aware if zone == "aware" else ~aware
-    time = ((hour * 60 + minute) * 60 + second) * 1_000_000 + fraction
-    offset = sign * (offset_hour * 60 + offset_minute) * _MINUTE
-    value = day.cast(pl.Datetime("us")).to_physical() + time - offset
+    value = found.to_physical() + milliseconds * 1000 + microseconds
     return Accepted(_within(node, value, sure), value.cast(pl.Datetime("us")))
-
-
-def _number(col: pl.Expr, start: int) -> pl.Expr:
-    return col.str.slice(start, 2).cast(pl.Int64, strict=False)
 
 
 def _choice(node: Choice, col: pl.Expr, kind: pl.DataType) -> Accepted | None:
@@ -248,4 +246,4 @@ def simple(kind: Any) -> bool:
     return isinstance(kind, plain)
 
 
-__all__ = ["TYPES", "Accepted", "accepts", "literal", "simple", "usable"]
+__all__ = ["TYPES", "Accepted", "accepts", "exactly", "literal", "simple", "usable"]

@@ -68,6 +68,15 @@ _FITS: Mapping[Kind, tuple[type, ...]] = {
     "timestamp": (datetime, date),
     "other": (object,),
 }
+_OWN: Mapping[Kind, frozenset[type]] = {
+    "float": frozenset({float, int, type(None)}),
+    "int": frozenset({int, type(None)}),
+    "bool": frozenset({bool, type(None)}),
+    "string": frozenset({str, type(None)}),
+    "timestamp": frozenset({datetime, date, type(None)}),
+    "other": frozenset(),
+}
+"""The types of values that a column of each kind holds as they are."""
 
 
 def field_table(model: type[BaseModel], label: str | None) -> FieldTable:
@@ -90,7 +99,11 @@ def field_table(model: type[BaseModel], label: str | None) -> FieldTable:
 
 def column(field: ContractField, values: Sequence[Any]) -> pa.Array[Any]:
     """`values` as Arrow. Raises pa.ArrowException, TypeError, OverflowError or ValueError when one does not fit."""
-    plain = [plain_value(field.kind, value) for value in values] if _needs_work(field.kind, values) else values
+    types = set(map(type, values))
+    # Arrow makes 2 of 2.5 and 1.0 of True without a word: what is not of the field's own types is looked at one by one.
+    if not types <= _OWN[field.kind] and any(wrong_kind(field, value) is not None for value in values):
+        raise TypeError(f"not every value is {field.kind}")
+    plain = [plain_value(field.kind, value) for value in values] if _needs_work(field.kind, types) else values
     return pa.array(plain, ARROW[field.kind], from_pandas=False)
 
 
@@ -137,10 +150,10 @@ def _json(value: Any) -> str:
     return to_json(value, inf_nan_mode="constants", serialize_unknown=True).decode()
 
 
-def _needs_work(kind: Kind, values: Sequence[Any]) -> bool:
+def _needs_work(kind: Kind, types: set[type]) -> bool:
     if kind in ("other", "timestamp"):
-        return kind == "other" or any(type(value) is not datetime for value in values)
-    return any(isinstance(value, Enum) for value in values)
+        return kind == "other" or not types <= {datetime, type(None)}
+    return not types <= _OWN[kind]
 
 
 def _model_fields(schema: Mapping[str, Any], definitions: dict[str, Any]) -> Mapping[str, Any]:

@@ -16,23 +16,22 @@ from typing import Any, cast
 import polars as pl
 import pyarrow as pa
 
-from lockgate.contract.jail.accept import TYPES, literal
-from lockgate.contract.jail.bind import Binding, Bound, bind
+from lockgate.contract.jail.accept import TYPES
+from lockgate.contract.jail.bind import Bound
 from lockgate.contract.jail.distinct import distinct
-from lockgate.contract.jail.respell import Guesses, Respelling
+from lockgate.contract.jail.respell import Guesses
 from lockgate.contract.jail.rows import QUARANTINE_SCHEMA, Verdicts, accepted_schema
+from lockgate.contract.jail.sift import Sieve, Sifted, prepared, sift, sift_here, surely
 from lockgate.contract.jail.snapshot import UNIT_BYTES, Piece, Snapshot
 from lockgate.contract.jail.truth import Truth
 from lockgate.contract.plan import FieldPlan, Plan
-from lockgate.contract.spec import ROW, SOURCE, FieldTable
+from lockgate.contract.spec import BOOKKEEPING, FieldTable
 
 ROWS = 8192
 """Records that go to Pydantic at once."""
 
 _SLICE = 65_536
 _FEW = 100
-_JSON = "JSON Lines: Pydantic's own reader parses and judges each line in one pass"
-_ORDER = (SOURCE, ROW)
 
 
 @dataclass
@@ -51,17 +50,22 @@ class Paths:
 
 
 class Engine:
-    """One snapshot, one plan, one source of truth."""
+    """One snapshot, one plan, one source of truth; `sieve` evaluates the plan, here unless it is told otherwise."""
 
-    def __init__(self, snapshot: Snapshot, plan: Plan, table: FieldTable, truth: Truth, dates: str = "") -> None:
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        plan: Plan,
+        table: FieldTable,
+        truth: Truth,
+        dates: str = "",
+        sieve: Sieve = sift_here,
+    ) -> None:
         self.snapshot = snapshot
         self.guesses = Guesses()
-        if dates and snapshot.kind == "csv":
-            snapshot.respelling = Respelling(plan, snapshot.columns, dates)
-        self.binding = bind(plan, snapshot.columns, snapshot.kinds)
-        if snapshot.kind == "jsonl" and not plan.rows:
-            self.binding = Binding((), _JSON)
+        self.binding = prepared(snapshot, plan, dates)
         self.paths = Paths()
+        self._sieve, self._elsewhere = sieve, 0
         self._plan, self._truth = plan, truth
         self._schema = accepted_schema(table)
         self._names = self._schema.names
@@ -84,7 +88,7 @@ class Engine:
     @property
     def respelled(self) -> int:
         """How many cells were respelled as `dates` says."""
-        return self.snapshot.respelling.cells if self.snapshot.respelling else 0
+        return self._elsewhere + (self.snapshot.respelling.cells if self.snapshot.respelling else 0)
 
     def _pairs(self) -> list[tuple[FieldPlan, Bound | None]]:
         if self.binding.rows:
@@ -96,21 +100,22 @@ class Engine:
         if self.binding.rows:
             yield from self._records(self.snapshot.batches(ROWS))
             return
-        for unit in self.snapshot.units():
-            yield from self._judge(self.snapshot.read(unit), unit.rows)
+        for sifted in self._sieve(self.snapshot, self.binding):
+            self._elsewhere += sifted.respelled
+            yield self._settled(sifted)
 
     def refused(self) -> Iterator[pa.RecordBatch]:
         """Only the quarantine; what the plan accepts is read and let go."""
-        if self.binding.rows or not self.snapshot.scannable:
+        if self.binding.rows or not self.snapshot.scannable or self._sieve is not sift_here:
             yield from (found.quarantine for found in self.verdicts())
             return
-        sure = pl.all_horizontal([_sure(bound) for bound in self.binding.fields]).fill_null(value=False)
+        sure = pl.all_horizontal([surely(bound) for bound in self.binding.fields]).fill_null(value=False)
         for unit in self.snapshot.units(4 * UNIT_BYTES):
             rest = self.snapshot.scan(unit).filter(~sure).collect(engine="streaming")
             self.paths.compiled += unit.rows - rest.height
             for part in rest.iter_slices(_SLICE):
                 piece = Piece(part, self.snapshot.schema.remove_metadata())
-                yield from (found.quarantine for found in self._judge(piece, unit.rows))
+                yield self._settled(sift(self.binding, piece, unit.rows)).quarantine
 
     def _records(self, batches: Iterable[pa.RecordBatch]) -> Iterator[Verdicts]:
         """Whole records to Pydantic."""
@@ -122,34 +127,28 @@ class Engine:
 
         return self._truth.rows(counted())
 
-    def _judge(self, piece: Piece, of: int) -> Iterator[Verdicts]:
-        """The verdicts on one piece of `of` rows: by the plan, then by the cells of the rest, then by whole records.
+    def _settled(self, sifted: Sifted) -> Verdicts:
+        """The verdicts on one piece: by the plan, then by the cells of the rest, then by whole records.
 
         Where few are left, most of them are bad: they are not worth a question about each of their fields.
         """
-        fields = self.binding.fields
-        sure = piece.frame.select(_sure(bound).fill_null(value=False).alias(bound.field.name) for bound in fields)
-        values = piece.frame.select(*(_value(bound) for bound in fields), *_ORDER)
-        whole = sure.select(pl.all_horizontal(pl.all())).to_series()
-        places = (~whole).arg_true()
-        self.paths.compiled += values.height - len(places)
-        if not len(places):
-            yield Verdicts(self._arrow(values), _no_reasons())
-            return
-        rest, unsure = _Rest(values[places], piece.raw(places)), sure[places]
-        if len(places) * _FEW < of:
-            rest.left = pl.repeat(value=True, n=len(places), dtype=pl.Boolean, eager=True)
+        self.paths.compiled += sifted.values.height
+        if not sifted.rest.height:
+            return Verdicts(self._arrow(sifted.values), _no_reasons())
+        rest = _Rest(sifted.rest, sifted.raw)
+        if sifted.rest.height * _FEW < sifted.of:
+            rest.left = pl.repeat(value=True, n=sifted.rest.height, dtype=pl.Boolean, eager=True)
         else:
-            for bound in fields:
-                self._ask(bound, rest, unsure[bound.field.name])
+            for bound in self.binding.fields:
+                self._ask(bound, rest, sifted.sure[bound.field.name])
         self.paths.cells += rest.values.height - int(rest.left.sum())
-        self._guess(rest, unsure)
+        self._guess(rest, sifted.sure)
         found = list(self._records(rest.records()))
-        parts = [self._arrow(values.filter(whole)), self._arrow(rest.values.filter(~rest.left))]
+        parts = [self._arrow(sifted.values), self._arrow(rest.values.filter(~rest.left))]
         accepted = _joined([*parts, *(each.accepted for each in found)])
         if rest.values.height > rest.left.sum() or any(each.accepted.num_rows for each in found):
-            accepted = accepted.sort_by([(name, "ascending") for name in _ORDER])
-        yield Verdicts(accepted, _joined([_no_reasons(), *(each.quarantine for each in found)]))
+            accepted = accepted.sort_by([(name, "ascending") for name in BOOKKEEPING])
+        return Verdicts(accepted, _joined([_no_reasons(), *(each.quarantine for each in found)]))
 
     def _guess(self, rest: _Rest, unsure: pl.DataFrame) -> None:
         """Take note of dates that are about to be refused."""
@@ -205,20 +204,6 @@ class _Rest:
         rows = self.left.arg_true()
         if len(rows):
             yield from self.raw.take(rows.to_arrow()).combine_chunks().to_batches()
-
-
-def _sure(bound: Bound) -> pl.Expr:
-    # A literal would be one row high where no other expression stands beside it; no row is without its number.
-    if bound.column is None:
-        return pl.col(ROW).is_not_null()
-    return pl.col(ROW).is_null() if bound.accepted is None else bound.accepted.sure
-
-
-def _value(bound: Bound) -> pl.Expr:
-    if bound.column is None:
-        return literal(bound.field).alias(bound.field.name)
-    value = pl.lit(None, TYPES[bound.field.kind]) if bound.accepted is None else bound.accepted.value
-    return value.alias(bound.field.name)
 
 
 def _series(values: pa.Array[Any] | pa.ChunkedArray[Any]) -> pl.Series:

@@ -10,6 +10,7 @@ import polars as pl
 import pyarrow as pa
 
 from lockgate.contract.dates import CANDIDATES, iso_of
+from lockgate.contract.jail.accept import exactly
 from lockgate.contract.plan import Plan
 
 
@@ -18,7 +19,7 @@ class Respelling:
 
     def __init__(self, plan: Plan, columns: Collection[str], spelling: str) -> None:
         dated = {name for field in plan.fields if field.kind == "timestamp" for name in field.columns}
-        self._exprs = {name: respelled(pl.col(name), spelling) for name in columns if name in dated}
+        self._exprs = {name: respelled(exactly(name), spelling) for name in columns if name in dated}
         self.cells = 0
 
     def frame(self, frame: pl.DataFrame) -> pl.DataFrame:

@@ -67,14 +67,16 @@ class Secrecy:
 
     def path(self, path: Sequence[int | str]) -> str:
         """The place of an error, dotted. Below a sensitive field it could be the key of a mapping: it ends there."""
-        kept = path[:1] if path and path[0] in self.fields else path
+        kept = path[:1] if self.fields and path and path[0] in self.fields else path
         return clean(".".join(map(str, kept)))
 
     def word(self, path: Sequence[int | str], rule: str, message: str, value: object) -> str:
         """The message to keep. What the contract's own code says may quote any field, so it is withheld too."""
+        if not self.fields:
+            return clean(message)
         if path and path[0] in self.fields:
             return DIGEST + hmac.new(self.key, repr(value).encode(errors="replace"), hashlib.sha256).hexdigest()
-        if self.fields and (not path or rule not in _WORDED_BY_PYDANTIC):
+        if not path or rule not in _WORDED_BY_PYDANTIC:
             return WITHHELD
         return clean(message)
 
@@ -166,7 +168,7 @@ class Evaluator:
             (
                 position,
                 self.secrecy.path(entry["loc"]),
-                clean(entry["type"]),
+                entry["type"] if entry["type"] in _WORDED_BY_PYDANTIC else clean(entry["type"]),
                 self.secrecy.word(entry["loc"], entry["type"], entry["msg"], entry["input"]),
             )
             for entry in error.errors(include_url=False, include_context=False)

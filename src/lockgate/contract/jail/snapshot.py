@@ -49,7 +49,7 @@ class Piece:
         if self.table is not None:
             return self.table if places is None else self.table.take(places.to_arrow())
         frame = self.frame if places is None else self.frame[places]
-        return frame.select(self.schema.names).to_arrow().cast(self.schema)
+        return frame.to_arrow().cast(self.schema)
 
 
 class Snapshot:

@@ -123,4 +123,34 @@ FINDINGS: tuple[Finding, ...] = (
         "A misspelled name would leave the real field's values in the quarantine.",
         "Correct `[data] sensitive` in lockgate.toml.",
     ),
+    Finding(
+        "LG222",
+        "the cluster cannot be used just now",
+        "Rows that no worker looked at have no verdict; nothing was written.",
+        "Look at the scheduler and its workers, then run again, or run without `--cluster`.",
+    ),
+    Finding(
+        "LG223",
+        "what answers is not the cluster",
+        "Whoever speaks as the scheduler could decide which rows are good, and run code in the jail that asks.",
+        "Give scheduler, workers and yourself certificates of one authority; the scheduler's must name its host.",
+    ),
+    Finding(
+        "LG224",
+        "a cluster is reached by mutual TLS only",
+        "Dask's messages are pickles: over plain tcp, anybody on the network can run code on every machine.",
+        "Give `--cluster tls://HOST:PORT`, `--cluster-ca`, `--cluster-cert`, `--cluster-key` and `--cluster-share`.",
+    ),
+    Finding(
+        "LG225",
+        "Dask is not installed",
+        "The package that talks to a cluster is an extra: most people need one machine.",
+        "Run `pip install 'lockgate[cluster]'`.",
+    ),
+    Finding(
+        "LG226",
+        "a worker's answer cannot be used",
+        "Other versions, or another snapshot, could give another verdict; it would not be the one that was asked for.",
+        "Install the same lock on all machines, and mount the share under one path; the finding says which it is.",
+    ),
 )

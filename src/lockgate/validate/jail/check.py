@@ -1,17 +1,18 @@
 """A snapshot judged, counted and summed up in one pass. Runs in the `parse` jail: no user code is near.
 
-Takes on standard input `{"files", "sensitive", "dates"}`, and as arguments the numbers of the sockets to the jails
-with the contract's code (`contract.ask`); the snapshot is /in/snapshot.parquet. Gives `accepted.parquet`,
-`quarantine.parquet`, `plan.json`, `baseline.json`, and `check.json`: the field table, the versions, which way the
-rows went, and the counts. The contract's jails could drop, invent or double the rows that they are asked about: here
-each row of the snapshot must be found exactly once, accepted or with a reason.
+Takes on standard input `{"files", "sensitive", "dates", "cluster"}`, and as arguments the numbers of the sockets to
+the jails with the contract's code (`contract.ask`); the snapshot is /in/snapshot.parquet. `cluster` is null, or
+`{"address", "path", "digest"}`: then this is the `cluster` jail, and workers evaluate the plan. Gives
+`accepted.parquet`, `quarantine.parquet`, `plan.json`, `baseline.json`, and `check.json`: the field table, the
+versions, which way the rows went, and the counts. The contract's jails, and workers, could drop, invent or double the
+rows that they are asked about: here each row of the snapshot must be found exactly once, accepted or with a reason.
 """
 
 from __future__ import annotations
 
 import socket
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from lockgate.contract.jail._table import TableWriter
 from lockgate.contract.jail.engine import Engine
 from lockgate.contract.jail.outcome import data_dir, guarded, leave, out_dir, read_task
 from lockgate.contract.jail.rows import QUARANTINE_SCHEMA, Verdicts, accepted_schema
+from lockgate.contract.jail.sift import Sieve, sift_here
 from lockgate.contract.jail.snapshot import Snapshot
 from lockgate.contract.jail.truth import RemoteTruth
 from lockgate.contract.spec import ACCEPTED, PLAN, QUARANTINE, ROW, SOURCE, FieldTable
@@ -51,13 +53,14 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def check(task: Mapping[str, Any], ends: Sequence[socket.socket], data: Path, out: Path) -> None:
-    """Judge every row of the snapshot in `data`. Raises Refused LG212, LG213."""
+    """Judge every row of the snapshot in `data`. Raises Refused LG212, LG213, and what `connected` and Spread do."""
     snapshot = Snapshot(data / SNAPSHOT)
     try:
         truth = RemoteTruth(ends, snapshot.kind)
-        engine = Engine(snapshot, truth.plan, truth.table, truth, task["dates"])
         counted = Counted(truth.table, task["files"], frozenset(task["sensitive"]))
-        _write(engine, truth.table, counted, out)
+        with _sieve(task, truth, data) as sieve:
+            engine = Engine(snapshot, truth.plan, truth.table, truth, task["dates"], sieve)
+            _write(engine, truth.table, counted, out)
     except OSError as error:
         raise Refused("LG212", f"the jail with the contract's code has ended: {error}") from None
     except WireError as error:
@@ -74,6 +77,19 @@ def check(task: Mapping[str, Any], ends: Sequence[socket.socket], data: Path, ou
     (out / PLAN).write_bytes(truth.plan.encode())
     (out / CHECK).write_bytes(encode(said))
     (out / BASELINE).write_bytes(encode(counted.baseline()))
+
+
+@contextmanager
+def _sieve(task: Mapping[str, Any], truth: RemoteTruth, data: Path) -> Iterator[Sieve]:
+    cluster = task["cluster"]
+    if cluster is None:
+        yield sift_here
+        return
+    # Dask is loaded only where somebody has a cluster.
+    from lockgate.contract.jail.spread import Spread, connected
+
+    with connected(cluster["address"], data) as client:
+        yield Spread(client, truth.plan, cluster["path"], cluster["digest"], task["dates"])
 
 
 class Counted:
