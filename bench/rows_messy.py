@@ -2,9 +2,8 @@
 
     python -m bench.rows_messy 200000 OUT.csv
 
-Most odd spellings are accepted, as in a file that is in use: one in eight may be one that Pydantic refuses, so that about
-seven rows in a hundred are bad, as in the prototype's file (docs/adr/0014). Where a field has no other accepted spelling,
-the cell stays as it is.
+Most odd spellings are accepted, as in a file that is in use: one in eight may be one that Pydantic refuses, so that
+a few rows in a hundred are bad. Where a field has no other accepted spelling, the cell stays as it is.
 
 Some spellings mean the same to Pydantic (" 12 ", "1.0", "yes"), some are refused ("1e3" for a whole number, a date with
 slashes). A spelling is derived from the cell's own text, so that there are about as many different ones as values.
@@ -18,7 +17,7 @@ import sys
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import numpy as np
 from pydantic import TypeAdapter, ValidationError
@@ -32,7 +31,7 @@ WRONG = 0.12
 Spelling = Callable[[str], str]
 
 _FIELDS: dict[str, TypeAdapter[Any]] = {
-    name: TypeAdapter(Annotated[(field.annotation, field)]) for name, field in Reading.model_fields.items()
+    name: TypeAdapter(cast("Any", Annotated[(field.annotation, field)])) for name, field in Reading.model_fields.items()
 }
 
 _ARABIC = str.maketrans("0123456789", "\u0660\u0661\u0662\u0663\u0664\u0665\u0666\u0667\u0668\u0669")
@@ -217,9 +216,7 @@ def messy(name: str, cells: Sequence[str], random: np.random.Generator, share: f
     wrong = random.random(len(cells)) < WRONG
     choices = random.integers(0, len(spellings), len(cells))
     drawn = zip(cells, changed.tolist(), wrong.tolist(), choices.tolist(), strict=True)
-    return [
-        _spelt(name, cell, choice, wrong=may) if change and cell else cell for cell, change, may, choice in drawn
-    ]
+    return [_spelt(name, cell, choice, wrong=may) if change and cell else cell for cell, change, may, choice in drawn]
 
 
 def _spelt(name: str, cell: str, choice: int, *, wrong: bool) -> str:

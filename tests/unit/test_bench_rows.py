@@ -85,10 +85,12 @@ def test_messy_changes_the_share_that_it_is_told() -> None:
     """A share of 0 changes nothing, 1 changes almost all, and an empty cell stays empty."""
     random = np.random.default_rng(1)
     cells = ["12", "", "7"]
-    assert cells == rows_messy.messy(cells, rows_messy.WHOLE, random, 0)
-    changed = rows_messy.messy(["12"] * 1000, rows_messy.WHOLE, random, 1)
+    assert cells == rows_messy.messy("age", cells, random, 0)
+    changed = rows_messy.messy("age", ["12"] * 1000, random, 1)
     assert "12" not in changed
-    assert rows_messy.messy([""], rows_messy.WHOLE, random, 1) == [""]
+    assert rows_messy.messy("age", [""], random, 1) == [""]
+    bad = sum(refused({**GOOD, "age": text}) for text in changed)
+    assert 0.02 < bad / len(changed) < 0.12
 
 
 @pytest.mark.parametrize("name", ["id", "age", "score", "rating", "born", "seen", "active", "name"])

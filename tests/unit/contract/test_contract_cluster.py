@@ -28,8 +28,8 @@ def _cluster(tmp_path: Path) -> Cluster:
         (tmp_path / name).write_text(name)
     (tmp_path / "key.pem").chmod(0o600)
     (tmp_path / "share").mkdir()
-    files = [tmp_path / name for name in ("ca.pem", "cert.pem", "key.pem")]
-    return Cluster(GOOD[0], *files, tmp_path / "share")
+    ca, certificate, key = (tmp_path / name for name in ("ca.pem", "cert.pem", "key.pem"))
+    return Cluster(GOOD[0], ca, certificate, key, tmp_path / "share")
 
 
 @pytest.mark.parametrize("address", GOOD)

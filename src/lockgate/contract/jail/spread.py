@@ -173,7 +173,7 @@ def _security(folder: Path) -> Any:
 def _not_reached(address: str, error: BaseException) -> Refused:
     """Why there is no connection: something else is there than the cluster (LG223), or nothing (LG222)."""
     said = " <- ".join(_words(each) for each in _chain(error))
-    if any(isinstance(each, ssl.SSLError) or "SSLError" in str(each) for each in _chain(error)):
+    if any(isinstance(each, ssl.SSLError) or "SSL" in str(each) for each in _chain(error)):
         return Refused(
             "LG223",
             f"what answers at {address} is not the cluster: TLS with both certificates did not come about",
