@@ -151,6 +151,17 @@ def test_a_day_that_python_cannot_hold(tmp_path: Path) -> None:
     assert [(e["row"], e["rule"]) for e in found.quarantine.to_pylist()] == [(1, "date_type")]
 
 
+def test_a_column_named_like_what_is_made() -> None:
+    """A column `=number` beside a field `number` is a column like any other, to Pydantic."""
+
+    class Model(BaseModel):
+        number: int
+
+    columns = {"number": ["1", "x"], "=number": ["2", "3"]}
+    records = [{"number": "1", "=number": "2"}, {"number": "x", "=number": "3"}]
+    compare(Model, "csv", records, judge(Model, "csv", columns))
+
+
 def test_two_columns_for_one_field() -> None:
     """Where a record may name a field twice, Pydantic decides which counts."""
 

@@ -48,10 +48,19 @@ _YEAR_10000 = _YEAR_9998 + 730 * _DAY_LENGTH
 
 @dataclass(frozen=True)
 class Accepted:
-    """`sure`: Pydantic accepts the value (null where nothing is known). `value`: as the column of its kind holds it."""
+    """What is made of a column, and where that is what Pydantic surely makes of it.
+
+    `value`: as the column of its kind holds it, from the column as it was read. `sure`: from that column and from
+    `value` under the name that `made` gives it, which is thus reckoned once; null where nothing is known.
+    """
 
     sure: pl.Expr
     value: pl.Expr
+
+
+def made(field: str) -> str:
+    """The name of the column that holds what is made of `field`."""
+    return f"={field}"
 
 
 def exactly(name: str) -> pl.Expr:
@@ -61,8 +70,8 @@ def exactly(name: str) -> pl.Expr:
 
 def accepts(field: FieldPlan, column: str, kind: pl.DataType) -> Accepted | None:
     """What is surely accepted of `column`, which is of type `kind`; None when nothing is."""
-    rule: Callable[[Any, pl.Expr, pl.DataType], Accepted | None] | None = _RULES.get(type(field.node))
-    found = rule(field.node, exactly(column), kind) if rule is not None else None
+    rule = _RULES.get(type(field.node))
+    found = rule(field.node, exactly(column), pl.col(made(field.name)), kind) if rule is not None else None
     if found is None:
         if not field.nullable:
             return None
@@ -70,7 +79,7 @@ def accepts(field: FieldPlan, column: str, kind: pl.DataType) -> Accepted | None
     return Accepted(exactly(column).is_null() | found.sure, found.value) if field.nullable else found
 
 
-def _whole(node: Whole, col: pl.Expr, kind: pl.DataType) -> Accepted | None:
+def _whole(node: Whole, col: pl.Expr, got: pl.Expr, kind: pl.DataType) -> Accepted | None:
     if isinstance(kind, SIGNED):
         sure, value = None, col.cast(pl.Int64)
     elif isinstance(kind, UNSIGNED):
@@ -84,11 +93,11 @@ def _whole(node: Whole, col: pl.Expr, kind: pl.DataType) -> Accepted | None:
     else:
         return None
     if node.multiple_of is not None:
-        sure = _both(sure, value % node.multiple_of == 0)
-    return Accepted(_within(node, value, sure), value)
+        sure = _both(sure, got % node.multiple_of == 0)
+    return Accepted(_within(node, got, sure), value)
 
 
-def _real(node: Real, col: pl.Expr, kind: pl.DataType) -> Accepted | None:
+def _real(node: Real, col: pl.Expr, got: pl.Expr, kind: pl.DataType) -> Accepted | None:
     sure: pl.Expr | None = None
     if isinstance(kind, FLOATS):
         value = col.cast(pl.Float64)
@@ -100,49 +109,50 @@ def _real(node: Real, col: pl.Expr, kind: pl.DataType) -> Accepted | None:
         return None
     bounded = any(bound is not None for bound in (node.ge, node.gt, node.le, node.lt))
     if node.finite:
-        sure = _both(sure, value.is_finite())
+        sure = _both(sure, got.is_finite())
     elif bounded:
-        sure = _both(sure, value.is_not_nan())
-    return Accepted(_within(node, value, sure), value)
+        sure = _both(sure, got.is_not_nan())
+    return Accepted(_within(node, got, sure), value)
 
 
 def _both(one: pl.Expr | None, other: pl.Expr) -> pl.Expr:
     return other if one is None else one & other
 
 
-def _within(node: Whole | Real | Day | Moment, value: pl.Expr, sure: pl.Expr | None) -> pl.Expr:
+def _within(node: Whole | Real | Day | Moment, got: pl.Expr, sure: pl.Expr | None) -> pl.Expr:
     if node.ge is not None:
-        sure = _both(sure, value >= node.ge)
+        sure = _both(sure, got >= node.ge)
     if node.gt is not None:
-        sure = _both(sure, value > node.gt)
+        sure = _both(sure, got > node.gt)
     if node.le is not None:
-        sure = _both(sure, value <= node.le)
+        sure = _both(sure, got <= node.le)
     if node.lt is not None:
-        sure = _both(sure, value < node.lt)
-    return value.is_not_null() if sure is None else sure
+        sure = _both(sure, got < node.lt)
+    return got.is_not_null() if sure is None else sure
 
 
-def _text(node: Text, col: pl.Expr, kind: pl.DataType) -> Accepted | None:
+def _text(node: Text, col: pl.Expr, got: pl.Expr, kind: pl.DataType) -> Accepted | None:
     if not isinstance(kind, pl.String):
         return None
     text = col.str.strip_chars() if node.strip else col
     sure: pl.Expr | None = None
     if node.min_length is not None:
-        sure = text.str.len_chars() >= node.min_length
+        sure = got.str.len_chars() >= node.min_length
     if node.max_length is not None:
-        sure = _both(sure, text.str.len_chars() <= node.max_length)
+        sure = _both(sure, got.str.len_chars() <= node.max_length)
     if node.pattern is not None:
-        sure = _both(sure, text.str.contains(node.pattern))
+        sure = _both(sure, got.str.contains(node.pattern))
     if node.lower or node.upper:
-        # Beyond ASCII, case depends on the version of Unicode's tables, which polars and Pydantic may not share.
+        # Beyond ASCII, case depends on the version of Unicode's tables, which polars and Pydantic may not share; within
+        # it, a change of case changes no length.
         sure = _both(sure, text.str.len_bytes() == text.str.len_chars())
         text = text.str.to_lowercase() if node.lower else text.str.to_uppercase()
-    return Accepted(text.is_not_null() if sure is None else sure, text)
+    return Accepted(got.is_not_null() if sure is None else sure, text)
 
 
-def _truth(node: Truth, col: pl.Expr, kind: pl.DataType) -> Accepted | None:
+def _truth(node: Truth, col: pl.Expr, got: pl.Expr, kind: pl.DataType) -> Accepted | None:
     if isinstance(kind, pl.Boolean):
-        return Accepted(col.is_not_null(), col)
+        return Accepted(got.is_not_null(), col)
     if node.strict:
         return None
     if isinstance(kind, pl.String):
@@ -152,19 +162,19 @@ def _truth(node: Truth, col: pl.Expr, kind: pl.DataType) -> Accepted | None:
     return None
 
 
-def _day(node: Day, col: pl.Expr, kind: pl.DataType) -> Accepted | None:
+def _day(node: Day, col: pl.Expr, got: pl.Expr, kind: pl.DataType) -> Accepted | None:
     if isinstance(kind, pl.Date):
         # Python knows the years 1 to 9999; a column of days knows more.
         found, sure = col, col.is_between(date.min, date.max)
     elif isinstance(kind, pl.String) and not node.strict:
         found = col.str.to_date("%Y-%m-%d", strict=False)
-        sure = col.str.contains(_DAY) & found.is_not_null()
+        sure = col.str.contains(_DAY) & got.is_not_null()
     else:
         return None
-    return Accepted(_within(node, found.to_physical(), sure), found.cast(pl.Datetime("us")))
+    return Accepted(_within(node, got.to_physical() // _DAY_LENGTH, sure), found.cast(pl.Datetime("us")))
 
 
-def _moment(node: Moment, col: pl.Expr, kind: pl.DataType) -> Accepted | None:
+def _moment(node: Moment, col: pl.Expr, got: pl.Expr, kind: pl.DataType) -> Accepted | None:
     if isinstance(kind, pl.Datetime):
         aware = kind.time_zone is not None
         if not {node.zone, node.bounds} <= {"any", "aware" if aware else "naive"}:
@@ -177,13 +187,13 @@ def _moment(node: Moment, col: pl.Expr, kind: pl.DataType) -> Accepted | None:
             # With an offset, the local time may lie beyond the years that Python knows where UTC does not.
             least, most = (_YEAR_2, _YEAR_9998) if aware else (_YEAR_1, _YEAR_10000)
             sure, value = number.is_between(least // tick, most // tick, closed="left"), number * tick
-        return Accepted(_within(node, value, sure), value.cast(pl.Datetime("us")))
+        return Accepted(_within(node, got.to_physical(), sure), value.cast(pl.Datetime("us")))
     if isinstance(kind, pl.String) and not node.strict:
-        return _moment_of(node, col)
+        return _moment_of(node, col, got)
     return None
 
 
-def _moment_of(node: Moment, col: pl.Expr) -> Accepted:
+def _moment_of(node: Moment, col: pl.Expr, got: pl.Expr) -> Accepted:
     """A text of the form of `_MOMENT`. Other offsets are left to Pydantic."""
     start = col.str.slice(0, 19)
     found = pl.coalesce(
@@ -193,24 +203,24 @@ def _moment_of(node: Moment, col: pl.Expr) -> Accepted:
     milliseconds = col.str.slice(20, 3).cast(pl.Int64, strict=False).fill_null(0)
     more = col.str.slice(23, 3).cast(pl.Int64, strict=False)
     microseconds = pl.when(col.str.len_bytes().is_in(_MICROSECONDS)).then(more).otherwise(0)
-    sure = col.str.contains(_MOMENT) & found.is_not_null()
+    sure = col.str.contains(_MOMENT) & got.is_not_null()
     aware = col.str.ends_with("Z") | col.str.ends_with("+00:00")
     for zone in {node.zone, node.bounds} - {"any"}:
         sure &= aware if zone == "aware" else ~aware
     value = found.to_physical() + milliseconds * 1000 + microseconds
-    return Accepted(_within(node, value, sure), value.cast(pl.Datetime("us")))
+    return Accepted(_within(node, got.to_physical(), sure), value.cast(pl.Datetime("us")))
 
 
-def _choice(node: Choice, col: pl.Expr, kind: pl.DataType) -> Accepted | None:
+def _choice(node: Choice, col: pl.Expr, got: pl.Expr, kind: pl.DataType) -> Accepted | None:
     if isinstance(node.values[0], str):
         return Accepted(col.is_in(list(node.values)), col) if isinstance(kind, pl.String) else None
     if isinstance(kind, SIGNED):
         value = col.cast(pl.Int64)
-        return Accepted(value.is_in(list(node.values)), value)
+        return Accepted(got.is_in(list(node.values)), value)
     return None
 
 
-_RULES: Mapping[type[Node], Callable[[Any, pl.Expr, pl.DataType], Accepted | None]] = {
+_RULES: Mapping[type[Node], Callable[[Any, pl.Expr, pl.Expr, pl.DataType], Accepted | None]] = {
     Whole: _whole,
     Real: _real,
     Text: _text,
@@ -246,4 +256,4 @@ def simple(kind: Any) -> bool:
     return isinstance(kind, plain)
 
 
-__all__ = ["TYPES", "Accepted", "accepts", "exactly", "literal", "simple", "usable"]
+__all__ = ["TYPES", "Accepted", "accepts", "exactly", "literal", "made", "simple", "usable"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from lockgate.contract.jail.accept import Accepted, accepts, usable
+from lockgate.contract.jail.accept import Accepted, accepts, made, usable
 from lockgate.contract.plan import FieldPlan, Plan, Python
 
 
@@ -40,6 +40,9 @@ def bind(plan: Plan, columns: Sequence[str], kinds: Mapping[str, pl.DataType]) -
     """`plan` on records with `columns`, of which polars reads those in `kinds`."""
     if plan.rows:
         return Binding((), plan.rows)
+    odd = [name for name in columns if name.startswith(made(""))]
+    if odd:
+        return Binding((), f"the column {odd[0]} has a name that stands for what is made of a field")
     bound, used = [], set()
     for field in plan.fields:
         present = [name for name in field.columns if name in columns]

@@ -16,12 +16,12 @@ from typing import Any, cast
 import polars as pl
 import pyarrow as pa
 
-from lockgate.contract.jail.accept import TYPES
+from lockgate.contract.jail.accept import TYPES, made
 from lockgate.contract.jail.bind import Bound
 from lockgate.contract.jail.distinct import distinct
 from lockgate.contract.jail.respell import Guesses
 from lockgate.contract.jail.rows import QUARANTINE_SCHEMA, Verdicts, accepted_schema
-from lockgate.contract.jail.sift import Sieve, Sifted, prepared, sift, sift_here, surely
+from lockgate.contract.jail.sift import Sieve, Sifted, makings, prepared, sift, sift_here, surely
 from lockgate.contract.jail.snapshot import UNIT_BYTES, Piece, Snapshot
 from lockgate.contract.jail.truth import Truth
 from lockgate.contract.plan import FieldPlan, Plan
@@ -111,7 +111,8 @@ class Engine:
             return
         sure = pl.all_horizontal([surely(bound) for bound in self.binding.fields]).fill_null(value=False)
         for unit in self.snapshot.units(4 * UNIT_BYTES):
-            rest = self.snapshot.scan(unit).filter(~sure).collect(engine="streaming")
+            frame = self.snapshot.scan(unit).with_columns(makings(self.binding)).filter(~sure)
+            rest = frame.drop(pl.selectors.starts_with(made(""))).collect(engine="streaming")
             self.paths.compiled += unit.rows - rest.height
             for part in rest.iter_slices(_SLICE):
                 piece = Piece(part, self.snapshot.schema.remove_metadata())

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import polars as pl
 import pyarrow as pa
 
-from lockgate.contract.jail.accept import TYPES, literal
+from lockgate.contract.jail.accept import TYPES, literal, made
 from lockgate.contract.jail.bind import Binding, Bound, bind
 from lockgate.contract.jail.respell import Respelling
 from lockgate.contract.jail.snapshot import Piece, Snapshot
@@ -59,18 +59,25 @@ def sift_here(snapshot: Snapshot, binding: Binding) -> Iterator[Sifted]:
 def sift(binding: Binding, piece: Piece, of: int) -> Sifted:
     """What the plan makes of one piece of `of` rows."""
     fields = binding.fields
-    values = piece.frame.select(*(_value(bound) for bound in fields), *BOOKKEEPING)
+    frame = piece.frame.with_columns(makings(binding))
+    values = frame.select(*(_value(bound) for bound in fields), *BOOKKEEPING)
     # A select of nothing but literals would have one row: a column of the file gives it its height.
     answers = (surely(bound).fill_null(value=False).alias(bound.field.name) for bound in fields)
-    sure = piece.frame.select(*answers, ROW).drop(ROW)
+    sure = frame.select(*answers, ROW).drop(ROW)
     whole = sure.select(pl.all_horizontal(pl.all())).to_series() if fields else values[ROW].is_not_null()
     places = (~whole).arg_true()
     accepted = values.filter(whole) if len(places) else values
     return Sifted(of, accepted, values[places], sure[places], piece.raw(places))
 
 
+def makings(binding: Binding) -> list[pl.Expr]:
+    """What is made of each column that a field reads, under the name that `surely` knows."""
+    accepted = [(bound.field.name, bound.accepted) for bound in binding.fields]
+    return [found.value.alias(made(name)) for name, found in accepted if found is not None]
+
+
 def surely(bound: Bound) -> pl.Expr:
-    """Where Pydantic surely accepts the field; null where nothing is known."""
+    """Where Pydantic surely accepts the field, in a frame with its `makings`; null where nothing is known."""
     if bound.column is None:
         return pl.lit(value=True)
     return pl.lit(value=False) if bound.accepted is None else bound.accepted.sure
@@ -79,5 +86,6 @@ def surely(bound: Bound) -> pl.Expr:
 def _value(bound: Bound) -> pl.Expr:
     if bound.column is None:
         return literal(bound.field).alias(bound.field.name)
-    value = pl.lit(None, TYPES[bound.field.kind]) if bound.accepted is None else bound.accepted.value
-    return value.alias(bound.field.name)
+    name = bound.field.name
+    value = pl.lit(None, TYPES[bound.field.kind]) if bound.accepted is None else pl.col(made(name))
+    return value.alias(name)
