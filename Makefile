@@ -16,7 +16,7 @@ demo: .venv-demo/made  ## Real data to a served, proved model, and three attacks
 	@.venv-demo/bin/lockgate demo $(DEMO)
 
 test: .venv/made packages lint  ## Linters, types, import contracts, all tests
-	@$(BIN)/pytest -n auto --dist worksteal $(PYTEST)
+	@$(BIN)/pytest -n auto --dist loadfile $(PYTEST)
 
 lint: .venv/made  ## Linters, types, import contracts
 	@$(BIN)/ruff check .

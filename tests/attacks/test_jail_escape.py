@@ -102,7 +102,7 @@ def _bare(facts: dict[str, Any]) -> dict[str, str]:
     python = "/usr/bin/python3" if user else sys.executable
     if not os.path.exists(python):
         pytest.skip("no interpreter that an ordinary user may run")
-    for path in Path(facts["secret"]).parents[:3]:
+    for path in Path(facts["secret"]).parents[:4]:
         path.chmod(path.stat().st_mode | 0o055)
     os.chmod(facts["input"], 0o666)
     os.chmod(facts["unix"], 0o777)
@@ -172,7 +172,7 @@ def test_the_jail_of_an_ordinary_user_stops_them_too(facts: dict[str, Any], tmp_
         pytest.skip("the sources are in a private folder")
     if not os.path.exists("/usr/bin/python3") or sys.version_info[:2] != (3, 11):
         pytest.skip("no system interpreter that fits")
-    for folder in (tmp_path, *tmp_path.parents[:2], *Path(facts["input"]).parents[:2]):
+    for folder in (tmp_path, *tmp_path.parents[:3], *Path(facts["input"]).parents[:3]):
         folder.chmod(folder.stat().st_mode | 0o055)
     shutil.copy(jail_attacks.__file__, tmp_path / "attacks.py")
     program = f"import sys; sys.path[:0] = {[str(path) for path in sources]}\n{AS_USER}"

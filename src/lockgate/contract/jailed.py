@@ -46,14 +46,16 @@ def run_task(
     talk: Callable[[bytes], None] | None = None,
     started: Callable[[], None] | None = None,
     descriptors: Mapping[int, int] | None = None,
+    jail: Jail | None = None,
 ) -> tuple[Mapping[str, Path], JailReport]:
     """Run `task`; return the files that it gives, in the new directory `into`, and the jail's report.
 
-    The target's `descriptors` from 3 on are ours, which may be closed once `started` was called.
+    The target's `descriptors` from 3 on are ours, which may be closed once `started` was called. `jail`: one of
+    `settings`, for whoever wants to be able to stop it.
     Raises the finding that the jail names (of `task.findings`), or Refused `task.died`; Unfit when there is no jail.
     """
     into.mkdir(parents=True)
-    result = Jail(settings).run(
+    result = (jail or Jail(settings)).run(
         Target(task.module, tuple(map(str, descriptors or {}))),
         stdin=encode(task.given),
         talk=talk,

@@ -187,6 +187,9 @@ def parse_plan(data: bytes) -> Plan:
         raise ValueError("model, pydantic and rows are texts")
     found = Plan(texts[0], texts[1], tuple(_field(entry) for entry in value["fields"]), value["extra"], texts[2])
     names = [field.name for field in found.fields]
+    reasons = [found.rows, *(field.node.why for field in found.fields if isinstance(field.node, Python))]
+    if not all(text.isprintable() for text in reasons):
+        raise ValueError("a reason holds what no terminal should be shown")
     if len(set(names)) != len(names) or found.encode() != data:
         raise ValueError("the plan is not in its one spelling")
     return found

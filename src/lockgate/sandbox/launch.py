@@ -77,6 +77,8 @@ class Jail:
 
     def __init__(self, settings: JailSettings, *, least: int = LEVELS) -> None:
         self._settings, self._least = settings, least
+        self._running: Handshake | None = None
+        self._stopped = False
 
     def probe(self) -> JailReport:
         """The report of such a jail; no target runs and no level is required. Raises Unfit when none starts."""
@@ -114,6 +116,9 @@ class Jail:
                 long_lived=False,
             )
             collector = Collector(out_dir, self._settings.limits.output_bytes)
+            self._running = handshake
+            if self._stopped:
+                handshake.keeper.kill()
             try:
                 handshake.report.require(self._least)
                 if started is not None:
@@ -125,6 +130,12 @@ class Jail:
                 handshake.abandon()
                 collector.close()
         return _result(handshake, collector, pump.talk)
+
+    def stop(self) -> None:
+        """End what `run` has started, or is about to start, from another thread: it returns as after a SIGKILL."""
+        self._stopped = True
+        if self._running is not None:
+            self._running.keeper.kill()
 
     def start(self, target: Target, *, descriptors: Mapping[int, int]) -> RunningJail:
         """Start `target` and leave it running, until it ends, is killed, or this process ends.

@@ -65,6 +65,8 @@ def read_check(data: bytes, rows: int) -> Checked:
     if not isinstance(value, dict) or set(value) != keys or type(value["respelled"]) is not int:
         raise ValueError("check.json is not in form")
     versions, paths = value["versions"], value["paths"]
+    if not all(isinstance(value[name], dict) for name in ("versions", "paths", "explain", "reckoning")):
+        raise ValueError("a part of check.json is not an object")
     if not all(isinstance(text, str) and len(text) < 100 and text.isprintable() for text in versions.values()):
         raise ValueError("versions are short texts")
     if set(paths) != {"compiled", "cells", "records"} or not all(type(n) is int and n >= 0 for n in paths.values()):

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime
 from enum import Enum
 from typing import Annotated, Any, Literal, Self, cast
+from uuid import UUID, uuid4
 
 import pytest
 from pydantic import (
@@ -14,6 +15,7 @@ from pydantic import (
     AliasChoices,
     AliasPath,
     BaseModel,
+    ByteSize,
     ConfigDict,
     Field,
     StringConstraints,
@@ -23,6 +25,7 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+from typing_extensions import TypeAliasType
 
 from lockgate import impure
 from lockgate.contract.jail.columns import field_table
@@ -290,3 +293,30 @@ def test_a_plan_has_one_spelling() -> None:
     """The same plan with a space more is another file: its digest would say so, and it is refused."""
     with pytest.raises(ValueError, match="encoding"):
         parse_plan(_changed(lambda _: None) + b" ")
+
+
+def _informed(value: int, info: ValidationInfo) -> int:
+    return -value if info.field_name == "b" else value
+
+
+def test_validators_behind_an_alias_are_seen() -> None:
+    """A type alias that two fields share is looked into: what sees other fields, or is impure, is found there."""
+    shared = TypeAliasType("shared", Annotated[int, AfterValidator(_informed)])
+    assert "other fields: _informed" in plan_of(create_model("M", a=(shared, ...), b=(shared, ...))).rows
+    drawn = TypeAliasType("drawn", Annotated[int, AfterValidator(impure(lambda value: value))])
+    nodes = [field.node for field in plan_of(create_model("M", a=(drawn, ...), b=(drawn, ...))).fields]
+    assert [isinstance(node, Python) and node.impure for node in nodes] == [True, True]
+
+
+def test_a_part_that_is_made_anew_is_impure() -> None:
+    """Equal values of a field whose inner model makes a default each time are not equal records."""
+    leaf = create_model("Leaf", u=(UUID, Field(default_factory=uuid4)))
+    node = plan_of(create_model("M", f=(leaf, ...))).fields[0].node
+    assert isinstance(node, Python)
+    assert node.impure
+
+
+def test_bounds_of_odd_types_are_not_compiled() -> None:
+    """A bound that is a subclass of int may compare as it likes: it stays with Pydantic."""
+    node, _ = node_of(Annotated[int, Field(ge=ByteSize(3))])
+    assert isinstance(node, Python)

@@ -29,7 +29,6 @@ ARROW: Mapping[Kind, pa.DataType] = {
 }
 """A timestamp is in UTC where the contract's value knows its zone."""
 
-INT64 = range(-(2**63), 2**63)
 MISFITS = (pa.ArrowException, TypeError, OverflowError, ValueError, RecursionError)
 """What a value raises that a column cannot hold."""
 
@@ -107,6 +106,11 @@ def column(field: ContractField, values: Sequence[Any]) -> pa.Array[Any]:
     return pa.array(plain, ARROW[field.kind], from_pandas=False)
 
 
+def in_int64(value: int) -> bool:
+    """Whether a whole number fits 64 bits. A range would walk through all of them for a subclass of int."""
+    return -(2**63) <= int(value) < 2**63
+
+
 def misfit(field: ContractField, value: Any) -> tuple[str, str] | None:
     """Why `value`, which Pydantic accepted, cannot stand in the column: rule and message, or None when it can."""
     found = wrong_kind(field, value)
@@ -126,7 +130,7 @@ def wrong_kind(field: ContractField, value: Any) -> tuple[str, str] | None:
     truth = isinstance(plain, bool) and field.kind in ("int", "float")
     if truth or not isinstance(plain, _FITS[field.kind]):
         return "lockgate_type", f"the contract says {field.kind}, its validators gave {type(plain).__name__}"
-    if field.kind == "int" and plain not in INT64:
+    if field.kind == "int" and isinstance(plain, int) and not in_int64(plain):
         return "lockgate_int64", "Lockgate keeps whole numbers in 64 bits"
     return None
 

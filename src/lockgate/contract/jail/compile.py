@@ -7,7 +7,7 @@ fallback, never a guess: the field goes to Python, or, where one field's verdict
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import pydantic
@@ -63,7 +63,7 @@ def compile_plan(model: type[BaseModel], table: FieldTable) -> Plan:
         except _WholeRecord as reason:
             why = why or f"{name}: {reason}"
             fields.append(
-                FieldPlan(name, kinds[name].kind, _columns_or_name(name, entry, outline), Python(str(reason)))
+                FieldPlan(name, kinds[name].kind, _columns_or_name(name, entry, outline), Python(clean(str(reason))))
             )
     return Plan(clean(model.__name__), pydantic.VERSION, tuple(fields), outline.extra, clean(why))
 
@@ -145,14 +145,15 @@ def _field(field: ContractField, entry: Mapping[str, Any], outline: Outline) -> 
         raise _WholeRecord(f"a setting is not known here: {unknown[0]}")
     columns = _columns(field.name, entry, outline.config)
     schema = entry["schema"]
-    _refuse_other_fields(schema)
+    nodes = list(_nodes(schema, outline.definitions, set()))
+    _refuse_other_fields(nodes)
     missing: Mapping[str, Any] | None = None
     if schema["type"] == "default":
         missing = _default(field, schema, outline.config)
     try:
         node, nullable = node_of(schema, outline.config, outline.definitions, field.kind)
     except NotCompiled as reason:
-        node, nullable = Python(clean(str(reason)), impure=any(map(is_impure, _functions(schema)))), False
+        node, nullable = Python(clean(str(reason)), impure=_impure(nodes)), False
     return FieldPlan(field.name, field.kind, columns, _encodable(node), nullable, missing)
 
 
@@ -192,8 +193,8 @@ def _default(field: ContractField, schema: Mapping[str, Any], config: Mapping[st
         raise _WholeRecord(str(error)) from None
 
 
-def _refuse_other_fields(schema: Any) -> None:
-    for entry in _nodes(schema):
+def _refuse_other_fields(nodes: Iterable[Mapping[str, Any]]) -> None:
+    for entry in nodes:
         function = entry.get("function")
         if isinstance(function, Mapping) and function.get("type") == "with-info":
             raise _WholeRecord(f"a validator may see other fields: {named(entry)}")
@@ -203,25 +204,36 @@ def _refuse_other_fields(schema: Any) -> None:
             raise _WholeRecord("a generator is validated when it is read")
 
 
-def _functions(schema: Any) -> Iterator[Any]:
-    for entry in _nodes(schema):
+def _impure(nodes: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether equal values may get different answers: a validator says so, or a part is made anew each time."""
+    for entry in nodes:
         function = entry.get("function")
-        if isinstance(function, Mapping) and "function" in function:
-            yield function["function"]
+        if isinstance(function, Mapping) and is_impure(function.get("function")):
+            return True
+        if entry.get("default_factory") or entry.get("post_init") or entry.get("custom_init"):
+            return True
+    return False
 
 
-def _nodes(schema: Any, depth: int = 0) -> Iterator[Mapping[str, Any]]:
-    """Every mapping inside `schema`, but what hangs on metadata and serialization."""
+def _nodes(schema: Any, definitions: Mapping[str, Any], seen: set[str], depth: int = 0) -> Iterator[Mapping[str, Any]]:
+    """Every mapping inside `schema` and in the definitions that it names, each of them once.
+
+    What hangs on metadata and serialization is no part of validation.
+    """
     if depth > 64:
         raise _WholeRecord("its schema is nested too deeply")
     if isinstance(schema, Mapping):
         yield schema
+        name = schema.get("schema_ref")
+        if isinstance(name, str) and name not in seen:
+            seen.add(name)
+            yield from _nodes(definitions.get(name), definitions, seen, depth + 1)
         for key, value in schema.items():
             if key not in ("metadata", "serialization", "default", "expected"):
-                yield from _nodes(value, depth + 1)
+                yield from _nodes(value, definitions, seen, depth + 1)
     elif isinstance(schema, list | tuple):
         for value in schema:
-            yield from _nodes(value, depth + 1)
+            yield from _nodes(value, definitions, seen, depth + 1)
 
 
 def _encodable(node: Node) -> Node:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import platform
 import socket
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 
@@ -25,7 +26,7 @@ from lockgate.contract.jail.columns import field_table
 from lockgate.contract.jail.compile import bound_columns, compile_plan
 from lockgate.contract.jail.inference import inference_model
 from lockgate.contract.jail.load import check_label, load_model
-from lockgate.contract.jail.outcome import guarded, out_dir, read_task
+from lockgate.contract.jail.outcome import guarded, leave, out_dir, read_task
 from lockgate.contract.jail.rows import Evaluator, Secrecy
 from lockgate.contract.plan import Plan
 from lockgate.contract.spec import BOOKKEEPING, SOURCE_KINDS, FieldTable, SourceKind
@@ -41,17 +42,20 @@ def main(arguments: Sequence[str]) -> None:
     task = read_task()
     with socket.socket(fileno=int(arguments[0])) as end:
         guarded(lambda: serve(Link(end), task, JOB), out_dir(), unexpected="LG212")
+    leave()
 
 
 def serve(link: Link, task: Mapping[str, Any], job: Path) -> None:
     """Answer until the peer closes. Raises Usage LG205 to LG211, LG218, LG221 (the contract); OSError, WireError."""
     judge: Judge | None = None
-    while (frame := link.receive()) is not None:
-        if judge is None:
-            judge = Judge(task, job, _kind(frame))
-            link.send(judge.ready(), judge.plan.encode())
-        else:
-            link.send(*judge.answer(frame))
+    # Whoever asked may be gone before it has its answer: why, it has said itself.
+    with suppress(ConnectionError):
+        while (frame := link.receive()) is not None:
+            if judge is None:
+                judge = Judge(task, job, _kind(frame))
+                link.send(judge.ready(), judge.plan.encode())
+            else:
+                link.send(*judge.answer(frame))
 
 
 class Judge:

@@ -8,16 +8,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
-from enum import Enum
 from typing import Any
 
+from lockgate.contract.jail.columns import in_int64
 from lockgate.contract.jail.values import microseconds
 from lockgate.contract.plan import Choice, Day, Moment, Node, Real, Text, Truth, Whole, Zone
 from lockgate.contract.spec import Kind
 
 _ALWAYS = frozenset({"type", "ref", "metadata", "serialization"})
 _FIRST = date(1970, 1, 1)
-_INT64 = range(-(2**63), 2**63)
 _KIND: Mapping[type[Node], Kind] = {
     Whole: "int",
     Real: "float",
@@ -98,7 +97,7 @@ def _str(schema: Mapping[str, Any], config: Config) -> Text:
         if schema.get("regex_engine", config.get("regex_engine", "rust-regex")) != "rust-regex":
             raise NotCompiled("its pattern is matched by Python")
     lengths = {name: schema.get(name, config.get(f"str_{name}")) for name in ("min_length", "max_length")}
-    if any(value is not None and value not in _INT64 for value in lengths.values()):
+    if any(value is not None and not in_int64(value) for value in lengths.values()):
         raise NotCompiled("its length has no bound of 64 bits")
     changed = {
         short: bool(schema.get(name, config.get(f"str_{name}", False)))
@@ -157,7 +156,7 @@ def _enum(schema: Mapping[str, Any], config: Config) -> Choice:
 
 def _choice(values: list[Any]) -> Choice:
     kinds = {type(value) for value in values}
-    if kinds == {str} or (kinds == {int} and all(value in _INT64 for value in values)):
+    if kinds == {str} or (kinds == {int} and all(map(in_int64, values))):
         return Choice(tuple(dict.fromkeys(values)))
     raise NotCompiled("its choices are not all texts, or all whole numbers")
 
@@ -189,9 +188,9 @@ def _only(schema: Mapping[str, Any], *known: str) -> None:
 def _bounds(schema: Mapping[str, Any], kind: type | tuple[type, ...], *names: str) -> dict[str, Any]:
     found = {name: schema[name] for name in names if schema.get(name) is not None}
     for name, value in found.items():
-        if not isinstance(value, kind) or isinstance(value, bool | Enum):
+        if type(value) not in (int, float) or not isinstance(value, kind):
             raise NotCompiled(f"{name} is not a plain number")
-        if isinstance(value, int) and value not in _INT64:
+        if isinstance(value, int) and not in_int64(value):
             raise NotCompiled(f"{name} is beyond 64 bits")
     return found
 

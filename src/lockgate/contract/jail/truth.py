@@ -39,7 +39,7 @@ class RemoteTruth:
         """Raises OSError when the jail is gone, WireError when it says something else than it may."""
         self._links = [Link(end) for end in ends]
         self._kind = kind
-        self._ready: list[bytes] = []
+        self._ready: list[Frame] = []
         first = self._begin(0)
         self.table: FieldTable
         self.plan: Plan
@@ -89,7 +89,7 @@ class RemoteTruth:
     def _begin(self, place: int) -> Frame:
         self._links[place].send({"op": "begin", "kind": self._kind})
         frame = self._links[place].answer()
-        self._ready.append(frame.payload)
+        self._ready.append(frame)
         if self._ready[place] != self._ready[0]:
             raise WireError("two jails compile the same contract to different plans")
         return frame
