@@ -25,7 +25,7 @@ lint: .venv/made  ## Linters, types, import contracts
 	@$(BIN)/lint-imports --no-logo
 
 nightly: test bench  ## All tests, the benchmarks, then the property tests with ten times as many cases
-	@$(BIN)/pytest tests/properties --hypothesis-profile=nightly
+	@$(BIN)/pytest -n auto tests/properties --hypothesis-profile=nightly --timeout 7200
 
 bench: .venv/made  ## The measured claims, each as a ratio in one run
 	@$(BIN)/python bench/run_vs_plain.py
