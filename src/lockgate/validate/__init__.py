@@ -1,10 +1,10 @@
 """A snapshot judged row by row by the user's own contract, unchanged.
 
 Takes: the snapshot that ingest signed, the contract and the code beside it.
-Gives: accepted rows, quarantine with Pydantic's reasons, baseline, report, and a statement by the validator.
-Trusts: the ingester's statement; of the jail that runs the contract, nothing: a second jail counts again.
+Gives: accepted rows, quarantine with Pydantic's reasons, baseline, plan, report, and a statement by the validator.
+Trusts: the ingester's statement; of a jail that runs the contract, the values that it was asked about: another counts.
 Threats: data poisoning by rows that no honest source would give; a contract that drops or invents rows.
-Evidence: digests of all four, counts that add up to the snapshot's rows, the reports of both jails.
+Evidence: digests of all five, counts that add up to the snapshot's rows, the reports of all jails.
 """
 
 from __future__ import annotations

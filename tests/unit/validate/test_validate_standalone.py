@@ -137,3 +137,22 @@ def test_a_contract_in_another_folder(folder: Path) -> None:
     (folder / "rows.csv").write_text(CSV)
     assert run(["validate", "rows.csv", "--contract", "models/flight.py:Flight", "--out", "out"]) == 0
     assert pq.read_table(folder / "out" / "accepted.parquet").num_rows == 2
+
+
+DATED = "from datetime import date\nfrom pydantic import BaseModel\n\nclass Flight(BaseModel):\n    day: date\n"
+
+
+def test_dates_as_declared(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """A declared spelling mends what is refused without it, and the refusal named it; a wrong one is LG116."""
+    (folder / "contract.py").write_text(DATED)
+    (folder / "rows.csv").write_text("day\n31.12.2024\n30.11.2024\n")
+    assert validate("rows.csv") == 0
+    said = capfd.readouterr()
+    assert said.out == "0 accepted + 2 quarantined = 2 rows\n"
+    assert '[data] dates = "%d.%m.%Y" mends all' in said.err
+    assert validate("rows.csv", "--dates", "%d.%m.%Y", "--explain") == 0
+    said = capfd.readouterr()
+    assert said.out == "2 accepted + 0 quarantined = 2 rows\n"
+    assert "2 rows accepted by the plan, 0 more by single cells, 0 judged as whole records" in said.err
+    assert validate("rows.csv", "--dates", "%d.%m.%y") == 2
+    assert "LG116" in capfd.readouterr().err

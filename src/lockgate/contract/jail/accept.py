@@ -248,12 +248,3 @@ def usable(field: FieldPlan) -> bool:
     except pl.exceptions.PolarsError:
         return False
     return True
-
-
-def simple(kind: Any) -> bool:
-    """Whether a polars column of this type holds the very values that pyarrow gives as Python objects."""
-    plain = (*SIGNED, *UNSIGNED, *FLOATS, pl.Boolean, pl.String, pl.Date, pl.Datetime)
-    return isinstance(kind, plain)
-
-
-__all__ = ["TYPES", "Accepted", "accepts", "exactly", "literal", "made", "simple", "usable"]

@@ -1,1 +1,1 @@
-"""Runs inside a jail: `check` with the user's contract; `reckon` afterwards, without any user code."""
+"""Runs inside a jail, without any user code: `check` judges, counts and sums up in one pass."""

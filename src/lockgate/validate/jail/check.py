@@ -61,7 +61,7 @@ def check(task: Mapping[str, Any], ends: Sequence[socket.socket], data: Path, ou
         with _sieve(task, truth, data) as sieve:
             engine = Engine(snapshot, truth.plan, truth.table, truth, task["dates"], sieve)
             _write(engine, truth.table, counted, out)
-    except OSError as error:
+    except ConnectionError as error:
         raise Refused("LG212", f"the jail with the contract's code has ended: {error}") from None
     except WireError as error:
         raise Refused("LG213", f"the contract's jail gave an account that does not add up: {error}") from None
