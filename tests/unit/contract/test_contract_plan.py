@@ -266,6 +266,8 @@ def _changed(change: Callable[[dict[str, Any]], object]) -> bytes:
         lambda plan: plan.update(extra="perhaps"),
         lambda plan: plan.update(code="import os"),
         lambda plan: plan.update(rows=None),
+        lambda plan: plan.update(rows="\x1b[31mred"),
+        lambda plan: plan["fields"][0].update(node={"node": "python", "why": "a\nb", "impure": False}),
         lambda plan: plan["fields"].append(plan["fields"][0]),
         lambda plan: plan["fields"][0].update(kind="number"),
         lambda plan: plan["fields"][0].update(nullable=1),
