@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from lockgate.sandbox._bwrap import find_bubblewrap
+from lockgate.sandbox._bwrap.find import find_bubblewrap
 from lockgate.sandbox.launch import Jail, Target
 from lockgate.sandbox.settings import Bind, JailName, PythonEnv, named
 from tests.support import jail_attacks

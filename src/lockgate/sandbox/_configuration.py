@@ -13,8 +13,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from lockgate.sandbox import seccomp
-from lockgate.sandbox._bwrap import HOSTNAME, NOBODY
 from lockgate.sandbox._view import Mount, View
+from lockgate.sandbox.identity import HOSTNAME, NOBODY
 from lockgate.sandbox.jail import frames
 from lockgate.sandbox.settings import JailSettings, Limits
 
@@ -30,6 +30,13 @@ NAMESPACES = {
     "mnt": "bubblewrap",
 }
 
+# The single witnesses of what bubblewrap makes true.
+WITNESSES = (
+    *("interfaces", "capabilities", "new privileges", "first process", "other processes", "session"),
+    *("dies with launcher", "user", "group", "other groups", "host name", "working directory", "environment"),
+    *("descriptors", "nested user namespaces"),
+)
+
 # A file in a writable bind is bounded by its file system, not by the size of a tmpfs.
 _LARGEST_FILE = 1 << 40
 
@@ -41,6 +48,14 @@ class Outside:
     namespaces: Mapping[str, str]
     filters: int
     root: bool
+
+
+def outside() -> Outside:
+    """What this process is."""
+    namespaces = {kind: os.readlink(f"/proc/self/ns/{kind}") for kind in NAMESPACES}
+    with open("/proc/self/status", encoding="utf-8") as file:
+        filters = [line.split()[1] for line in file if line.startswith("Seccomp_filters:")]
+    return Outside(namespaces, int(filters[0]) if filters else 0, root=os.geteuid() == 0)
 
 
 def rlimits(limits: Limits, *, long_lived: bool, writable: bool) -> dict[str, tuple[int, int]]:
@@ -79,13 +94,13 @@ def expectations(
 ) -> list[tuple[bytes, ...]]:
     """The rows that the probes compare with."""
     rows: list[Row] = [
-        ("network", "1" if settings.network else "0"),
         ("hostname", HOSTNAME),
         ("nobody", str(NOBODY)),
         ("cwd", view.cwd),
         ("filters", str(outside.filters)),
         ("groups", "given up" if outside.root else "kept"),
     ]
+    rows += [("witness", name) for name in WITNESSES if not (name == "interfaces" and settings.network)]
     rows += [
         ("namespace", kind, flag, outside.namespaces.get(kind, ""))
         for kind, flag in NAMESPACES.items()
@@ -128,6 +143,8 @@ def _expected_mount(mount: Mount) -> list[Row]:
             return [(*head, "--ro-bind", "", "ro", "nosuid", "nodev")]
         case "rw":
             return [(*head, "--bind", "", "rw", "nosuid", "nodev")]
+        case "device":
+            return [(*head, "--dev-bind", "", "rw", "nosuid")]
         case "symlink":
             return [("link", mount.target, mount.source)]
         case "dir":

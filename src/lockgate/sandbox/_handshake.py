@@ -1,10 +1,9 @@
-"""From a started bubblewrap to a report: nothing of the target runs before the launcher has read it."""
+"""From a started jail to a report: nothing of the target runs before the launcher has read it."""
 
 from __future__ import annotations
 
 import fcntl
 import os
-import platform
 import select
 import socket
 import struct
@@ -13,10 +12,9 @@ from collections.abc import Mapping, Sequence
 
 from lockgate.errors import LockgateError, Unfit
 from lockgate.sandbox import _configuration as configuration
-from lockgate.sandbox._bwrap import Bubblewrap, find_bubblewrap
 from lockgate.sandbox._keeper import Keeper
-from lockgate.sandbox._view import view_of
 from lockgate.sandbox.jail import frames
+from lockgate.sandbox.launcher import Prepared
 from lockgate.sandbox.report import JailReport, Probe
 from lockgate.sandbox.settings import JailSettings
 from lockgate.sandbox.watchdog import Watchdog
@@ -32,6 +30,7 @@ class Handshake:
     def __init__(
         self,
         settings: JailSettings,
+        prepared: Prepared,
         command: Sequence[str],
         descriptors: Mapping[int, int],
         *,
@@ -39,23 +38,15 @@ class Handshake:
         long_lived: bool,
     ) -> None:
         """Raises Unfit when no jail can be made here; the report may still have open probes."""
-        bwrap = find_bubblewrap()
-        view = view_of(settings)
-        machine = platform.machine()
-        self._limits, self._long_lived = settings.limits, long_lived
-        self._places = tuple(mount.target for mount in view.mounts if mount.kind == "tmpfs")
+        self._limits, self._long_lived, self._prepared = settings.limits, long_lived, prepared
         # 0, 1 and 2 are the harness's own, so what is handed on must be numbered above them.
         held = {inside: fcntl.fcntl(ours, fcntl.F_DUPFD_CLOEXEC, 3) for inside, ours in descriptors.items()}
-        rows = [
-            *configuration.protections(settings, machine, long_lived=long_lived),
-            *configuration.expectations(settings, view, machine, _outside(), long_lived=long_lived),
-            *configuration.order(command, held, collect=collect),
-        ]
+        rows = [*prepared.rows(), *configuration.order(command, held, collect=collect)]
         self.channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         self.channel.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         words_in, words_out = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         # The keeper holds the channel: the jail ends when the channel closes, not when this object is let go.
-        self.keeper = Keeper(settings, view, bwrap, self.channel)
+        self.keeper = Keeper(prepared, self.channel)
         self.parser = frames.Parser()
         self.pid = self.uid = 0
         try:
@@ -67,7 +58,7 @@ class Handshake:
                     os.close(descriptor)
             probes = self._exchange(configuration.encoded(rows), words_in)
             self.keeper.know(self.pid)
-            self.report = _report(settings, bwrap, probes, long_lived=long_lived)
+            self.report = _report(settings, prepared, probes)
         except BaseException:
             self.abandon()
             raise
@@ -118,7 +109,8 @@ class Handshake:
 
     def _watchdog(self) -> Watchdog:
         try:
-            return Watchdog(self.pid, self._limits, self._places, long_lived=self._long_lived)
+            population = self._prepared.population(self.pid)
+            return Watchdog(population, self._limits, long_lived=self._long_lived)
         except OSError as error:
             raise Unfit(
                 "LG907",
@@ -128,31 +120,14 @@ class Handshake:
             ) from error
 
 
-def _outside() -> configuration.Outside:
-    namespaces = {kind: os.readlink(f"/proc/self/ns/{kind}") for kind in configuration.NAMESPACES}
-    with open("/proc/self/status", encoding="utf-8") as file:
-        filters = [line.split()[1] for line in file if line.startswith("Seccomp_filters:")]
-    return configuration.Outside(namespaces, int(filters[0]) if filters else 0, root=os.geteuid() == 0)
-
-
-def _report(settings: JailSettings, bwrap: Bubblewrap, probes: list[Probe], *, long_lived: bool) -> JailReport:
-    limits = {
-        "memory": "watchdog (proportional set size), RLIMIT_DATA",
-        "tasks": "RLIMIT_NPROC, watchdog",
-        "files": "RLIMIT_NOFILE",
-        "inodes": "watchdog (statvfs)",
-        "tmp_bytes": "tmpfs size",
-        "shm_bytes": "tmpfs size",
-        "output_bytes": "tmpfs size, launcher",
-    }
-    if not long_lived:
-        limits |= {"cpu_seconds": "RLIMIT_CPU", "wall_seconds": "watchdog", "talk_bytes": "launcher"}
+def _report(settings: JailSettings, prepared: Prepared, probes: list[Probe]) -> JailReport:
     return JailReport(
-        launcher=f"bubblewrap {bwrap.version}",
+        launcher=prepared.launcher,
         settings=settings.name,
         settings_digest=settings.digest,
         probes=tuple(probes),
-        limits=limits,
+        limits=dict(prepared.limits()),
+        most=prepared.level,
     )
 
 

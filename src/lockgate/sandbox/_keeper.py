@@ -1,7 +1,7 @@
-"""One thread per jail: bubblewrap's parent, and where the watchdog looks.
+"""One thread per jail: the parent of what the launcher starts, and where the watchdog looks.
 
 The kernel sends the parent-death signal when the thread that started a process ends, not the process; so
-the thread that starts bubblewrap stays until the jail has ended.
+the thread that starts a jail stays until the jail has ended.
 """
 
 from __future__ import annotations
@@ -15,31 +15,16 @@ import threading
 from contextlib import suppress
 
 from lockgate.errors import Unfit
-from lockgate.sandbox._bwrap import Bubblewrap, bubblewrap_arguments
-from lockgate.sandbox._step0 import prepare, prepare_as_root
-from lockgate.sandbox._view import View
-from lockgate.sandbox.jail import harness
-from lockgate.sandbox.settings import JailSettings
+from lockgate.sandbox.launcher import Prepared
 from lockgate.sandbox.watchdog import Ended, Watchdog
-
-# The packages above the harness are named but not run: their doors import what costs more than the jail itself.
-# That we import it here leaves its bytecode where the jail finds it.
-_BOOT = (
-    "import sys\n"
-    "for name in ('lockgate', 'lockgate.sandbox'):\n"
-    "    sys.modules[name] = type(sys)(name)\n"
-    "    sys.modules[name].__path__ = ['/lockgate/' + name.replace('.', '/')]\n"
-    f"from {harness.__package__} import harness\n"
-    "harness.main()"
-)
 
 
 class Keeper(threading.Thread):
-    """Starts one jail and keeps it. `start_jail` returns once bubblewrap runs; `ended` is set when it has ended."""
+    """Starts one jail and keeps it. `start_jail` returns once something runs; `ended` is set when it has ended."""
 
-    def __init__(self, settings: JailSettings, view: View, bwrap: Bubblewrap, ours: socket.socket) -> None:
-        super().__init__(name=f"jail-{settings.name}", daemon=True)
-        self._settings, self._view, self._bwrap = settings, view, bwrap
+    def __init__(self, prepared: Prepared, ours: socket.socket) -> None:
+        super().__init__(name="jail", daemon=True)
+        self._prepared = prepared
         self._ours = ours
         self._begun = threading.Event()
         self._hand_on: tuple[int, int, tuple[int, ...]] = (-1, -1, ())
@@ -55,9 +40,9 @@ class Keeper(threading.Thread):
         self.verdict: Ended | None = None
 
     def start_jail(self, theirs: socket.socket, words: int, held: tuple[int, ...]) -> None:
-        """Start bubblewrap. The jail's first process gets `theirs` as descriptor 0, `words` as 1 and 2, and `held`.
+        """Start it. The jail's first process gets `theirs` as descriptor 0, `words` as 1 and 2, and `held`.
 
-        Raises Unfit LG904 when root cannot be given up, LG907 when bubblewrap cannot be started.
+        Raises Unfit LG904 when root cannot be given up, LG907 when nothing can be started.
         """
         self._hand_on = (theirs.fileno(), words, held)
         self.start()
@@ -84,6 +69,8 @@ class Keeper(threading.Thread):
     def kill(self, verdict: Ended | None = None) -> None:
         """End the jail at once; the first verdict stays."""
         self.verdict = self.verdict or verdict
+        if self._watchdog is not None:
+            self._watchdog.population.kill()
         self.signal(signal.SIGKILL)
         if self._pidfd < 0 and self._process is not None:
             with suppress(ProcessLookupError):
@@ -103,40 +90,16 @@ class Keeper(threading.Thread):
     def run(self) -> None:
         """The thread."""
         try:
-            process = self._process = self._spawn()
+            channel, words, held = self._hand_on
+            process = self._process = self._prepared.spawn(channel, words, held)
         except BaseException as error:  # noqa: BLE001 - raised again in the thread that asked
             self._failure = error
+            self._prepared.close()
             self._begun.set()
             self.ended.set()
             return
         self._begun.set()
         self._keep(process)
-
-    def _spawn(self) -> subprocess.Popen[bytes]:
-        channel, words, held = self._hand_on
-        start = (prepare_as_root if os.geteuid() == 0 else prepare)(self._view, self._bwrap)
-        arguments = bubblewrap_arguments(start.view, network=self._settings.network)
-        options = os.memfd_create("options", os.MFD_CLOEXEC)
-        try:
-            os.write(options, b"".join(os.fsencode(argument) + b"\0" for argument in arguments))
-            os.lseek(options, 0, os.SEEK_SET)
-            python = str(self._settings.python.base_python)
-            identity = start.identity
-            return subprocess.Popen(
-                [str(start.bwrap), "--args", str(options), "--", python, "-I", "-S", "-B", "-c", _BOOT],
-                env={},
-                cwd="/",
-                stdin=channel,
-                stdout=words,
-                stderr=words,
-                pass_fds=(options, *held),
-                start_new_session=True,
-                user=None if identity is None else identity.uid,
-                group=None if identity is None else identity.gid,
-                extra_groups=None if identity is None else (),
-            )
-        finally:
-            os.close(options)
 
     def _keep(self, process: subprocess.Popen[bytes]) -> None:
         pidfd = os.pidfd_open(process.pid)
@@ -163,6 +126,7 @@ class Keeper(threading.Thread):
             self._wake = -1
         if self._watchdog is not None:
             self._watchdog.close()
+        self._prepared.close()
         if self.closes_channel:
             self._ours.close()
         self.ended.set()
@@ -183,4 +147,4 @@ def _cannot_start(error: OSError) -> Unfit:
     if os.geteuid() == 0:
         sentence = "started as root, and this machine does not let root give up being root for a jail"
         return Unfit("LG904", sentence, seen=seen, next="run lockgate as an ordinary user")
-    return Unfit("LG907", "bubblewrap cannot be started", seen=seen, next="lockgate doctor")
+    return Unfit("LG907", "the jail cannot be started", seen=seen, next="lockgate doctor")

@@ -2,7 +2,7 @@
 
 A process whose kernel uid is 0 is root of the host wherever it is not stopped by a namespace, even without
 capabilities. So the calling thread, and only it, moves into a private mount namespace, shows every source
-at a place that any user can reach, and starts bubblewrap there as an unprivileged uid with no_new_privs.
+at a place that any user can reach, and starts it there as an unprivileged uid with no_new_privs.
 Threads may have mount namespaces of their own; nothing of the rest of the process changes.
 """
 
@@ -14,11 +14,12 @@ import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 from lockgate.errors import Unfit
 from lockgate.sandbox import _idmap
-from lockgate.sandbox._bwrap import OUTSIDE, Bubblewrap
 from lockgate.sandbox._view import Mount, View
+from lockgate.sandbox.identity import OUTSIDE
 
 _CLONE_NEWNS = 0x00020000
 _MS_NOSUID, _MS_NODEV, _MS_REC, _MS_PRIVATE = 2, 4, 1 << 14, 1 << 18
@@ -39,28 +40,37 @@ class Identity:
     gid: int
 
 
+class Program(Protocol):
+    """What is started. `tree` is the directory that must stay whole for it to load its libraries."""
+
+    @property
+    def path(self) -> Path: ...
+    @property
+    def tree(self) -> Path: ...
+
+
 @dataclass(frozen=True)
 class Start:
-    """How bubblewrap is started: its path, the view with reachable sources, and as whom."""
+    """How the program is started: its path, the view with reachable sources, and as whom."""
 
-    bwrap: Path
+    program: Path
     view: View
     identity: Identity | None
 
 
-def prepare(view: View, bwrap: Bubblewrap) -> Start:
+def prepare(view: View, program: Program) -> Start:
     """What a launcher that is not root needs: nothing."""
-    return Start(bwrap.path, view, None)
+    return Start(program.path, view, None)
 
 
-def prepare_as_root(view: View, bwrap: Bubblewrap) -> Start:
+def prepare_as_root(view: View, program: Program) -> Start:
     """Stage every source for uid 65533; the calling thread is changed for good. Raises Unfit LG904.
 
     A writable source, and one that not everybody can read, appears as owned by that uid: by a mapped mount,
     or, where none can be made, a writable source is given to that uid for good.
     """
     libc = ctypes.CDLL(None, use_errno=True)
-    sources = {str(bwrap.tree): "ro", **{mount.source: mount.kind for mount in view.sources()}}
+    sources = {str(program.tree): "ro", **{mount.source: mount.kind for mount in view.sources()}}
     places: dict[str, Path] = {}
     try:
         _check(libc.unshare(_CLONE_NEWNS), "unshare")
@@ -79,13 +89,13 @@ def prepare_as_root(view: View, bwrap: Bubblewrap) -> Start:
             seen={"step": error.strerror, "errno": error.errno},
             next="run lockgate as an ordinary user",
         ) from error
-    program = places[str(bwrap.tree)] / bwrap.path.relative_to(bwrap.tree)
+    reachable = places[str(program.tree)] / program.path.relative_to(program.tree)
     mounts = tuple(_staged(mount, places) for mount in view.mounts)
-    return Start(program, replace(view, mounts=mounts), Identity(OUTSIDE, OUTSIDE))
+    return Start(reachable, replace(view, mounts=mounts), Identity(OUTSIDE, OUTSIDE))
 
 
 def _staged(mount: Mount, places: Mapping[str, Path]) -> Mount:
-    return replace(mount, source=str(places[mount.source])) if mount.kind in ("ro", "rw") else mount
+    return replace(mount, source=str(places[mount.source])) if mount.kind in ("ro", "rw", "device") else mount
 
 
 def _pick_up(libc: ctypes.CDLL, source: str, *, writable: bool) -> int:

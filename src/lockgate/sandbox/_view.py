@@ -42,7 +42,7 @@ _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEX
 class Mount:
     """One entry: `kind` says how it is made, `size` bounds a tmpfs, `source` is a host path (binds, symlinks)."""
 
-    kind: Literal["proc", "dev", "tmpfs", "ro", "rw", "symlink", "dir"]
+    kind: Literal["proc", "dev", "tmpfs", "ro", "rw", "device", "symlink", "dir"]
     target: str
     source: str = ""
     size: int = 0
@@ -58,7 +58,7 @@ class View:
 
     def sources(self) -> tuple[Mount, ...]:
         """The entries that show something of the host."""
-        return tuple(mount for mount in self.mounts if mount.kind in ("ro", "rw"))
+        return tuple(mount for mount in self.mounts if mount.kind in ("ro", "rw", "device"))
 
 
 def view_of(settings: JailSettings) -> View:
@@ -83,6 +83,8 @@ def view_of(settings: JailSettings) -> View:
     if python.site is not None:
         mounts.append(Mount("ro", "/env", os.path.realpath(python.site)))
     mounts.append(Mount("ro", "/lockgate/lockgate", str(Path(lockgate.__file__).resolve().parent)))
+    mounts += [Mount("device", str(path), str(_device(path))) for path in settings.devices]
+    mounts += [Mount("ro", str(path), _existing(path)) for path in settings.drivers]
     mounts += [Mount("dir", "/in"), Mount("tmpfs", "/out", size=limits.output_bytes)]
     mounts += [Mount("ro", bind.target, _existing(bind.source)) for bind in settings.binds]
     mounts += [Mount("rw", bind.target, _existing(bind.source)) for bind in settings.writable]
@@ -98,6 +100,12 @@ def _environment(settings: JailSettings, cwd: str) -> tuple[tuple[str, str], ...
     threads = str(max(1, min(os.cpu_count() or 1, settings.limits.tasks // 8)))
     everywhere = {"PATH": path, "PWD": cwd, **ENVIRONMENT, **dict.fromkeys(_THREADS, threads)}
     return tuple(sorted({**everywhere, **dict(settings.environment)}.items()))
+
+
+def _device(path: Path) -> Path:
+    if not path.is_char_device() or path.is_symlink():
+        raise Usage("LG903", "what the jail should be shown is no device", seen={"path": str(path)})
+    return path
 
 
 def _existing(source: Path) -> str:

@@ -13,19 +13,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lockgate.errors import Unfit
+from lockgate.sandbox import levels
 from lockgate.sandbox._collect import Collector
 from lockgate.sandbox._handshake import Handshake
 from lockgate.sandbox._pump import Pump
-from lockgate.sandbox.report import LEVELS, JailReport, Probe
+from lockgate.sandbox.launcher import Launcher, Prepared, module_words
+from lockgate.sandbox.report import JailReport, Probe
 from lockgate.sandbox.settings import JailSettings
 from lockgate.sandbox.watchdog import Ended
 
 __all__ = ["Jail", "JailReport", "JailResult", "Probe", "RunningJail", "Target"]
-
-_RUN_MODULE = (
-    "import sys; sys.path.insert(0, '/lockgate'); from importlib import import_module; "
-    "import_module(sys.argv[1]).main(tuple(sys.argv[2:]))"
-)
 
 
 @dataclass(frozen=True)
@@ -42,12 +39,11 @@ class Target:
         if any("\0" in part for part in (self.module, *self.arguments, *self.command)):
             raise ValueError("an argument cannot hold a NUL")
 
-    def words(self, settings: JailSettings) -> tuple[str, ...]:
-        """The command line inside. `-P -s` and not `-I`: the environment is ours and sets the hash seed."""
+    def words(self, prepared: Prepared) -> tuple[str, ...]:
+        """The command line inside."""
         if self.command:
             return self.command
-        python = "/env/bin/python" if settings.python.site else str(settings.python.base_python)
-        return (python, "-P", "-s", "-B", "-c", _RUN_MODULE, self.module, *self.arguments)
+        return module_words(prepared.python, prepared.folder, self.module, self.arguments)
 
 
 @dataclass(frozen=True)
@@ -73,16 +69,23 @@ class JailResult:
 
 
 class Jail:
-    """One jail's settings, ready to start. `least` is the isolation level below which nothing is started."""
+    """One jail's settings, ready to start.
 
-    def __init__(self, settings: JailSettings, *, least: int = LEVELS) -> None:
-        self._settings, self._least = settings, least
+    `least` is the isolation level below which nothing is started; without it, the one that `levels.required` says.
+    `launcher` makes it; without it, the best one of this machine that reaches the level.
+    """
+
+    def __init__(self, settings: JailSettings, *, least: int | None = None, launcher: Launcher | None = None) -> None:
+        self._settings = settings
+        self._least = levels.required() if least is None else least
+        self._launcher = launcher
         self._running: Handshake | None = None
         self._stopped = False
 
     def probe(self) -> JailReport:
         """The report of such a jail; no target runs and no level is required. Raises Unfit when none starts."""
-        handshake = Handshake(self._settings, ("/bin/false",), {}, collect=False, long_lived=False)
+        prepared = self._prepare(long_lived=False)
+        handshake = Handshake(self._settings, prepared, ("/bin/false",), {}, collect=False, long_lived=False)
         handshake.abandon()
         return handshake.report
 
@@ -108,9 +111,11 @@ class Jail:
         Raises Unfit when the jail does not reach the least level, Unavailable LG908 when the disk is full.
         """
         with Pump(stdin, talk, errors, self._settings.limits.talk_bytes) as pump:
+            prepared = self._prepare(long_lived=False)
             handshake = Handshake(
                 self._settings,
-                target.words(self._settings),
+                prepared,
+                target.words(prepared),
                 {**pump.theirs, **(descriptors or {})},
                 collect=out_dir is not None,
                 long_lived=False,
@@ -146,7 +151,9 @@ class Jail:
         null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
         try:
             wanted = {**dict.fromkeys((0, 1, 2), null), **descriptors}
-            handshake = Handshake(self._settings, target.words(self._settings), wanted, collect=False, long_lived=True)
+            prepared = self._prepare(long_lived=True)
+            words = target.words(prepared)
+            handshake = Handshake(self._settings, prepared, words, wanted, collect=False, long_lived=True)
         finally:
             os.close(null)
         try:
@@ -156,6 +163,10 @@ class Jail:
             handshake.abandon()
             raise
         return RunningJail(handshake)
+
+    def _prepare(self, *, long_lived: bool) -> Prepared:
+        launcher = self._launcher or levels.launcher(self._settings, self._least)
+        return launcher.prepare(self._settings, long_lived=long_lived)
 
 
 class RunningJail:

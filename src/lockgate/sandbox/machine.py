@@ -8,7 +8,7 @@ import shlex
 from dataclasses import dataclass
 
 from lockgate.errors import LockgateError, Unfit
-from lockgate.sandbox._bwrap import find_bubblewrap
+from lockgate.sandbox._bwrap.find import find_bubblewrap
 from lockgate.sandbox.launch import Jail
 from lockgate.sandbox.report import LEVELS, JailReport
 from lockgate.sandbox.settings import PythonEnv, named

@@ -28,7 +28,7 @@ class Probe:
 @dataclass(frozen=True)
 class JailReport:
     """The proof of one jail. `limits` names the mechanism that enforces each limit; `denied` what was tried and
-    refused; `level` is 3 only when every probe holds.
+    refused; `most` is the level that the launcher gives when every probe holds.
     """
 
     launcher: str
@@ -37,6 +37,7 @@ class JailReport:
     probes: tuple[Probe, ...]
     limits: Mapping[str, str]
     denied: tuple[str, ...] = ()
+    most: int = LEVELS
 
     @property
     def open(self) -> tuple[Probe, ...]:
@@ -45,8 +46,8 @@ class JailReport:
 
     @property
     def level(self) -> int:
-        """3 when every probe holds and there are probes; else 0: a jail with one hole is not a weaker jail."""
-        return LEVELS if self.probes and not self.open else 0
+        """`most` when every probe holds and there are probes; else 0: a jail with one hole is not a weaker jail."""
+        return self.most if self.probes and not self.open else 0
 
     def require(self, level: int) -> None:
         """Raise Unfit LG906, naming each open probe, unless the jail is of at least `level`."""

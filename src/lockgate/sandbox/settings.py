@@ -70,7 +70,9 @@ class JailSettings:
     """The settings of one jail. Raises ValueError for a bind or a variable that no jail may have.
 
     `network` shares the host's network and lets AF_INET and AF_INET6 through; `memfd` lets memfd_create
-    through; `writable` binds can be written. Everything else is the same in every jail.
+    through; `writable` binds can be written; `devices` are nodes of /dev that are shown, such as a GPU's, and
+    `drivers` what their libraries need, both at their own paths: the evidence is of a lower level then. Everything
+    else is the same in every jail.
     """
 
     name: JailName
@@ -80,12 +82,17 @@ class JailSettings:
     binds: tuple[Bind, ...] = ()
     writable: tuple[Bind, ...] = ()
     memfd: bool = False
+    devices: tuple[Path, ...] = ()
+    drivers: tuple[Path, ...] = ()
     environment: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
         targets = [bind.target for bind in (*self.binds, *self.writable)]
         if len(set(targets)) != len(targets):
             raise ValueError("two binds have the same target")
+        for path in self.devices:
+            if not str(path).startswith("/dev/") or ".." in path.parts:
+                raise ValueError(f"not a device: {path}")
         for name, value in self.environment:
             if not _VARIABLE.match(name) or "\0" in value or name.startswith("LD_"):
                 raise ValueError(f"not a variable that a jail may have: {name!r}")
@@ -102,6 +109,7 @@ class JailSettings:
                     "binds": [bind.target for bind in self.binds],
                     "writable": [bind.target for bind in self.writable],
                     "memfd": self.memfd,
+                    **({"devices": [str(path) for path in self.devices]} if self.devices else {}),
                     "environment": [list(pair) for pair in self.environment],
                     "v": 1,
                 }
@@ -117,6 +125,8 @@ def named(
     binds: Iterable[Bind] = (),
     writable: Iterable[Bind] = (),
     environment: Iterable[tuple[str, str]] = (),
+    devices: Iterable[Path] = (),
+    drivers: Iterable[Path] = (),
 ) -> JailSettings:
     """The named set: `edge`, `tools` and `cluster` reach the network, `edge` and `worker` may make memfds."""
     return JailSettings(
@@ -128,4 +138,6 @@ def named(
         writable=tuple(writable),
         memfd=name in ("edge", "worker"),
         environment=tuple(environment),
+        devices=tuple(devices),
+        drivers=tuple(drivers),
     )

@@ -7,6 +7,7 @@ import time
 from contextlib import suppress
 from typing import Literal
 
+from lockgate.sandbox.population import Population
 from lockgate.sandbox.settings import Limits
 
 Ended = Literal["exit", "signal", "memory", "time", "tasks", "output", "talk", "inodes"]
@@ -19,17 +20,13 @@ _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 class Watchdog:
-    """Watches the jail whose first process has the host's pid `pid`.
+    """Watches the jail whose processes `population` tells. Close it when the jail has ended."""
 
-    Raises OSError from the constructor when the jail cannot be looked into (it is already gone).
-    Close it when the jail has ended.
-    """
-
-    def __init__(self, pid: int, limits: Limits, places: tuple[str, ...], *, long_lived: bool) -> None:
+    def __init__(self, population: Population, limits: Limits, *, long_lived: bool) -> None:
+        self.population = population
         self._limits = limits
+        self._proc = population.proc
         self._deadline = None if long_lived else time.monotonic() + limits.wall_seconds
-        self._proc = os.open(f"/proc/{pid}/root/proc", os.O_RDONLY | os.O_DIRECTORY)
-        self._places = [os.open(f"/proc/{pid}/root{place}", os.O_RDONLY | os.O_DIRECTORY) for place in places]
         self.peak_memory = 0
         self.interval = INTERVAL
 
@@ -37,12 +34,11 @@ class Watchdog:
         """The first limit that is exceeded now, or None; sets `interval` to when to look again."""
         if self._deadline is not None and time.monotonic() > self._deadline:
             return "time"
-        for place in self._places:
-            status = os.fstatvfs(place)
-            if status.f_files - status.f_ffree > self._limits.inodes:
+        for usage in self.population.usage():
+            if usage.inodes > self._limits.inodes:
                 return "inodes"
         resident, tasks, pids = 0, 0, []
-        for name in self._pids():
+        for name in self.population.pids():
             with suppress(OSError, ValueError, IndexError):
                 resident += int(self._read(f"{name}/statm").split()[1]) * _PAGE
                 tasks += os.stat(f"{name}/task", dir_fd=self._proc).st_nlink - 2
@@ -61,14 +57,8 @@ class Watchdog:
         return None
 
     def close(self) -> None:
-        """Let go of the jail's directories."""
-        for descriptor in (self._proc, *self._places):
-            with suppress(OSError):
-                os.close(descriptor)
-        self._places = []
-
-    def _pids(self) -> list[str]:
-        return [name for name in os.listdir(self._proc) if name.isdigit()]
+        """Let go of what it looks through."""
+        self.population.close()
 
     def _proportional(self, name: str) -> int:
         with suppress(OSError, ValueError, IndexError):

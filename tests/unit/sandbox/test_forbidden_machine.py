@@ -108,7 +108,13 @@ def test_a_namespace_that_is_the_launchers_is_seen(kind: str) -> None:
 def test_a_process_that_could_gain_privileges_is_seen(value: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Bubblewrap sets no_new_privs always; were it not to, the kernel's word would differ. Silence is no protection."""
     monkeypatch.setattr(probes, "_status", lambda: {} if value is None else {"NoNewPrivs": value})
-    assert witness("new privileges", probes.before_filter({}, Harmless())) is (value == "1")
+    rows = {"witness": [[b"new privileges"]]}
+    assert witness("new privileges", probes.before_filter(rows, Harmless())) is (value == "1")
+
+
+def test_a_witness_that_nobody_knows_is_open() -> None:
+    """A name that is misspelt in a launcher is missed, not left out."""
+    assert witness("no such thing", probes.before_filter({"witness": [[b"no such thing"]]}, Harmless())) is False
 
 
 @pytest.mark.parametrize("held", ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"])
@@ -117,7 +123,8 @@ def test_each_set_of_capabilities_is_looked_at(held: str, monkeypatch: pytest.Mo
     empty = dict.fromkeys(("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"), "0000000000000000")
     for value, holds in (("0000000000000000", True), ("0000000000001000", False)):
         monkeypatch.setattr(probes, "_status", lambda value=value: {**empty, held: value})
-        assert witness("capabilities", probes.before_filter({}, Harmless())) is holds
+        rows = {"witness": [[b"capabilities"]]}
+        assert witness("capabilities", probes.before_filter(rows, Harmless())) is holds
 
 
 @pytest.mark.parametrize("name", ["RLIMIT_NICE", "RLIMIT_RTPRIO", "RLIMIT_NOFILE"])

@@ -14,7 +14,8 @@ import pytest
 
 from lockgate.errors import Unfit
 from lockgate.sandbox import _configuration
-from lockgate.sandbox._bwrap import bubblewrap_arguments, find_bubblewrap
+from lockgate.sandbox._bwrap.arguments import bubblewrap_arguments
+from lockgate.sandbox._bwrap.find import find_bubblewrap
 from lockgate.sandbox._step0 import Start, prepare, prepare_as_root
 from lockgate.sandbox._view import view_of
 from lockgate.sandbox.launch import Jail, JailReport, Target
@@ -107,7 +108,7 @@ def probed(settings: JailSettings) -> JailReport:
 def _edited(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[Arguments], Arguments]], None]:
     def install(edit: Callable[[Arguments], Arguments]) -> None:
         monkeypatch.setattr(
-            "lockgate.sandbox._keeper.bubblewrap_arguments",
+            "lockgate.sandbox._bwrap.launcher.bubblewrap_arguments",
             lambda view, *, network: edit(bubblewrap_arguments(view, network=network)),
         )
 
@@ -226,7 +227,7 @@ def test_a_variable_of_the_launcher_is_seen(settings: JailSettings, monkeypatch:
     def leaky(*args: Any, **kwargs: Any) -> Any:
         return popen(*args, **{**kwargs, "env": {"AWS_SECRET_ACCESS_KEY": "canary"}})
 
-    monkeypatch.setattr("lockgate.sandbox._keeper.subprocess.Popen", leaky)
+    monkeypatch.setattr("lockgate.sandbox._bwrap.launcher.subprocess.Popen", leaky)
     probe = next(probe for probe in probed(settings).probes if probe.name == "environment")
     assert not probe.holds
     assert "AWS_SECRET_ACCESS_KEY" in probe.witness
@@ -241,7 +242,7 @@ def test_a_descriptor_of_the_launcher_is_seen(settings: JailSettings, monkeypatc
     def leaky(*args: Any, **kwargs: Any) -> Any:
         return popen(*args, **{**kwargs, "pass_fds": (*kwargs["pass_fds"], leaked)})
 
-    monkeypatch.setattr("lockgate.sandbox._keeper.subprocess.Popen", leaky)
+    monkeypatch.setattr("lockgate.sandbox._bwrap.launcher.subprocess.Popen", leaky)
     try:
         assert "descriptors" in names_of_open(probed(settings))
     finally:
@@ -259,14 +260,14 @@ def test_a_launcher_that_stays_root_is_seen(
         def still_root(*args: Any) -> Start:
             return replace(prepare_as_root(*args), identity=None)
 
-        monkeypatch.setattr("lockgate.sandbox._keeper.prepare_as_root", still_root)
+        monkeypatch.setattr("lockgate.sandbox._bwrap.launcher.prepare_as_root", still_root)
     else:
         popen = subprocess.Popen
 
         def grouped(*args: Any, **kwargs: Any) -> Any:
             return popen(*args, **{**kwargs, "extra_groups": (0,)})
 
-        monkeypatch.setattr("lockgate.sandbox._keeper.subprocess.Popen", grouped)
+        monkeypatch.setattr("lockgate.sandbox._bwrap.launcher.subprocess.Popen", grouped)
     report = probed(settings)
     assert witness in names_of_open(report)
     with pytest.raises(Unfit):

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from lockgate.errors import Unavailable, Unfit
-from lockgate.sandbox._bwrap import find_bubblewrap
+from lockgate.sandbox._bwrap.find import find_bubblewrap
 from lockgate.sandbox._collect import Collector
 from lockgate.sandbox.jail import frames
 from lockgate.sandbox.launch import Jail, JailReport, JailResult, Target
@@ -309,8 +309,8 @@ def test_without_bubblewrap_the_machine_says_so(monkeypatch: pytest.MonkeyPatch)
 def test_a_machine_without_user_namespaces_is_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     """Bubblewrap's own words lead to LG901, and to no target at all."""
     found = replace(find_bubblewrap(), path=Path("/bin/sh"), tree=Path("/bin"))
-    monkeypatch.setattr("lockgate.sandbox._handshake.find_bubblewrap", lambda: found)
-    monkeypatch.setattr("lockgate.sandbox._keeper.bubblewrap_arguments", lambda *_a, **_k: ())
+    monkeypatch.setattr("lockgate.sandbox._bwrap.launcher.find_bubblewrap", lambda: found)
+    monkeypatch.setattr("lockgate.sandbox._bwrap.launcher.bubblewrap_arguments", lambda *_a, **_k: ())
     with pytest.raises(Unfit) as refused:
         Jail(named("train", python=OWN)).probe()
     assert refused.value.finding == "LG907"

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from lockgate.core.digest import digest_of
 from lockgate.errors import Unfit, Usage
-from lockgate.sandbox._bwrap import bubblewrap_arguments
+from lockgate.sandbox._bwrap.arguments import bubblewrap_arguments
 from lockgate.sandbox._idmap import exchange
 from lockgate.sandbox._view import view_of
 from lockgate.sandbox.interpreter import PythonEnv

@@ -26,14 +26,14 @@ from lockgate.contract.jail.columns import field_table
 from lockgate.contract.jail.compile import bound_columns, compile_plan
 from lockgate.contract.jail.inference import inference_model
 from lockgate.contract.jail.load import check_label, load_model
-from lockgate.contract.jail.outcome import guarded, leave, out_dir, read_task
+from lockgate.contract.jail.outcome import guarded, leave, out_dir, place, read_task
 from lockgate.contract.jail.rows import Evaluator, Secrecy
 from lockgate.contract.plan import Plan
 from lockgate.contract.spec import BOOKKEEPING, SOURCE_KINDS, FieldTable, SourceKind
 from lockgate.core.wire import Frame, WireError
 from lockgate.errors import Usage
 
-JOB = Path("/job")
+JOB = place("/job")
 
 
 def main(arguments: Sequence[str]) -> None:

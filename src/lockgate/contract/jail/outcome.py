@@ -23,14 +23,22 @@ def read_task() -> dict[str, Any]:
     return task
 
 
+def place(path: str) -> Path:
+    """The place that a jail's settings call `path`, such as `/job`.
+
+    A launcher that cannot make a root of its own (level 2) puts all places below one folder, `$LOCKGATE_ROOT`.
+    """
+    return Path(os.environ.get("LOCKGATE_ROOT", "") + path)
+
+
 def data_dir() -> Path:
     """Where the jail's inputs are."""
-    return Path(os.environ.get("LOCKGATE_DATA", "/in"))
+    return place("/in")
 
 
 def out_dir() -> Path:
     """Where the jail's output goes."""
-    return Path(os.environ.get("LOCKGATE_OUT", "/out"))
+    return place("/out")
 
 
 def leave() -> None:

@@ -7,11 +7,10 @@ The launcher compares the digests with what it asked for; it never reads the fil
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
+from lockgate.contract.jail.outcome import out_dir, place
 from lockgate.core.digest import digest_of, hex_of
 from lockgate.core.encoding import encode
 from lockgate.register.formats import MODEL, SERVING
@@ -47,10 +46,9 @@ def scan(files: Mapping[str, bytes]) -> dict[str, Any]:
 
 def main(arguments: Sequence[str]) -> None:
     """Entry in the jail."""
-    root = Path(arguments[0])
+    root = place(arguments[0])
     files = {path.relative_to(root).as_posix(): path.read_bytes() for path in sorted(root.rglob("*")) if path.is_file()}
-    out = Path(os.environ.get("LOCKGATE_OUT", "/out"))
-    (out / "scan.json").write_bytes(encode(scan(files)))
+    (out_dir() / "scan.json").write_bytes(encode(scan(files)))
 
 
 def _check(name: str, data: bytes, facts: Mapping[str, dict[str, Any]]) -> tuple[str, dict[str, Any]]:

@@ -20,35 +20,42 @@ ENOSPC, EPERM, ENOSYS, EAFNOSUPPORT = 28, 1, 38, 97
 
 
 def before_filter(rows: Rows, libc: ctypes.CDLL) -> list[Witness]:
-    """Every witness that needs no filtered call, and the one that the filter would mask."""
+    """Every witness that needs no filtered call, and the one that the filter would mask.
+
+    A launcher names, in rows `witness`, the single ones that hold where it is the launcher; a name that is not known
+    counts as open.
+    """
     status = _status()
+    known = {
+        "interfaces": ("--unshare-net", _interfaces),
+        "capabilities": ("--unshare-user", lambda: _capabilities(status)),
+        "new privileges": ("no_new_privs", lambda: _same(status.get("NoNewPrivs", "?"), b"1")),
+        "first process": ("--as-pid-1", lambda: (os.getpid() == 1, f"pid {os.getpid()}")),
+        "other processes": ("--proc", _processes),
+        "session": ("--new-session", lambda: (os.getsid(0) == os.getpid(), f"session {os.getsid(0)}")),
+        "dies with launcher": ("--die-with-parent", lambda: _death_signal(libc)),
+        "user": ("--uid", lambda: _identity("Uid", status, rows)),
+        "group": ("--gid", lambda: _identity("Gid", status, rows)),
+        "other groups": ("setgroups", lambda: _groups(status, rows)),
+        "host name": ("--hostname", lambda: _same(os.uname().nodename, _one(rows, "hostname"))),
+        "working directory": ("--chdir", lambda: _same(os.getcwd(), _one(rows, "cwd"))),
+        "environment": ("--setenv", lambda: _environment(rows)),
+        "descriptors": ("pass_fds", lambda: _descriptors(rows)),
+        "nested user namespaces": ("--disable-userns", lambda: _nested(libc)),
+    }
     found = [_namespace(kind.decode(), flag.decode(), inode) for kind, flag, inode in rows.get("namespace", [])]
-    if _one(rows, "network") == b"0":
-        found.append(_probe("interfaces", "--unshare-net", *_interfaces()))
-    found += [
-        _probe("capabilities", "--unshare-user", *_capabilities(status)),
-        _probe("new privileges", "no_new_privs", status.get("NoNewPrivs") == "1", status.get("NoNewPrivs", "?")),
-        _probe("first process", "--as-pid-1", os.getpid() == 1, f"pid {os.getpid()}"),
-        _probe("other processes", "--proc", *_processes()),
-        _probe("session", "--new-session", os.getsid(0) == os.getpid(), f"session {os.getsid(0)}"),
-        _probe("dies with launcher", "--die-with-parent", *_death_signal(libc)),
-        _probe("user", "--uid", *_identity("Uid", status, rows)),
-        _probe("group", "--gid", *_identity("Gid", status, rows)),
-        _probe("other groups", "setgroups", *_groups(status, rows)),
-        _probe("host name", "--hostname", *_same(os.uname().nodename, _one(rows, "hostname"))),
-        _probe("working directory", "--chdir", *_same(os.getcwd(), _one(rows, "cwd"))),
-        _probe("environment", "--setenv", *_environment(rows)),
-        _probe("descriptors", "pass_fds", *_descriptors(rows)),
-    ]
-    found += _mounts(rows)
+    for (wanted,) in rows.get("witness", []):
+        name = wanted.decode()
+        flag, look = known.get(name, ("?", lambda: (False, "no such probe")))
+        found.append(_probe(name, flag, *look()))
+    if rows.get("mount"):
+        found += _mounts(rows)
     found += [_probe(f"link {place.decode()}", "--symlink", *_link(place, to)) for place, to in rows.get("link", [])]
     found += [
         _probe(f"folder {place.decode()}", "--dir", os.path.isdir(place), "directory")
         for (place,) in rows.get("folder", [])
     ]
-    found += [_limit(name.decode(), (int(soft), int(hard))) for name, soft, hard in rows.get("limit", [])]
-    found.append(_probe("nested user namespaces", "--disable-userns", *_nested(libc)))
-    return found
+    return [*found, *(_limit(name.decode(), (int(soft), int(hard))) for name, soft, hard in rows.get("limit", []))]
 
 
 def after_filter(rows: Rows, libc: ctypes.CDLL) -> list[Witness]:

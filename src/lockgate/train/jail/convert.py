@@ -15,14 +15,14 @@ from typing import Any
 
 import onnxruntime as ort
 
-from lockgate.contract.jail.outcome import data_dir, guarded, out_dir, read_task
+from lockgate.contract.jail.outcome import data_dir, guarded, out_dir, place, read_task
 from lockgate.core.encoding import encode
 from lockgate.errors import Refused
 from lockgate.runtime.jail.predict import Model, ModelError
 from lockgate.runtime.serving import ClassValue, Field, Input, InputType, ServingSpec, Task
 from lockgate.train.jail import fit, frame
 
-MODEL = Path("/model")
+MODEL = place("/model")
 _TYPES: dict[str, InputType] = {"tensor(float)": "float32", "tensor(int64)": "int64", "tensor(string)": "string"}
 
 

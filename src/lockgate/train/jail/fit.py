@@ -27,13 +27,13 @@ from typing import Any
 import numpy as np
 
 from lockgate.contract.findings import clean
-from lockgate.contract.jail.outcome import data_dir, guarded, out_dir, read_task
+from lockgate.contract.jail.outcome import data_dir, guarded, out_dir, place, read_task
 from lockgate.core.encoding import encode
 from lockgate.errors import LockgateError, Refused
 from lockgate.train.jail import frame
 from lockgate.train.jail.watch import Watch
 
-JOB = Path("/job")
+JOB = place("/job")
 MODELS = ("model.onnx", "model.joblib")
 
 

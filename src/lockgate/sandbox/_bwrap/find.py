@@ -1,8 +1,4 @@
-"""bubblewrap: where it is, and the arguments that make one jail (pure).
-
-bubblewrap itself gets an empty environment and its options through a descriptor: whatever it holds would
-be readable inside through `/proc/1`.
-"""
+"""Where bubblewrap is, and whether it is new enough."""
 
 from __future__ import annotations
 
@@ -16,13 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from lockgate.errors import Unfit
-from lockgate.sandbox._view import View
 
-# Who the target is inside, and who it is to the kernel when the launcher is root: two numbers, so that
-# neither can pass for the other, and the second one that no service of the host has.
-NOBODY = 65534
-OUTSIDE = 65533
-HOSTNAME = "lockgate"
 _VERSION = re.compile(r"bubblewrap (\d+)\.(\d+)(?:\.(\d+))?\s*\Z")
 _LEAST = (0, 8, 0)
 
@@ -70,28 +60,3 @@ def _ask_version(path: Path) -> str:
         ).stdout
     except (OSError, subprocess.TimeoutExpired):
         return ""
-
-
-def bubblewrap_arguments(view: View, *, network: bool) -> tuple[str, ...]:
-    """The options of one jail, in bubblewrap's order of work. The sources in `view` are paths bwrap can reach."""
-    arguments = ["--unshare-user", "--disable-userns", "--uid", str(NOBODY), "--gid", str(NOBODY)]
-    arguments += ["--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup"]
-    arguments += [] if network else ["--unshare-net"]
-    arguments += ["--hostname", HOSTNAME, "--new-session", "--die-with-parent", "--as-pid-1"]
-    for name, value in view.environment:
-        arguments += ["--setenv", name, value]
-    for mount in view.mounts:
-        match mount.kind:
-            case "proc" | "dev" | "dir":
-                arguments += [f"--{mount.kind}", mount.target]
-            case "tmpfs":
-                arguments += ["--perms", "0700", "--size", str(mount.size), "--tmpfs", mount.target]
-            case "ro":
-                arguments += ["--ro-bind", mount.source, mount.target]
-            case "rw":
-                arguments += ["--bind", mount.source, mount.target]
-            case "symlink":
-                arguments += ["--symlink", mount.source, mount.target]
-    for target in ("/proc", "/dev", "/"):
-        arguments += ["--remount-ro", target]
-    return (*arguments, "--chdir", view.cwd)

@@ -1,0 +1,1 @@
+"""The launcher of level 3: bubblewrap, proved from inside."""
