@@ -240,7 +240,7 @@ def test_a_descriptor_of_the_launcher_is_seen(settings: JailSettings, monkeypatc
     leaked = os.open("/etc", os.O_RDONLY)
 
     def leaky(*args: Any, **kwargs: Any) -> Any:
-        return popen(*args, **{**kwargs, "pass_fds": (*kwargs["pass_fds"], leaked)})
+        return popen(*args, **{**kwargs, "pass_fds": (*kwargs.get("pass_fds", ()), leaked)})
 
     monkeypatch.setattr("lockgate.sandbox._bwrap.launcher.subprocess.Popen", leaky)
     try:
