@@ -34,7 +34,7 @@ NAMESPACES = {
 WITNESSES = (
     *("interfaces", "capabilities", "new privileges", "first process", "other processes", "session"),
     *("dies with launcher", "user", "group", "other groups", "host name", "working directory", "environment"),
-    *("descriptors", "nested user namespaces"),
+    *("descriptors", "table of mounts", "nested user namespaces"),
 )
 
 # A file in a writable bind is bounded by its file system, not by the size of a tmpfs.
@@ -85,6 +85,8 @@ def protections(settings: JailSettings, machine: str, *, long_lived: bool) -> li
     program = seccomp.program(machine, network=settings.network, memfd=settings.memfd)
     return [
         *_rows(("rlimit", name, str(soft), str(hard)) for name, (soft, hard) in limits.items()),
+        (b"hide mounts", b"1"),
+        (b"give up capabilities", b"1"),
         (b"seccomp", program),
     ]
 

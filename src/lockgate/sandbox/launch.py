@@ -20,6 +20,7 @@ from lockgate.sandbox._pump import Pump
 from lockgate.sandbox.launcher import Launcher, Prepared, module_words
 from lockgate.sandbox.report import JailReport, Probe
 from lockgate.sandbox.settings import JailSettings
+from lockgate.sandbox.system import require_linux
 from lockgate.sandbox.watchdog import Ended
 
 __all__ = ["Jail", "JailReport", "JailResult", "Probe", "RunningJail", "Target"]
@@ -73,9 +74,11 @@ class Jail:
 
     `least` is the isolation level below which nothing is started; without it, the one that `levels.required` says.
     `launcher` makes it; without it, the best one of this machine that reaches the level.
+    Raises Unfit LG901 where there is no Linux.
     """
 
     def __init__(self, settings: JailSettings, *, least: int | None = None, launcher: Launcher | None = None) -> None:
+        require_linux()
         self._settings = settings
         self._least = levels.required() if least is None else least
         self._launcher = launcher

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import platform
 import shlex
 from dataclasses import dataclass
 
@@ -12,6 +11,7 @@ from lockgate.sandbox._bwrap.find import find_bubblewrap
 from lockgate.sandbox.launch import Jail
 from lockgate.sandbox.report import LEVELS, JailReport
 from lockgate.sandbox.settings import PythonEnv, named
+from lockgate.sandbox.system import require_linux
 
 
 @dataclass(frozen=True)
@@ -53,9 +53,8 @@ class Fitness:
 
 def machine(python: PythonEnv | None = None) -> Fitness:
     """Start a jail with nothing in it and read its witnesses. Never raises: what cannot be had is the answer."""
-    if platform.system() != "Linux":
-        return Fitness(0, "none", f"jails need Linux, and this is {platform.system()}", "run lockgate in a Linux VM")
     try:
+        require_linux()
         launcher = find_bubblewrap()
         name = f"bubblewrap {launcher.version}"
     except LockgateError as error:

@@ -101,8 +101,13 @@ def _check_name(name: str) -> None:
         ) from None
 
 
+def _processors() -> int:
+    """Those that this process may use, where the system tells."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def _hash_all(fds: list[int]) -> list[Digest]:
-    workers = min(len(fds), len(os.sched_getaffinity(0)))
+    workers = min(len(fds), _processors())
     if workers < 2 or sum(os.fstat(fd).st_size for fd in fds) < _WORTH_A_THREAD:
         return [hash_fd(fd) for fd in fds]
     from concurrent.futures import ThreadPoolExecutor

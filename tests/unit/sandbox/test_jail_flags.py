@@ -73,7 +73,6 @@ FLAGS: Mapping[str, tuple[Callable[[Arguments], Arguments], str]] = {
     "--disable-userns": (without(["--disable-userns"]), "nested user namespaces"),
     "--uid": (without(["--uid", "65534"]), "user"),
     "--gid": (without(["--gid", "65534"]), "group"),
-    "no capabilities": (lambda arguments: ("--cap-add", "CAP_NET_ADMIN", *arguments), "capabilities"),
     "--chdir": (without(["--chdir", "/tmp"]), "working directory"),
     "--setenv": (without(["--setenv", "PYTHONHASHSEED", "0"]), "environment"),
     "--proc": (without(["--proc", "/proc"], ["--remount-ro", "/proc"]), "mount /proc"),
@@ -192,6 +191,22 @@ def _loosen(name: str, request: pytest.FixtureRequest) -> None:
     except ValueError:
         pytest.skip(f"this machine itself allows no more {name}")
     request.addfinalizer(lambda: resource.setrlimit(number, before))
+
+
+@pytest.mark.parametrize(
+    ("dropped", "witness"), [("hide mounts", "table of mounts"), ("give up capabilities", "capabilities")]
+)
+def test_dropping_what_the_harness_does_for_itself_opens_its_own_witness(
+    dropped: str, witness: str, settings: JailSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The table of mounts, and the capabilities that bubblewrap leaves to the harness."""
+    original = _configuration.protections
+    monkeypatch.setattr(
+        _configuration,
+        "protections",
+        lambda *args, **kwargs: [row for row in original(*args, **kwargs) if row[0] != dropped.encode()],
+    )
+    assert {witness} == names_of_open(probed(settings))
 
 
 @pytest.mark.parametrize("dropped", ["seccomp", *(f"rlimit {name}" for name in LIMITS)])

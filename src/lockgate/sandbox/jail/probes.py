@@ -41,6 +41,7 @@ def before_filter(rows: Rows, libc: ctypes.CDLL) -> list[Witness]:
         "working directory": ("--chdir", lambda: _same(os.getcwd(), _one(rows, "cwd"))),
         "environment": ("--setenv", lambda: _environment(rows)),
         "descriptors": ("pass_fds", lambda: _descriptors(rows)),
+        "table of mounts": ("unshare", _no_table),
         "nested user namespaces": ("--disable-userns", lambda: _nested(libc)),
     }
     found = [_namespace(kind.decode(), flag.decode(), inode) for kind, flag, inode in rows.get("namespace", [])]
@@ -48,8 +49,6 @@ def before_filter(rows: Rows, libc: ctypes.CDLL) -> list[Witness]:
         name = wanted.decode()
         flag, look = known.get(name, ("?", lambda: (False, "no such probe")))
         found.append(_probe(name, flag, *look()))
-    if rows.get("mount"):
-        found += _mounts(rows)
     found += [_probe(f"link {place.decode()}", "--symlink", *_link(place, to)) for place, to in rows.get("link", [])]
     found += [
         _probe(f"folder {place.decode()}", "--dir", os.path.isdir(place), "directory")
@@ -129,6 +128,7 @@ def _environment(rows: Rows) -> tuple[bool, str]:
 
 def _descriptors(rows: Rows) -> tuple[bool, str]:
     wanted = {0, 1, 2, *(int(held) for _, held in rows.get("descriptor", []))}
+    wanted.update(int(held) for (held,) in rows.get("held", []))  # the harness's own
     extra = []
     for name in _list("/proc/self/fd"):
         try:
@@ -140,8 +140,17 @@ def _descriptors(rows: Rows) -> tuple[bool, str]:
     return not extra and bool(_list("/proc/self/fd")), f"{len(wanted)} named, others: {extra}"
 
 
-def _mounts(rows: Rows) -> list[Witness]:
-    """Each mount that was asked for with its options, and no other."""
+def _no_table() -> tuple[bool, str]:
+    """What the kernel shows of mounts, in each of its three spellings: nothing."""
+    shown = [len(_read(f"/proc/self/{name}").splitlines()) for name in ("mountinfo", "mounts", "mountstats")]
+    holds = shown == [0, 0, 0] and os.path.exists("/proc/self/mountinfo")
+    return holds, f"{shown[0]} mounts shown"
+
+
+def mounts(rows: Rows) -> list[Witness]:
+    """Each mount that was asked for with its options, and no other. Nothing where no mount was asked for."""
+    if not rows.get("mount"):
+        return []
     table = _mount_table()
     found = []
     expected = {}
