@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from lockgate.contract import inputs
 from lockgate.core.strict import (
     Document,
     Key,
@@ -19,6 +20,7 @@ from lockgate.core.strict import (
     Named,
     Table,
     duration,
+    flag,
     list_of,
     read_strict,
     share,
@@ -27,7 +29,9 @@ from lockgate.core.strict import (
     whole,
 )
 from lockgate.errors import Usage
+from lockgate.export.kubernetes import settings as kubernetes
 from lockgate.ingest.spec import MOST
+from lockgate.runtime.locked import settings as environment
 
 FILENAME = "lockgate.toml"
 NAME_FORM = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
@@ -180,8 +184,10 @@ SCHEMA = Table(
                 "out": Key(size(), 256 << 20, "Size of /out, and most output."),
                 "shm": Key(size(), 64 << 20, "Size of /dev/shm."),
                 "inodes": Key(whole(100), 10_000, "Most files in each of these."),
+                "gpu": Key(flag(), default=False, help="Show the GPU to training: isolation of level 2, not 3."),
             }
         ),
+        "input": inputs.table(_source()),
         "serve": Table(
             {
                 "port": Key(whole(0, 65535), 8080, "On loopback. 0 takes a free one."),
@@ -191,6 +197,8 @@ SCHEMA = Table(
                 "max_body": Key(size(), 1 << 20, "Largest request body."),
             }
         ),
+        "environment": environment.TABLE,
+        "kubernetes": kubernetes.TABLE,
     }
 )
 
@@ -244,6 +252,7 @@ class TrainSettings:
     out: int
     shm: int
     inodes: int
+    gpu: bool
 
 
 @dataclass(frozen=True)
@@ -266,6 +275,9 @@ class Config:
     data: DataSettings
     train: TrainSettings
     serve: ServeSettings
+    kubernetes: kubernetes.KubernetesSettings
+    environment: environment.EnvironmentSettings
+    inputs: tuple[inputs.Wanted, ...] = ()
 
 
 def read_config(source: str, filename: str = FILENAME) -> Config:
@@ -279,8 +291,12 @@ def read_config(source: str, filename: str = FILENAME) -> Config:
         DataSettings(**values["data"]),
         TrainSettings(**values["train"]),
         ServeSettings(**values["serve"]),
+        kubernetes.KubernetesSettings(**values["kubernetes"]),
+        environment.of(document),
+        inputs=tuple(inputs.Wanted(**one) for one in values["input"]),
     )
     _check_holdout(config, document)
+    _check_inputs(config, document)
     return config
 
 
@@ -325,3 +341,11 @@ def _check_holdout(config: Config, document: Document) -> None:
             seen={"holdout": config.train.holdout},
             next=f"edit {FILENAME}",
         )
+
+
+def _check_inputs(config: Config, document: Document) -> None:
+    again = inputs.repeated(config.inputs)
+    if again is not None:
+        where, name = document.where("input", again, "name"), config.inputs[again].name
+        message = f"{where}: two inputs are called {name}"
+        raise Usage("LG942", message, seen={"name": name}, next=f"edit {FILENAME}")

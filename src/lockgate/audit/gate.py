@@ -8,11 +8,13 @@ state, or states in another form, counts as not met.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from lockgate.audit.evidence import Evidence
 from lockgate.core.digest import Digest
+from lockgate.core.moments import parse_rfc3339
 from lockgate.core.verdict import Level, Reason
 from lockgate.trust.policy import Bounds, EnvironmentPolicy
 
@@ -34,6 +36,7 @@ def judge_inputs(
         *_aged(inputs, policy, now),
         *_tainted(inputs, policy, revoked),
         *_denied(inputs.get("train"), policy),
+        *_vulnerable(inputs.get("train"), policy, now),
     )
     return tuple(policy.judge(rule, False, reason) for rule, reason in found if policy.weight(rule) != "off")
 
@@ -69,6 +72,28 @@ def metric(judge: Evidence, name: str) -> float | None:
     found = metrics.get(name) if isinstance(metrics, Mapping) else None
     value = found.get("value") if isinstance(found, Mapping) else found
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+@dataclass(frozen=True)
+class Known:
+    """What was known against an environment: `package version id` each, and when the newest entry was written."""
+
+    found: tuple[str, ...]
+    modified: datetime
+
+
+def known_vulnerabilities(train: Evidence) -> Known | None:
+    """What a train statement says of its environment; None when no database was asked, or it is not in form."""
+    value: Any = train.predicate
+    for key in ("buildDefinition", "internalParameters", "environment", "osv"):
+        value = value.get(key) if isinstance(value, Mapping) else None
+    if not isinstance(value, Mapping):
+        return None
+    try:
+        found = tuple(f"{each['package']} {each['version']} {each['id']}" for each in value["found"])
+        return Known(found, parse_rfc3339(value["modified"]))
+    except (KeyError, TypeError, ValueError):
+        return None
 
 
 def _missing(inputs: Mapping[str, Evidence], policy: EnvironmentPolicy) -> Iterator[tuple[str, Reason]]:
@@ -137,6 +162,26 @@ def _denied(train: Evidence | None, policy: EnvironmentPolicy) -> Iterator[tuple
         count = len(denied) if isinstance(denied, list) else 1
         message = f"the training code tried {count} time(s) to reach what the jail does not give"
         yield "refuse_tainted", _reason("LG437", message, attempts=denied)
+
+
+def _vulnerable(train: Evidence | None, policy: EnvironmentPolicy, now: datetime) -> Iterator[tuple[str, Reason]]:
+    """What the train statement says is known against the packages, and how old that knowledge is."""
+    known = known_vulnerabilities(train) if train is not None else None
+    if known is not None and len(known.found) > policy.max_vulnerabilities:
+        count = len(known.found)
+        message = f"{count} known vulnerabilities in the environment; {policy.name} allows {policy.max_vulnerabilities}"
+        seen = {"found": list(known.found[:20]), "most": policy.max_vulnerabilities}
+        yield "max_vulnerabilities", _reason("LG358", message, **seen)
+    most = policy.max_osv_age_days
+    if train is None or most is None:
+        return
+    if known is None:
+        message = f"no database of known vulnerabilities was asked; {policy.name} wants one"
+        yield "max_osv_age_days", _reason("LG359", message, most=most)
+    elif now - known.modified > timedelta(days=most):
+        days = (now - known.modified).days
+        message = f"the database of known vulnerabilities is {days} days old; {policy.name} allows {most:g}"
+        yield "max_osv_age_days", _reason("LG359", message, days=days, most=most)
 
 
 def _reason(finding: str, message: str, **seen: object) -> Reason:

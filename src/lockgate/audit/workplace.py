@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lockgate.audit.evidence import Evidence
 from lockgate.audit.ledger import Ledger
@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from lockgate.trust.policy import Policy
 
 
+def _nobody_asks(_: Sequence[Any]) -> Mapping[str, Any] | None:
+    return None
+
+
 @dataclass(frozen=True)
 class Workplace:
     """What a stage works with.
@@ -33,6 +37,7 @@ class Workplace:
         now: the clock.
         say: talk for a person, one line; goes to stderr.
         locked_python: makes (or finds and verifies) the locked environment; called when first needed.
+        known_vulnerabilities: what the project's database says against some wheels; None when it has no database.
     """
 
     root: Path
@@ -46,6 +51,7 @@ class Workplace:
     now: Callable[[], datetime]
     say: Callable[[str], None]
     locked_python: Callable[[], PythonEnv]
+    known_vulnerabilities: Callable[[Sequence[Any]], Mapping[str, Any] | None] = _nobody_asks
 
     def python(self) -> PythonEnv:
         """The interpreter and packages in which the jail runs this project's code."""

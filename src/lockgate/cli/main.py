@@ -18,6 +18,7 @@ VERBS: dict[str, str] = {
     "init": "Make a project that runs as it is: folder, keys, pinned root.",
     "demo": "The whole pipeline on real data, served, verified, attacked, in about a minute.",
     "doctor": "What this machine can isolate, what is missing, and the command that mends it.",
+    "lock": "Pin every package of training by hash, with what Lockgate needs itself.",
     "run": "Ingest, validate, train, judge, register. Deploys nothing.",
     "ingest": "Take the data in: a write-once snapshot with a signed origin.",
     "validate": "Judge each row by the contract; works without a project too.",
@@ -38,6 +39,7 @@ VERBS: dict[str, str] = {
     "trust": "The root, the roles, who holds which key.",
     "policy": "Sign a changed policy; say what became looser.",
     "log": "The audit log: show, verify, prove.",
+    "export": "What others need: manifests for a cluster.",
     "explain": "What a word or a finding id means.",
 }
 

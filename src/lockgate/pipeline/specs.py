@@ -22,6 +22,7 @@ def ingest_spec(config: Config) -> IngestSpec:
         {name: Digest(digest) for name, digest in data.pins.items()},
         tuple(Store(prefix, **settings) for prefix, settings in data.stores.items()),
         tuple(Database(name, **settings) for name, settings in data.databases.items()),
+        config.inputs,
     )
 
 
@@ -66,4 +67,6 @@ def train_spec(config: Config) -> TrainSpec:
             shm_bytes=train.shm,
             inodes=train.inodes,
         ),
+        inputs=config.inputs,
+        gpu=train.gpu,
     )

@@ -10,6 +10,7 @@ from typing import Any
 from lockgate.audit.evidence import Evidence
 from lockgate.audit.workplace import Workplace
 from lockgate.config import Config
+from lockgate.contract.inputs import inputs_of, is_input
 from lockgate.core.encoding import decode
 from lockgate.core.verdict import Reason, Verdict
 from lockgate.export import metrics
@@ -25,7 +26,9 @@ from lockgate.pipeline.unchanged import (
     standing,
 )
 from lockgate.register.spec import RegisterSpec
+from lockgate.sandbox.report import LEVELS
 from lockgate.store.files import atomic_write
+from lockgate.train.spec import Attachment
 
 Stage = Callable[[Workplace, Config, bool], StageDone]
 _TOLD = 3
@@ -39,7 +42,8 @@ def ingest(workplace: Workplace, config: Config, fresh: bool) -> StageDone:  # n
     spec = ingest_spec(config)
     found = None if fresh else standing(workplace.ledger, "ingest", lambda one: same_files(one, spec, workplace.root))
     head = found or run(workplace, spec).evidence
-    files = dependencies(head)
+    files = [each for each in dependencies(head) if not is_input(each)]
+    further = sorted(inputs_of(dependencies(head)))
     rows = sum(int(each.get("annotations", {}).get("rows", 0)) for each in files)
     more = f" and {len(files) - 1} more" if files[1:] else ""
     return StageDone(
@@ -48,7 +52,8 @@ def ingest(workplace: Workplace, config: Config, fresh: bool) -> StageDone:  # n
         head.statement.subjects[0].digest,
         (head,),
         cached=found is not None,
-        facts={"rows": rows, "files": len(files)},
+        details=(f"further inputs for training: {', '.join(further)}",) if further else (),
+        facts={"rows": rows, "files": len(files), **({"inputs": further} if further else {})},
         next="lockgate validate",
     )
 
@@ -87,6 +92,7 @@ def validate(workplace: Workplace, config: Config, fresh: bool) -> StageDone:  #
 
 def train(workplace: Workplace, config: Config, fresh: bool) -> StageDone:  # noqa: FBT001 - as above
     """Train and judge, unless rows, code, settings and environment are those of the newest statements."""
+    from lockgate.train.rules import attachments_of
     from lockgate.train.run import run
 
     spec = train_spec(config)
@@ -103,6 +109,7 @@ def train(workplace: Workplace, config: Config, fresh: bool) -> StageDone:  # no
     split = inside.get("split", {})
     cut = f"{split.get('how')} split" + (f" at {split.get('cut')}" if split.get("cut") else "")
     held, probes = _probes(inside)
+    attached = attachments_of(trained.predicate)
     return StageDone(
         "train",
         f"{split.get('train', {}).get('rows', 0):,} rows · {cut} · {held} of {probes} probes blocked",
@@ -112,9 +119,17 @@ def train(workplace: Workplace, config: Config, fresh: bool) -> StageDone:  # no
         details=(
             f"judged on {said['rows']:,} rows that training never saw, {_times(said['judged'])}",
             str(inside.get("fit", {}).get("estimator", "")),
+            *_weaker(inside),
+            *_left(trained, attached),
         ),
         reasons=reasons,
-        facts={"task": said["task"], "metrics": said["metrics"], "slices": said["slices"], "judged": said["judged"]},
+        facts={
+            "task": said["task"],
+            "metrics": said["metrics"],
+            "slices": said["slices"],
+            "judged": said["judged"],
+            "attachments": [{"name": one.name, "digest": one.digest, "size": one.size} for one in attached],
+        },
         next="lockgate register",
     )
 
@@ -196,10 +211,30 @@ def _reasons(found: Sequence[Mapping[str, Any]]) -> tuple[Reason, ...]:
     )
 
 
+def _weaker(inside: Mapping[str, Any]) -> list[str]:
+    """The levels below the highest, each with who made that jail: nobody is to find out later."""
+    reports = list(inside.get("jails", {}).values())
+    weak = {f"{report.get('launcher')}: isolation level {report.get('level')}" for report in reports}
+    return sorted(words for words in weak if not words.endswith(f"level {LEVELS}"))
+
+
 def _probes(inside: Mapping[str, Any]) -> tuple[int, int]:
     jails = inside.get("jails", {})
     probes = [probe for report in jails.values() for probe in report.get("probes", [])]
     return sum(probe.get("holds") is True for probe in probes), len(probes)
+
+
+def _left(trained: Evidence, attached: Sequence[Attachment]) -> list[str]:
+    """What training left beside its model, and what of it was not kept."""
+    lines = []
+    if attached:
+        names = ", ".join(one.name for one in attached[:_TOLD]) + (" ..." if attached[_TOLD:] else "")
+        take = f"lockgate show {trained.digest[7:19]} --attachments FOLDER"
+        files = "1 untrusted attachment" if len(attached) == 1 else f"{len(attached)} untrusted attachments"
+        lines.append(f"kept {files}: {names}   {take}")
+    left = internal(trained).get("left_behind", {})
+    lines += [f"not kept: {name}: {why}" for name, why in list(left.items())[:_TOLD]]
+    return lines
 
 
 def _times(count: int) -> str:

@@ -16,12 +16,14 @@ from lockgate.audit.heads import STAGE_ROLES, stale
 from lockgate.audit.ledger import Ledger
 from lockgate.audit.workplace import Workplace
 from lockgate.contract.closure import capture_code
+from lockgate.contract.inputs import is_input
 from lockgate.core.digest import Digest
 from lockgate.core.statement import digest_of_resource
 from lockgate.ingest.spec import IngestSpec
 from lockgate.ingest.unchanged import unchanged
 from lockgate.store.files import hash_fd, open_nofollow
 from lockgate.train.capture import capture
+from lockgate.train.rules import LOCK
 from lockgate.train.spec import TrainSpec
 from lockgate.validate.spec import ValidateSpec
 
@@ -42,7 +44,7 @@ def same_files(one: Evidence, spec: IngestSpec, root: Path) -> bool:
     """Whether an ingest statement is about these very files, read with these settings."""
     if _external(one) != spec.as_json():
         return False
-    return unchanged(root, spec, {each["name"]: each for each in dependencies(one)})
+    return unchanged(root, spec, {each["name"]: each for each in dependencies(one) if not is_input(each)})
 
 
 def same_contract(one: Evidence, spec: ValidateSpec, workplace: Workplace) -> bool:
@@ -77,7 +79,7 @@ def same_training(one: Evidence, spec: TrainSpec, workplace: Workplace) -> bool:
         named.get("accepted.parquet") == head.statement.subjects[0].digest
         and _external(one) == {**spec.external(), "closure": closure.digest}
         and inside.get("limits") == dict(vars(spec.limits))
-        and named.get(spec.lock) == lock_digest(workplace.root, spec.lock)
+        and named.get(LOCK) == lock_digest(workplace.root, spec.lock)
     )
 
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from lockgate.pipeline import Observer, RunResult, StageDone
     from lockgate.project.deploying import Deployed, RolledBack, Worded
     from lockgate.project.founding import Founded
+    from lockgate.project.locking import Locked
     from lockgate.project.pages import ModelLine, ModelPage, StatusPage, TrustPage
     from lockgate.project.policies import Change, PolicySigned, PolicyState
     from lockgate.project.reports import EverythingReport, LogsReport, ModelReport, Proof, ReceiptReport
@@ -151,12 +152,14 @@ class Project:
         Raises as `trusted_root` and `Ledger`; Unavailable (LG807) when another command is at work here.
         """
         from lockgate.project.opening import repair, workplace_of
+        from lockgate.sandbox.levels import at_least
 
         trusted = self.trusted_root()
         with lock(self.home / "state" / "locks" / "project", wait=False):
             place = workplace_of(self, trusted, environment, say)
             repair(place)
-            yield place
+            with at_least(place.policy.environment(environment).least_jail_level):
+                yield place
 
     def unlocked(self, environment: str = DEV, *, say: Callable[[str], None] = lambda _: None) -> Workplace:
         """A workplace for a process that lives long beside others: what it appends is in order all the same."""
@@ -185,6 +188,21 @@ class Project:
         watcher = observer or Nobody()
         with self.workplace(environment, say=watcher.say) as place:
             return run_stages(place, self.config, (name,), watcher, fresh=True)[0]
+
+    def lock(
+        self,
+        *,
+        upgrade: bool = False,
+        upgrade_packages: tuple[str, ...] = (),
+        build: tuple[str, ...] = (),
+        check: bool = False,
+        say: Callable[[str], None] = lambda _: None,
+    ) -> Locked:
+        """Make the lock of the training environment, or check it. Raises as `lockgate.project.locking.make_lock`."""
+        from lockgate.project.locking import make_lock
+
+        packages = {"upgrade_packages": upgrade_packages, "build": build}
+        return make_lock(self, say=say, upgrade=upgrade, check=check, **packages)
 
     def deploy(
         self,

@@ -9,6 +9,7 @@ from lockgate.audit.ledger import EVENTS, Ledger, origin
 from lockgate.audit.seal import Sealer
 from lockgate.audit.shelf import shelf
 from lockgate.audit.workplace import Workplace
+from lockgate.project.locking import known_vulnerabilities, origins
 from lockgate.runtime.environment import locked_python
 from lockgate.store.blobs import BlobStore
 from lockgate.store.layout import RegistryStore
@@ -49,7 +50,8 @@ def workplace_of(project: Project, trusted: str, environment: str, say: Callable
         environment=environment,
         now=project.now,
         say=say,
-        locked_python=lambda: locked_python(project.root, home, lock_file, say),
+        locked_python=lambda: locked_python(project.root, home, lock_file, say, lambda: origins(project)),
+        known_vulnerabilities=lambda wheels: known_vulnerabilities(project, wheels, say),
     )
 
 

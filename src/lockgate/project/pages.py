@@ -183,14 +183,16 @@ def model_page(ledger: Ledger, one: Registration, now: datetime) -> ModelPage:  
     """One model's page."""
     statements = ledger.statements()
     metrics, said = _metrics(ledger, one)
-    history = tuple((claim, sentence(ledger.get(digest))) for claim, digest in one.inputs.items())
+    history = [(claim, sentence(ledger.get(digest))) for claim, digest in one.inputs.items()]
+    again = [each for each in ledger.statements("reproduce") if each.predicate.get("train") == one.inputs.get("train")]
+    history += [("reproduce", sentence(each)) for each in again[-1:]]
     return ModelPage(
         one.ref,
         one.manifest,
         str(said.get("task", "")),
         rfc3339(one.evidence.time),
         tuple({"name": each.name, "digest": each.digest, "size": each.size} for each in one.files),
-        history,
+        tuple(history),
         metrics,
         tuple(said.get("slices", ())),
         int(said.get("judged", 0)),

@@ -117,11 +117,12 @@ def _compare(name: str, old: EnvironmentPolicy, new: EnvironmentPolicy) -> Itera
         ("min_jail_level", True),
         ("approvals", True),
         ("refuse_tainted", True),
+        ("max_vulnerabilities", False),
     ):
         yield from _numbers(name, what, getattr(old, what), getattr(new, what), higher_is_stricter=higher_is_stricter)
-    endless = float("inf")
-    ages = [endless if p.max_age_days is None else p.max_age_days for p in (old, new)]
-    yield from _numbers(name, "max_age_days", ages[0], ages[1], higher_is_stricter=False)
+    for what in ("max_age_days", "max_osv_age_days"):
+        ages = [float("inf") if getattr(p, what) is None else getattr(p, what) for p in (old, new)]
+        yield from _numbers(name, what, ages[0], ages[1], higher_is_stricter=False)
     for claim in sorted({*old.require} ^ {*new.require}):
         dropped = claim in old.require
         words = ("required", "not required") if dropped else ("not required", "required")

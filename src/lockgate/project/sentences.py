@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from lockgate.audit.evidence import Evidence
+from lockgate.contract.inputs import is_input
 from lockgate.core.digest import short
 
 NOT_PROVED = (
@@ -42,7 +43,8 @@ def parameters(one: Evidence, which: str) -> Mapping[str, Any]:
 
 
 def _ingest(one: Evidence) -> str:
-    sources = field(one.predicate, "buildDefinition", "resolvedDependencies") or []
+    listed = field(one.predicate, "buildDefinition", "resolvedDependencies") or []
+    sources = [each for each in listed if not is_input(each)]
     rows = sum(r for r in (field(s, "annotations", "rows") for s in sources) if isinstance(r, int))
     return f"{len(sources)} files, {rows:,} rows   {short(one.statement.subjects[0].digest)}"
 
@@ -74,6 +76,13 @@ def _judge(one: Evidence) -> str:
     return ", ".join(part for part in (rows, judged, *told) if part)
 
 
+def _reproduce(one: Evidence) -> str:
+    said = {"bytes": "the same bytes", "metrics": "metrics within the tolerance", "no": "NOT reproduced"}
+    train = field(one.predicate, "train")
+    about = f" (train statement {short(train)})" if isinstance(train, str) else ""
+    return said.get(str(field(one.predicate, "reproduced")), "?") + about
+
+
 def _scan(one: Evidence) -> str:
     return f"{field(one.predicate, 'result') or '?'}: {len(one.statement.subjects)} files by content, allowlist only"
 
@@ -88,6 +97,7 @@ _SENTENCES: dict[str, Callable[[Evidence], str]] = {
     "validate": _validate,
     "train": _train,
     "judge": _judge,
+    "reproduce": _reproduce,
     "scan": _scan,
     "register": _register,
 }

@@ -32,20 +32,23 @@ def serve(
     The project's lock is held only while the registry is brought in order: deploying and rolling back go on
     beside a running gateway, and it follows them.
     """
+    from lockgate.sandbox.levels import at_least
     from lockgate.supervise.run import serve as supervised
 
     settings = project.config.serve
     with project.workplace(environment, say=say):
         pass
-    supervised(
-        project.unlocked(environment, say=say),
-        host=host,
-        port=settings.port if port is None else port,
-        ref=ref,
-        caps=Caps(max_rows=settings.max_rows, max_body=settings.max_body),
-        ready=ready,
-        stop=stop,
-    )
+    place = project.unlocked(environment, say=say)
+    with at_least(place.policy.environment(environment).least_jail_level):
+        supervised(
+            place,
+            host=host,
+            port=settings.port if port is None else port,
+            ref=ref,
+            caps=Caps(max_rows=settings.max_rows, max_body=settings.max_body),
+            ready=ready,
+            stop=stop,
+        )
 
 
 def client_registry(project: Project) -> ClientRegistry:

@@ -6,7 +6,7 @@ bytes, hence the same manifest: that is how a second registration of the same mo
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from lockgate.core.digest import Digest, short
 from lockgate.core.encoding import encode
 from lockgate.core.names import check_file_name
 from lockgate.errors import Refused, VerificationFailed
+from lockgate.runtime.locked import bom
 
 if TYPE_CHECKING:
     from lockgate.audit.evidence import Evidence
@@ -63,8 +64,23 @@ def plan(name: str, description: str, heads: Mapping[str, Evidence]) -> Closure:
     made = {
         EVALUATION: encode(evaluation(heads["judge"])),
         CARD: card(name, description, heads).encode(),
+        bom.FILENAME: bom.document(bom.components_of(_dependencies(heads["train"]))),
     }
     return Closure(copied, made)
+
+
+def _dependencies(train: Evidence) -> Iterator[tuple[str, Digest, Mapping[str, Any]]]:
+    """Name, digest and annotations of what training rested on; `joins` has left out what is malformed."""
+    definition = train.predicate.get("buildDefinition")
+    listed = definition.get("resolvedDependencies") if isinstance(definition, Mapping) else None
+    facts = {
+        str(each.get("name", "")): each.get("annotations")
+        for each in (listed if isinstance(listed, list) else [])
+        if isinstance(each, Mapping)
+    }
+    for name, digest in joins.dependencies(train.statement):
+        found = facts.get(name)
+        yield name, digest, found if isinstance(found, Mapping) else {}
 
 
 def evaluation(judge: Evidence) -> dict[str, Any]:

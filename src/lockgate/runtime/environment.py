@@ -6,35 +6,38 @@
 The interpreter is Lockgate's own. Wheels only: nothing that is fetched runs before training does, and then in the
 train jail. The tree digest covers every file, its executable bit and every link. An environment without its state
 file was never finished and is built again; one that differs from its tree digest is refused, never repaired silently.
+
+Wheels come from the user's wheel store, and only what is missing there is fetched: with the store filled, making an
+environment needs no network.
 """
 
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import uv
-
 from lockgate.core.digest import Digest, digest_of, from_hex, hex_of
 from lockgate.core.encoding import decode_exact, encode
-from lockgate.errors import LockgateError, Refused, Unavailable, Usage, VerificationFailed
-from lockgate.runtime import index
-from lockgate.runtime.lock import MAKE, Requirement, parse_lock
-from lockgate.runtime.tree import refuse_hooks, tree_digest, wheels_of
-from lockgate.sandbox.launch import Jail, JailResult, Target
-from lockgate.sandbox.settings import Bind, Limits, PythonEnv, named
+from lockgate.errors import LockgateError, Refused, Usage, VerificationFailed
+from lockgate.runtime.lock import MAKE, Requirement
+from lockgate.runtime.locked.assemble import assemble
+from lockgate.runtime.locked.fetch import Origins, fetch
+from lockgate.runtime.locked.read import read
+from lockgate.runtime.locked.unpack import Unpacked
+from lockgate.runtime.locked.wheels import Stored, WheelStore, cache_folder
+from lockgate.runtime.tree import tree_digest
+from lockgate.sandbox.settings import PythonEnv
 from lockgate.store.files import atomic_write, read_regular, writing
 from lockgate.store.lock import lock as hold
 from lockgate.trust.pin import state_home
 
 _MOST_LOCK = 16 << 20
-_LIMITS = Limits(memory=4 << 30, tasks=512, cpu_seconds=3600, wall_seconds=3600)
+_TRIES = 3
 _PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
@@ -57,13 +60,20 @@ class Environment:
     wheels: tuple[Wheel, ...]
 
 
-def locked_python(root: Path, home: Path, lock_path: Path, say: Callable[[str], None]) -> PythonEnv:
+def locked_python(
+    root: Path,
+    home: Path,
+    lock_path: Path,
+    say: Callable[[str], None],
+    origins: Callable[[], Origins] = Origins,
+) -> PythonEnv:
     """The interpreter and environment of the project whose lock file is `lock_path`; built where it is not there yet.
 
+    `origins` is asked only when a wheel must be fetched: it may look up secrets.
     Raises what `build` and `verify_environment` raise; Usage LG340 without a lock file.
     """
     lock = read_lock(root, lock_path)
-    return PythonEnv.of(build(lock, home, say=say, filename=lock_path.name).path)
+    return PythonEnv.of(build(lock, home, say=say, filename=lock_path.name, origins=origins).path)
 
 
 def read_lock(root: Path, lock_path: Path) -> bytes:
@@ -83,40 +93,35 @@ def build(
     say: Callable[[str], None],
     filename: str = "requirements.lock",
     environ: Mapping[str, str] | None = None,
+    origins: Callable[[], Origins] | None = None,
 ) -> Environment:
     """The environment of `lock` below `home` (a `.lockgate`): the verified one that is there, or a new one.
 
-    1. The lock names exact versions with hashes.         2. One builder at a time.
+    1. The lock names exact versions with hashes.         2. One builder at a time, of this project and of this user.
     3. What was finished before is verified and used; it needs no network.
-    4. uv fetches and unpacks the wheels in a `tools` jail, into a folder that nobody uses yet.
-    5. Nothing in it runs when Python starts.             6. Each wheel is named with the digest it had.
+    4. Wheels that the user's store has not yet are fetched in a jail, and hashed before they are put there.
+    5. Wheels that were never unpacked are, in a jail without network; nothing in them runs when Python starts.
+    6. The environment is assembled in a folder that nobody uses yet, and every file in it compared.
     7. The folder gets its name, then its state file: the last step makes it an environment.
 
-    Raises Usage LG340 to LG342, Refused LG343 to LG345, LG348, VerificationFailed LG346, Unavailable LG347.
+    Raises Usage LG340 to LG342, Refused LG343 to LG345, LG348, LG349, LG352 to LG354, VerificationFailed LG346,
+    Unavailable LG347.
     """
-    requirements = parse_lock(lock, filename)  # 1
+    requirements = read(lock, filename)  # 1
+    surroundings = environ or os.environ
+    asked = origins or (lambda: Origins(environ=surroundings))
     name = hex_of(digest_of(lock))
     target = home / "env" / name
     with hold(home / "state" / "locks" / "env"):  # 2
         if _is_finished(home, name):
             return verify_environment(home, digest_of(lock))  # 3
         say(f"building the locked environment of {filename} (once; later runs need no network)")
-        with writing(home):
-            shutil.rmtree(target, ignore_errors=True)
-            parent = home / "state" / "tmp"
-            parent.mkdir(parents=True, exist_ok=True)
-            for left in parent.glob("env-*"):  # of a builder that was killed: we hold the lock
-                shutil.rmtree(left, ignore_errors=True)
-            scratch = Path(tempfile.mkdtemp(dir=parent, prefix="env-"))
+        scratch = _scratch(home, target)
         try:
-            made, cache = _bare(scratch / "env"), _cache(environ or os.environ)
-            _install(made, lock, scratch, cache, environ or os.environ)  # 4
-            _take_over(made)
-            _without_times(made)
-            refuse_hooks(made)  # 5
-            wheels = tuple(Wheel(*found) for found in wheels_of(made, requirements, cache))  # 6
-            _check_complete(requirements, wheels)
-            environment = Environment(target, digest_of(lock), tree_digest(made), wheels)
+            store = WheelStore(cache_folder(surroundings))
+            with hold(store.cache / "lock"):
+                made, tree, wheels = _make(requirements, store, scratch, asked, say)
+            environment = Environment(target, digest_of(lock), tree, wheels)
             with writing(target):
                 target.parent.mkdir(parents=True, exist_ok=True)
                 os.rename(made, target)
@@ -126,6 +131,72 @@ def build(
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
         return environment
+
+
+def _scratch(home: Path, target: Path) -> Path:
+    """A new folder to build in. What a killed builder left is removed: we hold the lock."""
+    with writing(home):
+        shutil.rmtree(target, ignore_errors=True)
+        parent = home / "state" / "tmp"
+        parent.mkdir(parents=True, exist_ok=True)
+        for left in parent.glob("env-*"):
+            shutil.rmtree(left, ignore_errors=True)
+        return Path(tempfile.mkdtemp(dir=parent, prefix="env-"))
+
+
+def _make(
+    requirements: Sequence[Requirement],
+    store: WheelStore,
+    scratch: Path,
+    origins: Callable[[], Origins],
+    say: Callable[[str], None],
+) -> tuple[Path, Digest, tuple[Wheel, ...]]:
+    """Steps 4 to 6. An unpacked wheel that was changed is unpacked again, and said aloud."""
+    unpacked = Unpacked(store.cache)
+    empty = bare(scratch / "bare")
+    for attempt in range(_TRIES):
+        wheels = _stored(requirements, store, unpacked, origins, say)  # 4
+        needed = [wheel for wheel in wheels if unpacked.lines(wheel) is None]
+        if needed:
+            unpacked.add(needed, empty)  # 5
+        made = bare(scratch / f"env-{attempt}")
+        tree, wrong = assemble(made, wheels, unpacked)  # 6
+        if not wrong:
+            return made, tree, tuple(Wheel(each.name, each.version, each.digest) for each in wheels)
+        names = ", ".join(wheel.name for wheel in wrong)
+        say(f"unpacked files in {store.cache} were changed since: unpacking {names} again")
+        for wheel in wrong:
+            unpacked.drop(wheel)
+    raise VerificationFailed(
+        "LG346",
+        "the unpacked wheels change while an environment is made of them",
+        seen={"folder": str(store.cache)},
+        next=f"find out who writes to {store.cache}, then rm -r {store.cache}",
+    )
+
+
+def _stored(
+    requirements: Sequence[Requirement],
+    store: WheelStore,
+    unpacked: Unpacked,
+    origins: Callable[[], Origins],
+    say: Callable[[str], None],
+) -> list[Stored]:
+    """A wheel of the store for each requirement, sorted; one that is to be unpacked has its digest."""
+    found: dict[Requirement, Stored] = {}
+    missing = list(requirements)
+    for _ in range(_TRIES):
+        for wanted in missing:
+            wheel = store.find(wanted)
+            while wheel is not None and unpacked.lines(wheel) is None and not store.check(wheel):
+                wheel = store.find(wanted)
+            if wheel is not None:
+                found[wanted] = wheel
+        missing = [wanted for wanted in missing if wanted not in found]
+        if not missing:
+            return sorted(set(found.values()), key=lambda each: each.name)
+        fetch(missing, store, origins(), say)
+    raise Refused("LG348", f"nobody can tell which wheel {missing[0].name} is", next=f"rm -r {store.cache}")
 
 
 def verify_environment(home: Path, lock: Digest) -> Environment:
@@ -221,7 +292,7 @@ def _read_state(home: Path, lock: Digest) -> Environment:
         ) from None
 
 
-def _bare(folder: Path) -> Path:
+def bare(folder: Path) -> Path:
     """An empty virtual environment of our own interpreter, the same bytes each time."""
     python = PythonEnv.own().base_python
     (folder / "bin").mkdir(parents=True)
@@ -234,81 +305,3 @@ def _bare(folder: Path) -> Path:
         f"home = {python.parent}\ninclude-system-site-packages = false\nversion = {version}\n", encoding="utf-8"
     )
     return folder
-
-
-def _cache(environ: Mapping[str, str]) -> Path:
-    """The cache of uv, shared by all projects of this user; a wheel's hash is checked when it is put there."""
-    place = Path(environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lockgate" / "uv"
-    with writing(place):
-        place.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return place
-
-
-def _install(made: Path, lock: bytes, scratch: Path, cache: Path, environ: Mapping[str, str]) -> None:
-    listed = scratch / "requirements.lock"
-    listed.write_bytes(lock)
-    listed.chmod(0o444)
-    where = index.configured(environ, Path.home())
-    settings = named(
-        "tools",
-        python=PythonEnv.own(),
-        limits=_LIMITS,
-        binds=[Bind(listed, "/in/requirements.lock"), Bind(Path(uv.find_uv_bin()), "/tools/uv"), *where.binds],
-        writable=[Bind(made, "/target"), Bind(cache, "/cache")],
-        environment=[
-            ("UV_SYSTEM_CERTS", "1"),
-            ("UV_NATIVE_TLS", "1"),  # the same, for uv before 0.11
-            ("UV_NO_PROGRESS", "1"),
-            ("UV_PYTHON_DOWNLOADS", "never"),
-            ("PYC_INVALIDATION_MODE", "UNCHECKED_HASH"),  # no time stamps: the tree digest is the check
-            *where.environment,
-        ],
-    )
-    command = (
-        *("/tools/uv", "pip", "install", "--python", "/target/bin/python", "--require-hashes", "--no-deps"),
-        *("--only-binary", ":all:", "--no-config", "--cache-dir", "/cache", "--link-mode", "copy"),
-        *("--index-strategy", "unsafe-best-match", "--compile-bytecode", "-r", "/in/requirements.lock"),
-    )
-    result = Jail(settings).run(Target(command=command))
-    if not result.ok:
-        raise _failed(result)
-
-
-def _failed(result: JailResult) -> LockgateError:
-    said = re.sub(r"\x1b\[[0-9;]*m", "", result.talk.decode(errors="replace"))
-    last = [line.strip() for line in said.strip().splitlines() if line.strip()][-6:]
-    seen: dict[str, object] = {"ended": result.ended, "exit_code": result.exit_code, "said": " / ".join(last)[:500]}
-    package = re.search(r"`([A-Za-z0-9._-]+)==", said) or re.search(r"\b([A-Za-z0-9._-]+)==", said)
-    name = package[1] if package else "a package"
-    if "Hash mismatch" in said:
-        return Refused("LG343", f"the wheel of {name} is not the one that was locked", seen=seen, next=MAKE)
-    if "no usable wheels" in said or "no wheels with a matching" in said or "Building source distributions" in said:
-        return Refused("LG344", f"{name} has no wheel for this machine: only wheels are taken", seen=seen, next=MAKE)
-    return Unavailable(
-        "LG347", "the locked environment could not be installed", seen=seen, next="look at what uv said, then run again"
-    )
-
-
-def _take_over(folder: Path) -> None:
-    """Started as root, the jail's uid may own what it made; it must not when it is used."""
-    if os.geteuid() != 0:
-        return
-    for place, names, files in os.walk(folder):
-        for name in (".", *names, *files):
-            os.chown(os.path.join(place, name), 0, 0, follow_symlinks=False)
-
-
-def _without_times(folder: Path) -> None:
-    """Remove what uv notes of a local wheel (its time stamp): the same lock is to give the same tree."""
-    for note in folder.glob("lib/python*/site-packages/*.dist-info/uv_cache.json"):
-        record = note.with_name("RECORD")
-        lines = record.read_text(encoding="utf-8").splitlines(keepends=True)
-        record.write_text("".join(line for line in lines if "uv_cache.json" not in line), encoding="utf-8")
-        note.unlink()
-    (folder / ".lock").unlink(missing_ok=True)
-
-
-def _check_complete(requirements: tuple[Requirement, ...], wheels: tuple[Wheel, ...]) -> None:
-    strangers = {(w.name, w.version) for w in wheels} - {(r.name, r.version) for r in requirements}
-    if strangers:
-        raise Refused("LG348", f"{min(strangers)[0]} was installed and is not in the lock", next=MAKE)

@@ -23,6 +23,8 @@ _UV = {
     "find-links": ("UV_FIND_LINKS",),
 }
 _PASSED_ON = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
+_TUNED = ("UV_HTTP_RETRIES", "UV_HTTP_TIMEOUT")
+_WHERE = ("UV_DEFAULT_INDEX", "UV_INDEX", "UV_FIND_LINKS", "UV_NO_INDEX")
 _CERTIFICATES = "/certificates/bundle.crt"
 
 
@@ -32,6 +34,17 @@ class Index:
 
     environment: tuple[tuple[str, str], ...]
     binds: tuple[Bind, ...]
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Every index, as the jail sees it, with the login that its address holds."""
+        found = dict(self.environment)
+        return tuple(" ".join((found.get("UV_DEFAULT_INDEX", ""), found.get("UV_INDEX", ""))).split())
+
+    @property
+    def insecure(self) -> tuple[str, ...]:
+        """The hosts whose certificate this machine's owner does not want checked."""
+        return tuple(dict(self.environment).get("UV_INSECURE_HOST", "").split())
 
 
 def configured(environ: Mapping[str, str], home: Path) -> Index:
@@ -54,11 +67,35 @@ def configured(environ: Mapping[str, str], home: Path) -> Index:
     for name in _PASSED_ON:
         for spelled in (name, name.lower()):
             found |= {spelled: environ.get(spelled, "")}
+    found |= {name: environ.get(name, "") for name in _TUNED}
     bundle = options.get("cert") or environ.get("SSL_CERT_FILE", "")
     if bundle and os.path.isfile(bundle):
         binds[_CERTIFICATES] = Bind(Path(os.path.realpath(bundle)), _CERTIFICATES)
         found["SSL_CERT_FILE"] = _CERTIFICATES
     return Index(tuple((name, value) for name, value in sorted(found.items()) if value), tuple(binds.values()))
+
+
+def alone(address: str, environ: Mapping[str, str], home: Path) -> Index:
+    """The index at `address` and nothing beside it, with this machine's proxies and certificates."""
+    machine = configured(environ, home)
+    binds = {bind.target: bind for bind in machine.binds if bind.target == _CERTIFICATES}
+    shown = _shown(address, binds)
+    kept = {name: value for name, value in machine.environment if name not in _WHERE}
+    return Index(tuple(sorted({**kept, "UV_DEFAULT_INDEX": shown}.items())), tuple(binds.values()))
+
+
+def beside(machine: Index, addresses: Mapping[str, str]) -> tuple[Index, dict[str, str]]:
+    """`machine` with the logins and folders of further indexes; and their addresses as the jail sees them."""
+    binds = {bind.target: bind for bind in machine.binds}
+    found, shown = dict(machine.environment), {}
+    for name, address in addresses.items():
+        inside = _shown(address, binds)
+        parts = urlsplit(inside)
+        variable = "UV_INDEX_" + name.upper().replace("-", "_")
+        for ending, part in (("_USERNAME", parts.username), ("_PASSWORD", parts.password)):
+            found |= {variable + ending: unquote(part)} if part else {}
+        shown[name] = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+    return Index(tuple(sorted(found.items())), tuple(binds.values())), shown
 
 
 def _files(environ: Mapping[str, str], home: Path) -> list[Path]:

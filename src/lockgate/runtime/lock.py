@@ -5,6 +5,8 @@ business, which bytes it has is the project's.
 
     name==1.2.3 ; marker \
         --hash=sha256:HEX --hash=sha256:HEX
+
+A line whose marker excludes this interpreter locks nothing here. `runtime.locked.read` knows the other two forms.
 """
 
 from __future__ import annotations
@@ -12,14 +14,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from lockgate.errors import Usage
+from lockgate.errors import Refused, Usage
 
-MAKE = "uv pip compile --generate-hashes --no-emit-index-url requirements.in -o requirements.lock"
+if TYPE_CHECKING:
+    from packaging.markers import Marker
+
+MAKE = "lockgate lock   # makes requirements.lock, with hashes, from requirements.in"
 
 _PINNED = re.compile(
     r"(?P<name>[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)(?:\[[A-Za-z0-9._, -]*\])?\s*==\s*"
-    r"(?P<version>[A-Za-z0-9.!+_-]+)\s*(?:;[^#\\]*?)?(?=\s--hash|\s*\Z)"
+    r"(?P<version>[A-Za-z0-9.!+_-]+)\s*(?:;(?P<marker>[^#\\]*?))?(?=\s--hash|\s*\Z)"
 )
 _HASH = re.compile(r"--hash=sha256:([0-9a-f]{64})(?=\s|\Z)")
 _ANY_HASH = re.compile(r"--hash[= ]\S+")
@@ -50,10 +56,50 @@ def parse_lock(data: bytes, filename: str = "requirements.lock") -> tuple[Requir
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
         raise Usage("LG340", f"{filename} is not UTF-8", seen={"byte": error.start}, next=MAKE) from None
-    found = tuple(_requirement(filename, line, entry) for line, entry in _entries(text))
+    read = [_requirement(filename, line, entry) for line, entry in _entries(text)]
+    found = tuple(requirement for requirement, applies in read if applies)
     if not found:
         raise Usage("LG340", f"{filename} locks no package", next=MAKE)
     return found
+
+
+def pins_of(data: bytes) -> dict[str, tuple[frozenset[str], frozenset[str]]]:
+    """Versions and hashes by package, for every platform; nothing for what is no requirements.lock."""
+    found: dict[str, tuple[frozenset[str], frozenset[str]]] = {}
+    try:
+        read = [_requirement("", line, entry)[0] for line, entry in _entries(data.decode("utf-8"))]
+    except (UnicodeDecodeError, Usage):
+        return {}
+    for each in read:
+        versions, hashes = found.get(each.name, (frozenset(), frozenset()))
+        found[each.name] = (versions | {each.version}, hashes | each.hashes)
+    return found
+
+
+def marker_holds(marker: Marker, *, groups: frozenset[str] = frozenset()) -> bool:
+    """Whether `marker` holds for this interpreter, without extras and with the dependency groups `groups`."""
+    from packaging.markers import default_environment
+
+    here: dict[str, str | frozenset[str]] = {**default_environment()}  # type: ignore[dict-item]
+    return marker.evaluate({**here, "extra": "", "extras": frozenset(), "dependency_groups": groups}, "lock_file")
+
+
+def no_hash(filename: str, line: int, package: str) -> Usage:
+    """The error for a package whose bytes the lock does not fix."""
+    message = f"{filename}:{line}: {package} has no SHA-256"
+    return Usage("LG341", message, seen={"line": line, "package": package}, next=MAKE)
+
+
+def bad_source(filename: str, line: int, package: str, kind: str) -> Usage:
+    """The error for a package that comes from somewhere else than an index."""
+    message = f"{filename}:{line}: {package} comes from {kind}: only wheels of an index are taken"
+    return Usage("LG342", message, seen={"line": line, "package": package, "source": kind}, next=MAKE)
+
+
+def no_wheel(filename: str, line: int, package: str) -> Refused:
+    """The error for a package that the lock knows as a source distribution only."""
+    message = f"{filename}:{line}: {package} has no wheel: only wheels are taken"
+    return Refused("LG344", message, seen={"line": line, "package": package}, next=f"lockgate lock --build {package}")
 
 
 def _entries(text: str) -> Iterator[tuple[int, str]]:
@@ -72,7 +118,8 @@ def _entries(text: str) -> Iterator[tuple[int, str]]:
         yield start, held.strip()
 
 
-def _requirement(filename: str, line: int, entry: str) -> Requirement:
+def _requirement(filename: str, line: int, entry: str) -> tuple[Requirement, bool]:
+    """The requirement, and whether its marker holds here."""
     pinned = _PINNED.match(entry)
     if pinned is None:
         raise Usage(
@@ -86,10 +133,16 @@ def _requirement(filename: str, line: int, entry: str) -> Requirement:
     if rest:
         raise Usage("LG342", f"{filename}:{line}: {rest[:80]!r} is no hash of a wheel", seen={"line": line}, next=MAKE)
     if not hashes:
-        raise Usage(
-            "LG341",
-            f"{filename}:{line}: {pinned['name']} has no SHA-256",
-            seen={"line": line, "package": pinned["name"]},
-            next=MAKE,
-        )
-    return Requirement(normal(pinned["name"]), pinned["version"], hashes, line)
+        raise no_hash(filename, line, pinned["name"])
+    return Requirement(normal(pinned["name"]), pinned["version"], hashes, line), _applies(filename, line, pinned)
+
+
+def _applies(filename: str, line: int, pinned: re.Match[str]) -> bool:
+    from packaging.markers import InvalidMarker, Marker
+
+    written = (pinned["marker"] or "").strip()
+    try:
+        return not written or marker_holds(Marker(written))
+    except InvalidMarker:
+        message = f"{filename}:{line}: {written[:80]!r} is no marker"
+        raise Usage("LG342", message, seen={"line": line}, next=MAKE) from None

@@ -1,4 +1,4 @@
-"""What lies in a locked environment: its digest, its wheels, and what in it would run when Python starts."""
+"""What lies in a locked environment: its digest, and what in it would run when Python starts."""
 
 from __future__ import annotations
 
@@ -6,17 +6,18 @@ import hashlib
 import os
 import re
 import stat
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from lockgate.core.digest import Digest, digest_of, from_hex
 from lockgate.core.encoding import encode
 from lockgate.errors import Refused
-from lockgate.runtime.lock import Requirement, normal
-from lockgate.store.files import hash_fd, open_nofollow
+from lockgate.store.files import hash_fd
 
 _THREADS = 2
+_BATCH = 256
+_SMALL = 1 << 20
 _HOOKS = re.compile(r"(sitecustomize|usercustomize)(\.[^/]*)?\Z")
 _KNOWN_PTH: Collection[str] = frozenset(
     {
@@ -31,18 +32,35 @@ def tree_digest(folder: Path) -> Digest:
 
     Raises Refused LG345 for a file that is neither. Folders count by what is in them.
     """
-    files = sorted(_walk(folder))
-    with ThreadPoolExecutor(_THREADS) as pool:
-        lines = pool.map(lambda relative: _line(folder, relative), files, chunksize=64)
-        state = hashlib.sha256()
-        for line in lines:
-            state.update(line)
+    return digest_of_lines(tree_lines(folder).items())
+
+
+def digest_of_lines(lines: Iterable[tuple[str, bytes]]) -> Digest:
+    """The tree digest of what `tree_lines` would find: (path, its line), in any order."""
+    state = hashlib.sha256()
+    for _, line in sorted(lines):
+        state.update(line)
     return from_hex(state.hexdigest())
+
+
+def tree_lines(folder: Path) -> dict[str, bytes]:
+    """One line for each file and link below `folder`, by its path: `["path","file" or "run","sha256:..."]`.
+
+    Raises Refused LG345 for a file that is neither.
+    """
+    files = sorted(walk(folder))
+    batches = [files[start : start + _BATCH] for start in range(0, len(files), _BATCH)]
+
+    def hashed(batch: list[str]) -> list[tuple[str, bytes]]:
+        return [(relative, _line(folder, relative)) for relative in batch]
+
+    with ThreadPoolExecutor(_THREADS) as pool:
+        return dict(pair for done in pool.map(hashed, batches) for pair in done)
 
 
 def refuse_hooks(folder: Path) -> None:
     """Raises Refused LG345 when something in the environment runs at the start of every Python process."""
-    for relative in _walk(folder):
+    for relative in walk(folder):
         name = os.path.basename(relative)
         if _HOOKS.match(name) and os.path.basename(os.path.dirname(relative)) in ("site-packages", "__pycache__"):
             raise _hook(relative, "Python imports it at every start")
@@ -53,30 +71,8 @@ def refuse_hooks(folder: Path) -> None:
                 raise _hook(relative, f"it runs {code[0].decode(errors='replace')[:120]!r} at every start")
 
 
-def wheels_of(folder: Path, requirements: tuple[Requirement, ...], cache: Path) -> list[tuple[str, str, Digest]]:
-    """Name, version and digest of each installed wheel, sorted by name.
-
-    uv notes in its cache, per wheel file, the hash that it computed; the one whose tags are those of the installed
-    files and whose hash the lock allows is the one. Raises Refused LG348 when that is not exactly one.
-    """
-    allowed = {(each.name, each.version): each.hashes for each in requirements}
-    found = []
-    for info in sorted(folder.glob("lib/python*/site-packages/*.dist-info")):
-        name, _, version = info.name.removesuffix(".dist-info").partition("-")
-        key = (normal(name), version)
-        hashes = _noted(cache, key, _tags(info)) & allowed.get(key, frozenset())
-        if len(hashes) != 1:
-            raise Refused(
-                "LG348",
-                f"nobody can tell which wheel {key[0]} {version} came from",
-                seen={"package": key[0], "candidates": len(hashes)},
-                next=f"rm -r {cache}   # then run again",
-            )
-        found.append((*key, from_hex(next(iter(hashes)))))
-    return sorted(found)
-
-
-def _walk(folder: Path) -> Iterator[str]:
+def walk(folder: Path) -> Iterator[str]:
+    """The path of each file and link below `folder`, relative to it. No link is followed."""
     stack = [""]
     while stack:
         at = stack.pop()
@@ -90,39 +86,28 @@ def _walk(folder: Path) -> Iterator[str]:
 
 
 def _line(folder: Path, relative: str) -> bytes:
-    path = folder / relative
+    path = f"{folder}/{relative}"
     mode = os.lstat(path).st_mode
     if stat.S_ISLNK(mode):
         return encode([relative, "link", os.readlink(path)]) + b"\n"
     if not stat.S_ISREG(mode):
         raise _hook(relative, "it is no regular file")
-    fd = open_nofollow(path)
+    # Not store.files: 14,000 small files are read here at every start, and its buffer is made for large ones.
+    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
     try:
-        return encode([relative, "run" if mode & 0o111 else "file", hash_fd(fd)]) + b"\n"
+        found = os.fstat(fd)
+        if not stat.S_ISREG(found.st_mode):
+            raise _hook(relative, "it is no regular file")
+        return encode([relative, "run" if found.st_mode & 0o111 else "file", _digest(fd, found.st_size)]) + b"\n"
     finally:
         os.close(fd)
 
 
-def _tags(info: Path) -> frozenset[str]:
-    lines = (info / "WHEEL").read_text(encoding="utf-8").splitlines()
-    return frozenset(line.partition(":")[2].strip() for line in lines if line.startswith("Tag:"))
-
-
-def _noted(cache: Path, key: tuple[str, str], tags: frozenset[str]) -> frozenset[str]:
-    name, version = key
-    found: set[str] = set()
-    for note in cache.glob(f"wheels-v*/**/{name}/{version}-*"):
-        if note.suffix in (".http", ".rev") and tags & _expanded(note.stem.removeprefix(f"{version}-")):
-            found.update(match.decode() for match in re.findall(rb"(?<![0-9a-f])[0-9a-f]{64}", note.read_bytes()))
-    return frozenset(found)
-
-
-def _expanded(tag: str) -> frozenset[str]:
-    """`py2.py3-none-any` as single tags (PEP 425)."""
-    parts = [part.split(".") for part in tag.rsplit("-", 2)]
-    if len(parts) != 3:
-        return frozenset()
-    return frozenset(f"{python}-{abi}-{platform}" for python in parts[0] for abi in parts[1] for platform in parts[2])
+def _digest(fd: int, size: int) -> Digest:
+    if size >= _SMALL:
+        return hash_fd(fd)
+    data = os.read(fd, size + 1)
+    return digest_of(data) if len(data) == size else hash_fd(fd)
 
 
 def _hook(relative: str, why: str) -> Refused:

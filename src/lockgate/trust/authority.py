@@ -50,6 +50,7 @@ AUTHORITIES: Final[Mapping[str, Authority]] = {
     "validate": Authority(s.TEST_RESULT, ("validator",)),
     "train": Authority(s.PROVENANCE, ("trainer",)),
     "judge": Authority(s.TEST_RESULT, ("judge",)),
+    "reproduce": Authority(s.TEST_RESULT, ("judge",)),
     "scan": Authority(s.TEST_RESULT, ("signer",)),
     "register": Authority(s.REGISTRATION, ("signer",)),
     "approve": Authority(s.APPROVAL, ("approver",), environment_bound=True),

@@ -37,11 +37,16 @@ RULES: Final = (
     "metrics",
     "refuse_tainted",
     "separation",
+    "max_vulnerabilities",
+    "max_osv_age_days",
 )
 _ENFORCED_EVERYWHERE: Final = ("require", "max_quarantined_share", "min_jail_level")
 """What even an environment that only warns enforces, unless it says otherwise: without it the chain proves nothing."""
 
 CLAIMS: Final = ("ingest", "validate", "train", "judge", "scan")
+
+_WEAKEST_LAUNCHER: Final = 2
+"""The isolation level of the weakest launcher that there is."""
 
 SCHEMA: Final = Table(
     {
@@ -55,7 +60,9 @@ SCHEMA: Final = Table(
                     "min_jail_level": Key(whole(0, 3), 3, "Least isolation of training and judging."),
                     "max_age_days": Key(number(0), None, "Oldest statement that a deployment may rest on."),
                     "approvals": Key(whole(0), None, "Distinct persons who must approve. dev: 0; elsewhere: 1."),
-                    "refuse_tainted": Key(flag(), default=True, help="Refuse what rests on revoked evidence."),
+                    "max_vulnerabilities": Key(whole(0), 0, "Most known vulnerabilities, where a database was asked."),
+                    "max_osv_age_days": Key(number(0), None, "Oldest database of vulnerabilities; one must be asked."),
+                    "refuse_tainted": Key(flag(), default=True, help="Refuse revoked evidence, denied attempts."),
                     "separation": Key(_WEIGHT, None, "Several roles in one hand. dev: off; elsewhere: warn."),
                     "metrics": Named(
                         Table({"min": Key(number(), None), "max": Key(number(), None)}),
@@ -102,6 +109,8 @@ class EnvironmentPolicy:
     separation: Weight
     metrics: Mapping[str, Bounds]
     levels: Mapping[str, Weight]
+    max_vulnerabilities: int = 0
+    max_osv_age_days: float | None = None
 
     def weight(self, rule: str) -> Weight:
         """`off`, `warn` or `enforce` for one of RULES. Raises KeyError for another word."""
@@ -110,6 +119,15 @@ class EnvironmentPolicy:
         if rule == "separation":
             return self.separation
         return self.levels.get(rule) or ("enforce" if rule in _ENFORCED_EVERYWHERE else self.enforce)
+
+    @property
+    def least_jail_level(self) -> int:
+        """The isolation level below which no jail starts.
+
+        Where the rule only warns, or is off, a weaker launcher may do; a jail in which a probe is open never does.
+        """
+        enforced = self.weight("min_jail_level") == "enforce"
+        return self.min_jail_level if enforced else min(self.min_jail_level, _WEAKEST_LAUNCHER)
 
     def judge(self, rule: str, ok: bool, reason: Reason) -> Reason:  # noqa: FBT001 - read as a sentence
         """`reason` with the level that this environment gives it: a note when `ok` or the rule is off."""
@@ -207,4 +225,6 @@ def _environment(name: str, values: Mapping[str, Any]) -> EnvironmentPolicy:
         cast("Weight", values["separation"] or ("off" if is_dev else "warn")),
         {metric: Bounds(bounds["min"], bounds["max"]) for metric, bounds in values["metrics"].items()},
         {rule: weight for rule, weight in values["levels"].items() if weight},
+        values["max_vulnerabilities"],
+        values["max_osv_age_days"],
     )

@@ -49,6 +49,7 @@ def test_a_candidate_becomes_a_signed_write_once_entry(project: SignedProject) -
     assert [file.name for file in result.registration.files] == [
         "README.md",
         "baseline.json",
+        "bom.cdx.json",
         "code/contract.py",
         "evaluation.json",
         "io.json",

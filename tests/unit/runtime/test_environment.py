@@ -2,72 +2,19 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 import os
-import zipfile
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from lockgate.core.digest import digest_of, from_hex, hex_of
-from lockgate.errors import LockgateError, Refused, Unavailable, Usage, VerificationFailed
+from lockgate.errors import Refused, Unavailable, Usage, VerificationFailed
 from lockgate.runtime import environment, tree
 from lockgate.runtime.tree import tree_digest
 from lockgate.sandbox.launch import Jail, Target
 from lockgate.sandbox.settings import PythonEnv, named
-
-
-def wheel(folder: Path, name: str, files: Mapping[str, str], *, version: str = "1.0") -> str:
-    """Write a wheel of pure Python; its SHA-256."""
-    info = f"{name}-{version}.dist-info"
-    content = {
-        **files,
-        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
-        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-    }
-    record = "".join(
-        f"{path},sha256={base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b'=').decode()},\n"
-        for path, text in content.items()
-    )
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{name}-{version}-py3-none-any.whl"
-    with zipfile.ZipFile(path, "w") as archive:
-        for member, text in {**content, f"{info}/RECORD": record}.items():
-            archive.writestr(zipfile.ZipInfo(member), text)
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-class Place:
-    """A folder of wheels, a `.lockgate` and an empty cache; the network is never asked."""
-
-    def __init__(self, folder: Path) -> None:
-        self.wheels, self.home = folder / "wheels", folder / ".lockgate"
-        self.wheels.mkdir()
-        self.home.mkdir()
-        self.environ = {
-            "XDG_CACHE_HOME": str(folder / "cache"),
-            "XDG_CONFIG_HOME": str(folder / "config"),
-            "PIP_CONFIG_FILE": os.devnull,
-            "PIP_NO_INDEX": "1",
-            "PIP_FIND_LINKS": str(self.wheels),
-        }
-        self.said: list[str] = []
-
-    def build(self, lock: str) -> environment.Environment:
-        """Build from a lock's text."""
-        return environment.build(lock.encode(), self.home, say=self.said.append, environ=self.environ)
-
-    def refused(self, lock: str) -> LockgateError:
-        """The error that building ends with; nothing of it is left."""
-        with pytest.raises(LockgateError) as raised:
-            self.build(lock)
-        assert not list(self.home.glob("env/*"))
-        assert not list(self.home.glob("state/env/*"))
-        assert not list(self.home.glob("state/tmp/*"))
-        return raised.value
+from tests.support.wheels import Place, wheel
 
 
 @pytest.fixture(name="place")
@@ -113,12 +60,22 @@ def test_the_same_lock_gives_the_same_tree(tmp_path: Path) -> None:
     assert digests[0] == digests[1]
 
 
+@pytest.fixture(name="template", scope="module")
+def _template(tmp_path_factory: pytest.TempPathFactory) -> tuple[Place, str]:
+    place = Place(tmp_path_factory.mktemp("template"))
+    lock = f"greeting==1.0 --hash=sha256:{wheel(place.wheels, 'greeting', {'greeting.py': 'WORD = 1'})}\n"
+    place.build(lock)
+    return place, lock
+
+
 @pytest.mark.parametrize("damage", ["flip", "add", "remove", "run", "link"])
-def test_a_changed_environment_is_refused(place: Place, lock: str, damage: str) -> None:
+def test_a_changed_environment_is_refused(tmp_path: Path, template: tuple[Place, str], damage: str) -> None:
     """A flipped byte, a file more or less, an executable bit, a link: LG346, and nothing is repaired silently."""
+    place, lock = template[0].copy(tmp_path / "copy"), template[1]
     made = place.build(lock)
     site = next(made.path.glob("lib/python*/site-packages"))
     target = site / "greeting.py"
+    target.chmod(0o644)
     if damage == "flip":
         target.write_text("WORD = 'hellp'\n")
     elif damage == "add":
@@ -160,12 +117,23 @@ def test_a_half_built_environment_is_never_used(place: Place, lock: str) -> None
         {"usercustomize/__init__.py": "x = 1\n", "usercustomize.py": "x = 1\n"},
     ],
 )
-def test_what_runs_at_every_start_is_refused(place: Place, files: dict[str, str]) -> None:
+def test_what_runs_at_every_start_is_seen(tmp_path: Path, files: dict[str, str]) -> None:
     """Code in a .pth file, sitecustomize, usercustomize: LG345 with the file's name."""
-    digest = wheel(place.wheels, "evil", files)
+    site = tmp_path / "lib/python3.11/site-packages"
+    for name, text in files.items():
+        (site / name).parent.mkdir(parents=True, exist_ok=True)
+        (site / name).write_text(text)
+    with pytest.raises(Refused) as raised:
+        tree.refuse_hooks(tmp_path)
+    assert raised.value.finding == "LG345"
+    assert next(iter(files)).split("/")[0].split(".")[0] in raised.value.message
+
+
+def test_what_runs_at_every_start_is_refused(place: Place) -> None:
+    """A wheel with such a file ends the build, and nothing of it is kept."""
+    digest = wheel(place.wheels, "evil", {"evil.pth": "import os; os.system('id')\n"})
     error = place.refused(f"evil==1.0 --hash=sha256:{digest}\n")
     assert (type(error), error.finding) == (Refused, "LG345")
-    assert next(iter(files)).split("/")[0].split(".")[0] in error.message
 
 
 def test_a_path_in_a_pth_file_is_no_code(place: Place) -> None:
@@ -194,7 +162,7 @@ def test_a_missing_lock_says_how_to_make_one(tmp_path: Path) -> None:
         with pytest.raises(Usage) as raised:
             environment.locked_python(tmp_path, tmp_path / ".lockgate", tmp_path / name, print)
         assert raised.value.finding == "LG340"
-        assert "generate-hashes" in raised.value.next
+        assert "lockgate lock" in raised.value.next
 
 
 def test_a_special_file_is_refused(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from lockgate.core.catalog import (
     Finding,
     lg1_ingest,
     lg2_validate,
+    lg3_runs,
     lg3_train,
     lg4_register,
     lg5_deploy,
@@ -20,6 +21,7 @@ from lockgate.core.catalog import (
 _FILES = (
     lg1_ingest,
     lg2_validate,
+    lg3_runs,
     lg3_train,
     lg4_register,
     lg5_deploy,

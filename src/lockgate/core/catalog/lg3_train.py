@@ -141,7 +141,8 @@ FINDINGS: tuple[Finding, ...] = (
         "the training code tried what the jail denies",
         "Training needs no network and no file outside the jail. An experiment tracker that phones home "
         "looks like this, and so does theft.",
-        "Look at the package, file and line. Set trackers to their offline mode; remove what you did not mean to run.",
+        "Look at the package, file and line. Known trackers are in their offline mode already; bring files in by "
+        "`[[input]]`; remove what you did not mean to run.",
     ),
     Finding(
         "LG326",
@@ -171,7 +172,7 @@ FINDINGS: tuple[Finding, ...] = (
         "LG340",
         "there is no lock file that can be read",
         "Without a lock anybody who can publish a package decides what runs in training.",
-        "Make it: `uv pip compile --generate-hashes --no-emit-index-url requirements.in -o requirements.lock`.",
+        "Make it: `lockgate lock`, from requirements.in or pyproject.toml.",
     ),
     Finding(
         "LG341",
@@ -195,7 +196,7 @@ FINDINGS: tuple[Finding, ...] = (
         "LG344",
         "a package has no wheel for this machine",
         "Source distributions run code while they are built, and are not taken.",
-        "Lock a version that has wheels, or make a wheel and serve it from an index of your own.",
+        "Lock a version that has wheels, or let `lockgate lock --build NAME` build its pinned source without network.",
     ),
     Finding(
         "LG345",
@@ -219,7 +220,74 @@ FINDINGS: tuple[Finding, ...] = (
         "LG348",
         "an installed package cannot be traced to one wheel",
         "Each wheel's digest goes into the evidence.",
-        "Empty uv's cache for Lockgate, or lock again.",
+        "Empty Lockgate's wheel store, which the message names, or lock again.",
+    ),
+    Finding(
+        "LG349",
+        "a file of a package is younger than this project takes",
+        "Malicious releases are mostly found within days; `[environment] min_age` lets others meet them first.",
+        "Wait, or lock a version that is old enough.",
+    ),
+    Finding(
+        "LG350",
+        "the requirements cannot be locked",
+        "No versions meet everything that is asked for, by the project or by what converts and serves its models; or a "
+        "package came from another index than the one that it is assigned to.",
+        "Loosen the requirement that the message names.",
+    ),
+    Finding(
+        "LG351",
+        "the requirements cannot be read",
+        "Each line is one package with its bounds. An option or an address would decide where packages come from.",
+        "Correct the line; indexes belong into `[environment.indexes]`.",
+    ),
+    Finding(
+        "LG352",
+        "a package stands where something else is looked for",
+        "A file called like Lockgate, the interpreter or a module of its library would be run in its place.",
+        "Remove the package. Tell its makers, if it is no attack.",
+    ),
+    Finding(
+        "LG353",
+        "a wheel's archive is unsafe",
+        "Its directory names a file outside of itself, a link, or one file twice: readers would differ on its content.",
+        "Do not use the package.",
+    ),
+    Finding(
+        "LG354",
+        "two packages bring different files of one name",
+        "Which of the two would run would depend on the order of installation.",
+        "Remove one of them.",
+    ),
+    Finding(
+        "LG355",
+        "a source distribution cannot be built",
+        "It is built in a jail without network, by build tools that the lock pins.",
+        "Add what the message misses to the requirements, lock, then build again.",
+    ),
+    Finding(
+        "LG356",
+        "the database of known vulnerabilities cannot be used",
+        "It is not the zip archive that OSV exports for Python packages, or it could not be read within its limits.",
+        "Download it again, or correct `[environment] osv`.",
+    ),
+    Finding(
+        "LG357",
+        "the lock is not what the requirements ask for",
+        "Somebody changed one of the two without the other.",
+        "Run `lockgate lock` and review what changes.",
+    ),
+    Finding(
+        "LG358",
+        "a package of the environment has known vulnerabilities",
+        "Somebody else knows how to misuse it.",
+        "Upgrade it: `lockgate lock --upgrade-package NAME`. Where it cannot be met, raise `max_vulnerabilities`.",
+    ),
+    Finding(
+        "LG359",
+        "nobody has looked for known vulnerabilities lately",
+        "The policy asks for a database of known vulnerabilities of a certain age.",
+        "Download a new one for `[environment] osv`, then run again.",
     ),
     Finding(
         "LG399",

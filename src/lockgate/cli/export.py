@@ -1,0 +1,151 @@
+"""`lockgate export kubernetes`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from lockgate.cli.render import Talk, json_option, project_option, table
+from lockgate.errors import Refused, Usage, VerificationFailed
+
+if TYPE_CHECKING:
+    from lockgate.export.kubernetes.spec import KubernetesSpec
+
+OURS = ("Deployment ", "Job ", "Pod ", "stage ")
+
+
+@click.group("export", short_help="What others need: manifests for a cluster.")
+def command() -> None:
+    """What others need, in their forms."""
+
+
+@command.command("kubernetes")
+@click.option("--out", default="-", metavar="DIR", show_default=True, help="A new or empty folder; - is stdout.")
+@click.option("--check", "files", multiple=True, metavar="FILE", help="Hold these manifests against the rules instead.")
+@click.argument("more", nargs=-1, metavar="[FILE...]")
+@project_option
+@json_option
+def kubernetes(out: str, files: tuple[str, ...], more: tuple[str, ...], directory: str, as_json: bool) -> None:
+    """Write the project's objects for a cluster; or, with --check, judge manifests that somebody edited.
+
+    Namespaces with walls around them, an account and the names of its keys for each stage, jailed jobs that reach
+    nobody. No key is ever written. What breaks a rule is not written at all. The talk says who reaches whom.
+    """
+    talk = Talk(as_json)
+    if more and not files:
+        raise Usage("LG940", "files are given, but not --check", next="lockgate export kubernetes --check FILE...")
+    if files:
+        _check((*files, *more), talk)
+    else:
+        _write(directory, out, talk)
+
+
+def _write(directory: str, out: str, talk: Talk) -> None:
+    from lockgate.export.kubernetes.objects import objects
+    from lockgate.export.kubernetes.text import as_yaml
+
+    spec = _spec(directory)
+    rendered = objects(spec)
+    _judge(rendered)
+    if out == "-":
+        talk.data(as_yaml(rendered).removesuffix("\n"))
+        commands = ["lockgate export kubernetes --out DIR"]
+    else:
+        _files(Path(out), rendered)
+        commands = [f"lockgate export kubernetes --check {out}/*.yaml", f"kubectl apply -f {out}"]
+    facts = _facts(rendered)
+    talk.result("export-kubernetes", {**facts, "objects": rendered})
+    _tell(facts, talk)
+    talk.next(*commands)
+
+
+def _check(files: tuple[str, ...], talk: Talk) -> None:
+    from lockgate.export.kubernetes.read import MOST_BYTES, read_manifests
+    from lockgate.store.files import read_regular
+
+    manifests = []
+    for name in files:
+        try:
+            text = read_regular(Path(name), MOST_BYTES).decode()
+        except FileNotFoundError:
+            raise Usage("LG932", f"there is no file {name}", seen={"file": name}, next="ls") from None
+        except (VerificationFailed, ValueError) as error:
+            raise Usage("LG932", f"{name} cannot be read: {error}", seen={"file": name}, next="ls -l") from None
+        manifests += read_manifests(text, name)
+    if not manifests:
+        raise Usage("LG932", "there is no object in these files", seen={"files": list(files)}, next="ls -l")
+    _judge(manifests)
+    facts = _facts(manifests)
+    talk.result("check-kubernetes", facts)
+    _tell(facts, talk)
+    talk.next(f"kubectl apply -f {files[0]}" if len(files) == 1 else "kubectl apply -f FILE   # for each of them")
+
+
+def _spec(directory: str) -> KubernetesSpec:
+    from lockgate.pipeline.specs import train_spec
+    from lockgate.project import Project
+
+    config = Project.open(directory).config
+    return config.kubernetes.spec(port=config.serve.port, limits=train_spec(config).limits)
+
+
+def _judge(manifests: Any) -> None:
+    """Raises Refused LG930."""
+    from lockgate.export.kubernetes.rules import broken, words
+
+    found = broken(manifests)
+    if found:
+        raise Refused(
+            "LG930",
+            f"{len(found)} {'rule is' if len(found) == 1 else 'rules are'} broken: {words(found)}",
+            seen={"broken": [each.as_json() for each in found]},
+            next="lockgate explain LG930",
+        )
+
+
+def _files(folder: Path, rendered: Any) -> None:
+    from lockgate.export.kubernetes.objects import file_name
+    from lockgate.export.kubernetes.text import as_yaml
+    from lockgate.store.files import atomic_write, writing
+
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise Refused("LG952", f"{folder} is not empty", seen={"folder": str(folder)}, next="name a new folder")
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    for place, manifest in enumerate(rendered):
+        atomic_write(folder / file_name(place, manifest), as_yaml([manifest]).encode(), 0o644)
+
+
+def _facts(manifests: Any) -> dict[str, Any]:
+    from lockgate.export.kubernetes import reach
+    from lockgate.export.kubernetes.pod_rules import RULES
+    from lockgate.export.kubernetes.rules import level_of
+
+    jails = [each for each in manifests if each["kind"] in {"Job", "Pod"}]
+    return {
+        "count": len(manifests),
+        "pod_rules": len(RULES),
+        "jail_level": min(map(level_of, jails), default=None),
+        "network": reach.network(manifests),
+        "accounts": reach.accounts(manifests),
+    }
+
+
+def _tell(facts: dict[str, Any], talk: Talk) -> None:
+    """Who reaches whom, for a person."""
+    rows = [
+        (source, "->", ", ".join(f"{target} {' '.join(ports)}" for target, ports in targets.items()) or "nobody")
+        for source, targets in facts["network"].items()
+        if targets or source.startswith(OURS)
+    ]
+    talk.say(f"{facts['count']} objects, all rules hold. The network, where the cluster enforces policies:")
+    talk.say(table(rows))
+    talk.say("Accounts with any right:")
+    talk.say(
+        table([(name, "; ".join(found["may"])) for name, found in facts["accounts"].items() if found["may"]])
+        or "    none"
+    )
+    if facts["jail_level"] is not None:
+        talk.say(f"jailed pods are of level {facts['jail_level']} at most: 3 is gVisor, if the cluster's class is that")

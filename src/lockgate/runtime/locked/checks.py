@@ -1,0 +1,77 @@
+"""What an unpacked wheel may bring, by the paths of its files alone. Pure.
+
+A package may not stand where Lockgate, the interpreter or its standard library is looked for, nor change what makes
+the folder an environment.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterable, Iterator
+
+from lockgate.errors import Refused
+
+LIBRARY = f"lib/python{sys.version_info.major}.{sys.version_info.minor}"
+SITE = f"{LIBRARY}/site-packages"
+
+_OURS = frozenset({"lockgate"})
+_SUFFIXES = re.compile(r"\.(py|pyc|pyi?|so|abi3\.so|cpython-[A-Za-z0-9_-]+\.so)\Z")
+_INTERPRETER = re.compile(r"(python[0-9.]*t?|pythonw|activate.*|sh|bash|env|lockgate)\Z")
+_TOOLS = {"uv": "uv", "uvx": "uv", "pip": "pip", "pip3": "pip"}
+_CODE = re.compile(r"\.(py|pyc|pth|so|pyd)\Z|\.so\.[0-9.]+\Z")
+
+
+def is_code(path: str) -> bool:
+    """Whether a file of that name can be run or imported."""
+    return bool(_CODE.search(path)) or path.startswith("bin/")
+
+
+def refuse_shadows(package: str, files: Iterable[str]) -> None:
+    """Raises Refused LG352 when `package` (normal name) brings a file that it may not."""
+    for flaw in shadows(package, files):
+        raise Refused(
+            "LG352",
+            f"the wheel of {package} is refused: {flaw}",
+            seen={"package": package},
+            next=f"remove {package} from requirements.in, then lockgate lock",
+        )
+
+
+def shadows(package: str, files: Iterable[str]) -> Iterator[str]:
+    """Each file that `package` may not bring, and why."""
+    for path in files:
+        why = _why(package, path)
+        if why:
+            yield f"{path} {why}"
+
+
+def _why(package: str, path: str) -> str:
+    first, _, rest = path.partition("/")
+    if first == "bin":
+        return _script(package, rest)
+    if path.startswith(f"{SITE}/"):
+        return _module(path.removeprefix(f"{SITE}/"))
+    if path == "pyvenv.cfg" or first == "lib64":
+        return "would change what makes the folder an environment"
+    if path.startswith("lib/python"):
+        return "lies where the interpreter looks for its own library"
+    return ""
+
+
+def _script(package: str, name: str) -> str:
+    if _INTERPRETER.match(name):
+        return "would run in place of the interpreter, a shell or Lockgate"
+    if _TOOLS.get(name, package) != package:
+        return f"would run in place of {_TOOLS[name]}"
+    return ""
+
+
+def _module(path: str) -> str:
+    first, slash, _ = path.partition("/")
+    name = first if slash else _SUFFIXES.sub("", first)
+    if name in _OURS:
+        return "would be imported in place of Lockgate"
+    if name in sys.stdlib_module_names and (slash or name != first):
+        return "has the name of a module of the standard library"
+    return ""

@@ -1,0 +1,52 @@
+"""runtime.locked.bom: the bill of materials is a function of the wheels, in CycloneDX 1.6."""
+
+from __future__ import annotations
+
+import json
+
+from lockgate.core.digest import Digest
+from lockgate.runtime.locked import bom
+
+A, B = Digest("sha256:" + "a" * 64), Digest("sha256:" + "b" * 64)
+
+
+def test_the_wheels_are_components_and_nothing_else_is() -> None:
+    """Name, version, purl and SHA-256 of each wheel, sorted; code, rows and the lock are none."""
+    listed = bom.components_of(
+        [
+            ("wheel/torch", B, {"version": "2.13.0+cpu"}),
+            ("requirements.lock", A, {}),
+            ("code/train.py", A, {"bytes": 3}),
+            ("wheel/numpy", A, {"version": "2.4.6"}),
+        ]
+    )
+    assert listed == [
+        {
+            "type": "library",
+            "bom-ref": f"pkg:pypi/numpy@2.4.6?checksum=sha256:{'a' * 64}",
+            "name": "numpy",
+            "version": "2.4.6",
+            "purl": "pkg:pypi/numpy@2.4.6",
+            "hashes": [{"alg": "SHA-256", "content": "a" * 64}],
+        },
+        {
+            "type": "library",
+            "bom-ref": f"pkg:pypi/torch@2.13.0%2Bcpu?checksum=sha256:{'b' * 64}",
+            "name": "torch",
+            "version": "2.13.0+cpu",
+            "purl": "pkg:pypi/torch@2.13.0%2Bcpu",
+            "hashes": [{"alg": "SHA-256", "content": "b" * 64}],
+        },
+    ]
+
+
+def test_the_document_is_the_same_each_time() -> None:
+    """No time and no serial number: the same wheels give the same bytes, hence the same manifest."""
+    listed = [bom.component("numpy", "2.4.6", A)]
+    data = bom.document(listed)
+    assert data == bom.document(list(listed))
+    assert {key: value for key, value in json.loads(data).items() if key != "components"} == {
+        "bomFormat": "CycloneDX",
+        "specVersion": "1.6",
+        "version": 1,
+    }
