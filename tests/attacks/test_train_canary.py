@@ -33,7 +33,16 @@ def holds(path, words):
 def train(data, params):
     system = ("/usr", "/env", sys.base_prefix)
     words, found, looked = ["{CANARY[::-1]}"[::-1], "{CONTROL[::-1]}"[::-1]], set(), 0
-    for folder, folders, files in os.walk("/"):
+    # The root itself may not be listed: then every place that there could be is looked into by its name.
+    places = ["/in", "/out", "/tmp", "/job", "/env", "/lockgate", "/model", "/dev/shm", "/usr", "/lib", "/lib64"]
+    places += ["/etc", "/home", "/root", "/run", "/var", "/srv", "/mnt", "/opt", sys.base_prefix]
+    walks = (each for place in ["/", *places] if not os.path.islink(place) for each in os.walk(place))
+    seen = set()
+    for folder, folders, files in walks:
+        if folder in seen:
+            folders[:] = []
+            continue
+        seen.add(folder)
         folders[:] = [name for name in folders if os.path.join(folder, name) not in ("/proc", "/sys", "/dev")]
         for name in files:
             path = os.path.join(folder, name)

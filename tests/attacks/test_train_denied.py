@@ -13,7 +13,7 @@ from lockgate.train.spec import TrainSpec
 from tests.support.training import training_project
 
 PHONES_HOME = """
-import socket, urllib.request
+import requests, socket, urllib.request
 from sklearn.linear_model import LogisticRegression
 
 def train(data, params):
@@ -22,6 +22,7 @@ def train(data, params):
         lambda: urllib.request.urlopen("http://tracker.invalid/run", timeout=2),
         lambda: open("/root/.ssh/id_ed25519").read(),
         lambda: open("/etc/shadow").read(),
+        lambda: requests.get("http://metrics.invalid/run", timeout=2),
     ):
         try:
             reach()
@@ -58,6 +59,7 @@ def test_a_denied_attempt_is_a_note_in_dev_and_a_refusal_in_prod(
     assert ("file", "/etc/shadow", "train.py:10") in told
     assert any(what == "network" and target.startswith("127.0.0.1") for what, target, _ in told)
     assert any(what == "network" and "tracker.invalid" in target for what, target, _ in told)
+    assert ("urllib3", "metrics.invalid:80", "train.py:11") in {(a.package, a.target, a.at) for a in result.denied}
     internal = result.evidence.predicate["buildDefinition"]["internalParameters"]
     assert internal["tainted"] is True
     assert len(internal["denied"]) == len(result.denied)

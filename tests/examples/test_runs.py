@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -35,7 +36,10 @@ def lockgate(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]
     ],
 )
 def test_an_example_runs_as_it_is(name: str, said: list[str], tmp_path: Path) -> None:
-    """From a copy of the folder to a model that is live and proved; a second run has nothing to do."""
+    """From a copy of the folder to a model that is live and proved; a second run has nothing to do.
+
+    The smallest is also made again from its statement: the same bytes.
+    """
     project = tmp_path / name
     shutil.copytree(ROOT / "examples" / name, project, ignore=shutil.ignore_patterns(".lockgate", "__pycache__"))
     assert lockgate(project, "init").returncode == 0
@@ -48,6 +52,10 @@ def test_an_example_runs_as_it_is(name: str, said: list[str], tmp_path: Path) ->
     proved = lockgate(project, "verify", "latest")
     assert proved.returncode == 0, proved.stderr
     assert "not proved" in (proved.stdout + proved.stderr).lower()
+
+    if name == "phishing":
+        once_more = lockgate(project, "train", "--reproduce", "latest", "--json")
+        assert (once_more.returncode, json.loads(once_more.stdout)["reproduced"]) == (0, "bytes"), once_more.stderr
 
     again = lockgate(project, "run")
     assert (again.returncode, again.stdout) == (0, f"{name}@1\n"), again.stderr

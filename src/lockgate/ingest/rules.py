@@ -6,12 +6,13 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from lockgate.contract.account import Account
+from lockgate.contract.inputs import dependency
 from lockgate.core.digest import Digest
 from lockgate.core.encoding import encode
 from lockgate.core.moments import rfc3339
 from lockgate.core.statement import PROVENANCE, Statement, Subject, claim_uri, resource
 from lockgate.errors import Refused
-from lockgate.ingest.spec import CapturedFile, IngestSpec
+from lockgate.ingest.spec import CapturedFile, IngestSpec, Kept
 
 SNAPSHOT = "snapshot.parquet"
 MANIFEST = "manifest.json"
@@ -63,11 +64,19 @@ def statement(
     manifest_digest: Digest,
     jail: Mapping[str, object],
     fetchers: Sequence[Mapping[str, object]] = (),
+    inputs: Sequence[Kept] = (),
     started: datetime,
     finished: datetime,
 ) -> Statement:
-    """The provenance of a snapshot. `jail` parsed the files, `fetchers` fetched those from elsewhere."""
+    """The provenance of a snapshot. `jail` parsed the files, `fetchers` fetched those from elsewhere.
+
+    `inputs` are kept for training, beside the rows.
+    """
     dependencies = [resource(f.name, f.digest, rows=f.rows, bytes=f.size, format=f.format, **f.origin) for f in files]
+    dependencies += [
+        dependency(one.wanted.name, one.wanted.sha256, source=one.wanted.source, bytes=one.size, **one.origin)
+        for one in inputs
+    ]
     inside = {"jail": jail, "fetchers": list(fetchers)} if fetchers else {"jail": jail}
     return Statement(
         (Subject(SNAPSHOT, snapshot), Subject(MANIFEST, manifest_digest)),

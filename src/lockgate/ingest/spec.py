@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from lockgate.contract.inputs import Wanted
 from lockgate.contract.spec import SourceKind
 from lockgate.core.digest import Digest
 
@@ -71,7 +72,7 @@ class Database:
 
 @dataclass(frozen=True)
 class IngestSpec:
-    """What a person chose. `pins` maps a file's name to the digest that it must have."""
+    """What a person chose. `pins` maps a file's name to the digest that it must have; `inputs` are no rows."""
 
     sources: tuple[Source, ...]
     null: tuple[str, ...] = ("",)
@@ -80,6 +81,7 @@ class IngestSpec:
     pins: Mapping[str, Digest] = field(default_factory=dict)
     stores: tuple[Store, ...] = ()
     databases: tuple[Database, ...] = ()
+    inputs: tuple[Wanted, ...] = ()
 
     def as_json(self) -> dict[str, object]:
         """The external parameters of the provenance statement."""
@@ -94,6 +96,8 @@ class IngestSpec:
             found["stores"] = [store.as_json() for store in self.stores]
         if self.databases:
             found["databases"] = [database.as_json() for database in self.databases]
+        if self.inputs:
+            found["inputs"] = [wanted.as_json() for wanted in self.inputs]
         return found
 
 
@@ -120,6 +124,15 @@ class CapturedFile:
             "rows": self.rows,
             "format": self.format,
         }
+
+
+@dataclass(frozen=True)
+class Kept:
+    """An input in the data store. `origin` says more of what was fetched, such as an object's version."""
+
+    wanted: Wanted
+    size: int
+    origin: Mapping[str, str]
 
 
 @dataclass(frozen=True)

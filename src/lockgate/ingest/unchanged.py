@@ -7,22 +7,20 @@ keeps a snapshot in use that was signed, and could as well have sent its bytes. 
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from lockgate.contract.sources import expand
-from lockgate.core.digest import Digest
 from lockgate.core.statement import digest_of_resource
-from lockgate.errors import LockgateError, Refused
+from lockgate.errors import Refused
 from lockgate.ingest.addresses import Local, Query, Remote, place_of
 from lockgate.ingest.ask import check_settled
 from lockgate.ingest.capture import by_store
 from lockgate.ingest.fetch import Asker
+from lockgate.ingest.inputs import digest_at, inputs_unchanged
 from lockgate.ingest.spec import IngestSpec
-from lockgate.store.files import hash_fd, open_nofollow
 
 
 def unchanged(root: Path, spec: IngestSpec, signed: Mapping[str, Mapping[str, Any]]) -> bool:
@@ -30,6 +28,8 @@ def unchanged(root: Path, spec: IngestSpec, signed: Mapping[str, Mapping[str, An
 
     Raises what `place_of`, `expand` and `Asker.look` raise: a store that cannot be reached leaves the question open.
     """
+    if not inputs_unchanged(root, spec):
+        return False
     places = [place_of(source.pattern, spec) for source in spec.sources]
     names: set[str] = set()
     for place in places:
@@ -38,7 +38,7 @@ def unchanged(root: Path, spec: IngestSpec, signed: Mapping[str, Mapping[str, An
                 local = expand(root, place.pattern)
                 names.update(local)
                 if not all(
-                    name in signed and _digest(root / name) == digest_of_resource(signed[name]) for name in local
+                    name in signed and digest_at(root / name) == digest_of_resource(signed[name]) for name in local
                 ):
                     return False
             case Query():
@@ -66,21 +66,10 @@ def _same_query(root: Path, query: Query, told: Mapping[str, Any]) -> bool:
         check_settled(root, query.database.file)
     except Refused:
         return False
-    now = (_digest(root / query.file), _digest(root / query.database.file))
+    now = (digest_at(root / query.file), digest_at(root / query.database.file))
     return None not in now and now == (told.get("query"), told.get("database"))
 
 
 def _told(signed: Mapping[str, Mapping[str, Any]], name: str) -> Mapping[str, Any]:
     found = signed.get(name, {}).get("annotations", {})
     return found if isinstance(found, Mapping) else {}
-
-
-def _digest(path: Path) -> Digest | None:
-    try:
-        fd = open_nofollow(path)
-    except (OSError, LockgateError):
-        return None
-    try:
-        return hash_fd(fd)
-    finally:
-        os.close(fd)

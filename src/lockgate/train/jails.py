@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,46 +16,84 @@ from lockgate.errors import LockgateError
 from lockgate.sandbox.launch import Jail, JailReport, JailResult, Target
 from lockgate.sandbox.settings import Bind, JailSettings, Limits, PythonEnv, named
 from lockgate.store.files import read_regular
-from lockgate.train import rules
+from lockgate.train import endings, gpu, inputs, rules
 from lockgate.train.capture import capture, lay_out
+from lockgate.train.gpu import Devices
+from lockgate.train.machine import surroundings
 from lockgate.train.spec import Denied, TrainSpec
+from lockgate.train.surroundings import Surroundings
+from lockgate.trust.pin import config_home
 
 if TYPE_CHECKING:
     from lockgate.audit.workplace import Workplace
 
-_ENVIRONMENT = (
-    ("OMP_WAIT_POLICY", "passive"),  # threads that spin while they wait stop each other on a busy machine
-)
 _MOST_FINDING = 1 << 20
 
 
 @dataclass(frozen=True)
 class Trained:
-    """What a train jail left: files of the caller's directory, its talk, its proof, and what it was denied."""
+    """What a train jail left: files of the caller's directory, its talk, its proof, and what it was denied.
+
+    `skipped`: what of /out was left behind and why. `conversion`: the proof of the second jail that a script needs.
+    """
 
     files: Mapping[str, Path]
     talk: bytes
     report: JailReport
     denied: tuple[Denied, ...]
+    skipped: Mapping[str, str] = field(default_factory=dict)
+    conversion: JailReport | None = None
 
 
-def train_settings(python: PythonEnv, limits: Limits, job: Path, data: Path | None, *more: Bind) -> JailSettings:
-    """The `train` jail: captured code at /job, training rows at /in/train.parquet, and nothing else."""
+def train_settings(
+    python: PythonEnv,
+    limits: Limits,
+    job: Path,
+    data: Path | None,
+    around: Surroundings,
+    *more: Bind,
+    devices: Devices | None = None,
+    absent: Iterable[tuple[str, Path]] = (),
+) -> JailSettings:
+    """The `train` jail: captured code at /job, training rows at /in/train.parquet, the project's inputs beside them.
+
+    `absent`: what the jail is asked to look for before it starts, and must not find.
+    """
     rows = [] if data is None else [Bind(data, "/in/train.parquet")]
     return named(
-        "train", python=python, limits=limits, binds=[Bind(job, "/job"), *rows, *more], environment=_ENVIRONMENT
+        "train",
+        python=python,
+        limits=limits,
+        binds=[Bind(job, "/job"), *rows, *more],
+        environment=around.variables(),
+        devices=[] if devices is None else [Path(node) for node in devices.nodes],
+        absent=absent,
     )
+
+
+def withheld(workplace: Workplace, heldout: Digest | None = None) -> list[tuple[str, Path]]:
+    """What training must not find: the keys, the project's log and registry, the rows that only the judge sees."""
+    found = [("keys", config_home()), ("project", workplace.home)]
+    return found if heldout is None else [*found, ("held-out rows", workplace.data.path(heldout))]
 
 
 @contextmanager
 def train_jail(workplace: Workplace, spec: TrainSpec) -> Iterator[JailSettings]:
-    """The very jail that training gets, for `lockgate jail`: code captured anew, the rows last trained on when any."""
+    """The very jail that training gets, for `lockgate jail`: code captured anew, the rows last trained on when any.
+
+    Raises what capturing, looking up the inputs and looking for a GPU raise.
+    """
     with workplace.scratch() as scratch:
         closure = capture(workplace.root, ("*.py", *spec.code), spec.always, workplace.data)
         job = lay_out(closure, workplace.data, scratch / "job")
         rows = last_rows(workplace)
         data = None if rows is None or not workplace.data.has(rows) else workplace.data.path(rows)
-        yield train_settings(workplace.python(), spec.limits, job, data)
+        more = inputs.binds(inputs.look_up(workplace, spec), workplace.data)
+        devices = gpu.look() if spec.gpu else None
+        around = surroundings(spec.seed, spec.limits)
+        absent = withheld(workplace)
+        python = workplace.python()
+        yield train_settings(python, spec.limits, job, data, around, *more, devices=devices, absent=absent)
 
 
 def last_rows(workplace: Workplace) -> Digest | None:
@@ -90,7 +128,7 @@ def run_training(
     if error is not None:
         reason = rules.taint(attempts)
         raise error if reason is None else rules.refusal(reason, because=f"then {error.finding}: {error.message}")
-    return Trained(dict(result.files), rules.words(result.talk), result.report, attempts)
+    return Trained(dict(result.files), endings.words(result.talk), result.report, attempts, dict(result.skipped))
 
 
 class Talk:
@@ -122,9 +160,10 @@ class Talk:
 def _error(result: JailResult, limits: Limits) -> LockgateError | None:
     if FINDING in result.files and result.ended == "exit":
         try:
-            return parse_finding(read_regular(result.files[FINDING], _MOST_FINDING), rules.FIT_FINDINGS | {"LG399"})
+            named = parse_finding(read_regular(result.files[FINDING], _MOST_FINDING), rules.FIT_FINDINGS | {"LG399"})
         except ValueError:
-            return rules.ended(result.ended, result.exit_code, limits, result.talk)
+            return endings.ended(result.ended, result.exit_code, limits, result.talk)
+        return endings.sharper(named, limits, result.talk)
     if not result.ok:
-        return rules.ended(result.ended, result.exit_code, limits, result.talk)
+        return endings.ended(result.ended, result.exit_code, limits, result.talk)
     return None

@@ -1,4 +1,4 @@
-"""The decisions of train as functions of values: how a jail ended, what it said, both statements. Pure."""
+"""The decisions of train as functions of values: what a jail said, what is kept of it, both statements. Pure."""
 
 from __future__ import annotations
 
@@ -10,22 +10,40 @@ from datetime import datetime
 from typing import Any
 
 from lockgate.contract.findings import clean
+from lockgate.contract.inputs import dependency
 from lockgate.core.digest import Digest, digest_of
 from lockgate.core.encoding import decode, decode_exact
 from lockgate.core.moments import rfc3339
-from lockgate.core.statement import PROVENANCE, Statement, Subject, claim_uri, resource, test_result
+from lockgate.core.names import check_file_name
+from lockgate.core.statement import (
+    PROVENANCE,
+    Statement,
+    Subject,
+    claim_uri,
+    digest_of_resource,
+    resource,
+    test_result,
+)
 from lockgate.core.verdict import Level, Reason
 from lockgate.errors import Refused
 from lockgate.runtime.serving import TASKS
-from lockgate.sandbox.settings import Limits
-from lockgate.train.spec import Closure, Denied, Split, TrainSpec
+from lockgate.train.spec import Attachment, Attachments, Closure, Denied, Split, TrainSpec
+from lockgate.train.surroundings import Surroundings
 
 MODEL, IO, FIT, JUDGED = "model.onnx", "io.json", "fit.json", "judge.json"
 CANDIDATE = (MODEL, IO, FIT)
+ATTACHMENT = "attachment/"
+LOCK = "requirements.lock"
+"""What the provenance calls the file that locks the environment, whatever its name in the project."""
 BUILDER = "urn:lockgate:builder:train:v1"
 JUDGE_RULES = "urn:lockgate:judge:v1"
 
-FIT_FINDINGS = frozenset({"LG301", "LG303", "LG310", "LG311", "LG312", "LG313", "LG314", "LG315", "LG316", "LG317"})
+FIT_FINDINGS = frozenset(
+    {
+        *("LG301", "LG303", "LG310", "LG311", "LG312", "LG313", "LG314", "LG315", "LG316", "LG317"),
+        *("LG319", "LG322", "LG376", "LG377"),
+    }
+)
 SPLIT_FINDINGS = frozenset({"LG303", "LG304", "LG399"})
 JUDGE_FINDINGS = frozenset({"LG303", "LG320", "LG399"})
 
@@ -55,12 +73,8 @@ def denied(talk: bytes) -> tuple[Denied, ...]:
             continue
         if told["what"] in ("network", "file") and all(isinstance(value, str) for value in told.values()):
             found[Denied(**{key: clean(value, 200) for key, value in told.items()})] = None
-    return tuple(found)[:_MOST_DENIED]
-
-
-def words(talk: bytes) -> bytes:
-    """The talk without the marked lines."""
-    return _TOLD.sub(b"", talk)
+    # Words are easily forged: a hundred invented files must not hide the one connection.
+    return tuple(sorted(found, key=lambda attempt: attempt.what != "network"))[:_MOST_DENIED]
 
 
 def taint(attempts: Sequence[Denied]) -> Reason | None:
@@ -84,37 +98,6 @@ def refusal(reason: Reason, *, because: str = "") -> Refused:
     return Refused(
         reason.finding, reason.message + (f"; {because}" if because else ""), seen=reason.seen, next=reason.next
     )
-
-
-def ended(how: str, exit_code: int, limits: Limits, talk: bytes) -> Refused:
-    """The finding for a train jail that ended by a limit, a signal, or without a word."""
-    setting = "lockgate.toml: [train]"
-    by_limit = {
-        "memory": ("LG317", f"needed more than {limits.memory >> 20} MiB of memory", f"raise memory in {setting}"),
-        "time": (
-            "LG318",
-            f"took longer than {limits.wall_seconds} s, or {limits.cpu_seconds} s of CPU",
-            f"look for a loop that does not end, or raise time and cpu in {setting}",
-        ),
-        "output": ("LG319", f"wrote more than {limits.output_bytes >> 20} MiB", f"raise out in {setting}"),
-        "inodes": ("LG319", f"wrote more than {limits.inodes} files", f"raise inodes in {setting}"),
-        "talk": ("LG321", f"printed more than {limits.talk_bytes >> 20} MiB", "let it print less"),
-        "tasks": (
-            "LG322",
-            f"wanted more than {limits.tasks} processes and threads",
-            f"set n_jobs lower, or raise tasks in {setting}",
-        ),
-    }
-    if how == "exit" and b"[Errno 28]" in talk:  # a full tmpfs is an error inside before it is a limit outside
-        how = "output"
-    finding, what, following = by_limit.get(
-        how, ("LG323", f"ended with exit code {exit_code} and left no model", "lockgate jail --shell")
-    )
-    if how not in by_limit and b"No module named" in talk:
-        following = "lockgate lock   # add the missing package to requirements.lock"
-    last = clean(words(talk).decode(errors="replace").strip().rpartition("\n")[2], 200)
-    seen: dict[str, object] = {"ended": how, "exit_code": exit_code, **({"last_words": last} if last else {})}
-    return Refused(finding, f"the training code {what}", seen=seen, next=following)
 
 
 def read_split(data: bytes, train: Digest, heldout: Digest) -> Split:
@@ -181,32 +164,47 @@ def provenance(
     accepted: Digest,
     split: Split,
     closure: Closure,
+    inputs: Mapping[str, Digest],
     environment: Sequence[Input],
     tree: Digest | None,
+    around: Surroundings,
     jails: Mapping[str, Mapping[str, object]],
     attempts: Sequence[Denied],
     fit: Mapping[str, Any],
+    attachments: Attachments,
     talk: bytes,
     started: datetime,
     finished: datetime,
+    osv: Mapping[str, Any] | None = None,
 ) -> Statement:
-    """The SLSA provenance of a candidate. `environment`: the lock and every wheel; `tree`: the environment's files."""
+    """The SLSA provenance of a candidate. `environment`: the lock and every wheel; `tree`: the environment's files.
+
+    `attachments` are byproducts: stored, untrusted, and no part of the model.
+    """
     dependencies = [
         resource("accepted.parquet", accepted),
         resource("train.parquet", split.train, rows=split.train_rows),
         resource("heldout.parquet", split.heldout, rows=split.heldout_rows, use="judge"),
         *(resource(f"code/{file.name}", file.digest, bytes=file.size) for file in closure.files),
+        *(dependency(name, digest) for name, digest in inputs.items()),
         *(resource(each.name, each.digest, **each.facts) for each in environment),
     ]
     internal: dict[str, Any] = {
         "jails": {name: dict(report) for name, report in jails.items()},
         "limits": dict(vars(spec.limits)),
         "split": split.as_json(),
-        "environment": {"tree": tree},
+        "environment": {"tree": tree, **({} if osv is None else {"osv": dict(osv)})},
+        "reproducibility": around.as_json(),
         "fit": {key: fit[key] for key in ("estimator", "task", "rows", "parity", "versions")},
         "denied": [attempt.as_json() for attempt in attempts],
         "tainted": bool(attempts),
     }
+    if attachments.left:
+        internal["left_behind"] = dict(attachments.left)
+    byproducts = [resource("talk.log", digest_of(talk), bytes=len(talk))]
+    byproducts += [
+        resource(f"{ATTACHMENT}{each.name}", each.digest, bytes=each.size, untrusted=True) for each in attachments.kept
+    ]
     return Statement(
         tuple(Subject(name, digest) for name, digest in candidate.items()),
         PROVENANCE,
@@ -220,10 +218,21 @@ def provenance(
             "runDetails": {
                 "builder": {"id": BUILDER},
                 "metadata": {"startedOn": rfc3339(started), "finishedOn": rfc3339(finished)},
-                "byproducts": [resource("talk.log", digest_of(talk), bytes=len(talk))],
+                "byproducts": byproducts,
             },
         },
     )
+
+
+def attachments_of(train: Mapping[str, Any]) -> tuple[Attachment, ...]:
+    """The attachments that a train statement's predicate names. Raises ValueError when one is not in form."""
+    found = []
+    for entry in train["runDetails"]["byproducts"]:
+        name = str(entry["name"])
+        if name.startswith(ATTACHMENT):
+            plain = check_file_name(name.removeprefix(ATTACHMENT))
+            found.append(Attachment(plain, digest_of_resource(entry), int(entry["annotations"]["bytes"])))
+    return tuple(found)
 
 
 def judgement(

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from lockgate.contract.inputs import Wanted
 from lockgate.core.digest import Digest, digest_of
 from lockgate.core.encoding import encode
 from lockgate.core.verdict import Reason
@@ -29,6 +30,8 @@ class TrainSpec:
         task: `auto`, `binary`, `multiclass` or `regression`.
         parity: the largest share of training rows in which graph and estimator may disagree.
         lock: the file that locks the environment.
+        inputs: further files, which ingest has fetched; at $LOCKGATE_DATA, beside the rows.
+        gpu: whether the jail shows the machine's GPU.
     """
 
     label: str
@@ -45,10 +48,12 @@ class TrainSpec:
     parity: float = 0.001
     lock: str = "requirements.lock"
     limits: Limits = field(default_factory=Limits)
+    inputs: tuple[Wanted, ...] = ()
+    gpu: bool = False
 
     def external(self) -> dict[str, Any]:
         """The external parameters of the provenance: all that a person chose, but the limits."""
-        return {
+        chosen: dict[str, Any] = {
             "label": self.label,
             "code": list(self.code),
             "function": "" if self.script else self.function,
@@ -60,6 +65,11 @@ class TrainSpec:
             "parity": self.parity,
             "lock": self.lock,
         }
+        if self.inputs:
+            chosen["inputs"] = [wanted.as_json() for wanted in self.inputs]
+        if self.gpu:
+            chosen["gpu"] = True
+        return chosen
 
     @property
     def entry(self) -> str:
@@ -105,6 +115,23 @@ class Denied:
         by = f" by {self.package}" if self.package else ""
         where = f" ({self.at})" if self.at else ""
         return f"{self.target}{by}{where}"
+
+
+@dataclass(frozen=True)
+class Attachment:
+    """A file that training left beside its model. Untrusted."""
+
+    name: str
+    digest: Digest
+    size: int
+
+
+@dataclass(frozen=True)
+class Attachments:
+    """What is kept, and what is not: name -> why."""
+
+    kept: tuple[Attachment, ...] = ()
+    left: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -155,3 +182,4 @@ class TrainResult:
     probes: int
     denied: tuple[Denied, ...]
     reasons: tuple[Reason, ...]
+    attachments: Attachments = Attachments()

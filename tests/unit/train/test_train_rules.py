@@ -12,7 +12,6 @@ from lockgate.core.digest import digest_of
 from lockgate.core.encoding import decode, encode
 from lockgate.core.statement import digest_of_resource
 from lockgate.errors import LockgateError, Refused
-from lockgate.sandbox.settings import Limits
 from lockgate.store.blobs import BlobStore
 from lockgate.train import rules
 from lockgate.train.capture import capture, lay_out
@@ -82,33 +81,6 @@ def test_fit_json_is_read_strictly(change: dict[str, Any]) -> None:
     assert rules.read_fit(encode(FIT))["task"] == "binary"
     with pytest.raises(ValueError, match=r".+"):
         rules.read_fit(encode({**FIT, **change}))
-
-
-@pytest.mark.parametrize(
-    ("how", "finding"),
-    [
-        ("memory", "LG317"),
-        ("time", "LG318"),
-        ("output", "LG319"),
-        ("inodes", "LG319"),
-        ("talk", "LG321"),
-        ("tasks", "LG322"),
-        ("signal", "LG323"),
-        ("exit", "LG323"),
-    ],
-)
-def test_each_end_has_its_finding(how: str, finding: str) -> None:
-    """With the limit that was met, the last words, and what to do."""
-    error = rules.ended(how, 137, Limits(), b"one\nlast \x1b[31mwords\n")
-    assert error.finding == finding
-    assert error.seen["last_words"] == "last ?[31mwords"
-    assert error.next
-
-
-def test_a_full_file_system_and_a_missing_package_are_named() -> None:
-    """They end as ordinary errors inside; the person needs other words."""
-    assert rules.ended("exit", 1, Limits(), b"OSError: [Errno 28] No space left").finding == "LG319"
-    assert "lock" in rules.ended("exit", 1, Limits(), b"ModuleNotFoundError: No module named 'x'").next
 
 
 def test_judgings_are_counted_by_rows() -> None:

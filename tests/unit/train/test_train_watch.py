@@ -9,9 +9,15 @@ from typing import Any
 import pytest
 
 from lockgate.core.verdict import Level
-from lockgate.train import rules
+from lockgate.train import endings, rules
 from lockgate.train.jail.watch import Watch
 from lockgate.train.spec import Denied
+
+
+class Unix:
+    """What a hook sees of a unix socket."""
+
+    family = socket.AF_UNIX
 
 
 def _told(event: str, *arguments: Any, code: str = "hook(event, arguments)", file: str = "/job/train.py") -> list[Any]:
@@ -33,13 +39,19 @@ def _told(event: str, *arguments: Any, code: str = "hook(event, arguments)", fil
         ("open", ("/tmp/.aws/credentials", "r", 0), "/tmp/.aws/credentials"),
         ("open", ("/usr/../root/x", "r", 0), "/root/x"),
         ("os.listdir", ("/home",), "/home"),
+        ("open", ("/tmp/.config/gcloud/credentials.db", "r", 0), "/tmp/.config/gcloud/credentials.db"),
+        ("socket.connect", (Unix(), "/var/run/docker.sock"), "/var/run/docker.sock"),
+        ("socket.connect", (Unix(), "/tmp/../run/x.sock"), "/tmp/../run/x.sock"),
+        ("socket.getnameinfo", (("10.0.0.1", 80),), "10.0.0.1:80"),
+        ("subprocess.Popen", ("/usr/bin/curl", ["curl", "https://x.invalid"], None, None), "curl https://x.invalid"),
+        ("subprocess.Popen", ("sh", ["/bin/sh", "-c", "wget x.invalid"], None, None), "wget x.invalid"),
     ],
 )
 def test_attempts_are_told(event: str, arguments: Any, target: str) -> None:
     """Each kind of attempt, once, with the user's line."""
     (told,) = _told(event, *arguments, code="hook(event, arguments); hook(event, arguments)")
     assert (told["target"], told["at"], told["package"]) == (target, "train.py:2", "")
-    assert told["what"] == ("network" if event.startswith("socket") else "file")
+    assert told["what"] == ("network" if event.startswith(("socket", "subprocess")) else "file")
 
 
 @pytest.mark.parametrize(
@@ -51,6 +63,13 @@ def test_attempts_are_told(event: str, arguments: Any, target: str) -> None:
         ("open", ("relative.txt", "r", 0)),
         ("open", (3, "r", 0)),
         ("socket.__new__", (None, socket.AF_UNIX, 1, 0)),
+        ("socket.connect", (Unix(), "/tmp/pymp-1/listener-2")),
+        ("socket.connect", (Unix(), b"\0abstract")),
+        ("socket.sendmsg", (Unix(), None)),
+        ("open", ("/tmp/.config/matplotlib/matplotlibrc", "r", 0)),
+        ("open", ("/tmp/.cache/huggingface/hub/version.txt", "w", 0)),
+        ("subprocess.Popen", ("git", ["git", "rev-parse", "HEAD"], None, None)),
+        ("subprocess.Popen", ("/env/bin/python", ["/env/bin/python", "-c", "pass"], None, None)),
         ("import", ("os", None, None, None, None)),
     ],
 )
@@ -76,7 +95,7 @@ def test_only_marked_lines_in_form_count() -> None:
         b'hello \x1e{"what":"network"}\n\x1e{broken}\n' + good + b'\x1e{"what":"x","target":"","package":"","at":""}\n'
     )
     assert rules.denied(talk + good) == (Denied("network", "x?[2J", "", "train.py:1"),)
-    assert rules.words(b"a\n" + good + b"b\n") == b"a\nb\n"
+    assert endings.words(b"a\n" + good + b"b\n") == b"a\nb\n"
 
 
 def test_the_network_comes_first() -> None:

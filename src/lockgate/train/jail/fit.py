@@ -1,13 +1,13 @@
 """Run the user's training code and bring back a model. Runs in the train jail: everything here can be lied to.
 
-Task on standard input: {"function", "script", "label", "task", "params", "seed", "parity"}. At `/in` lies
-train.parquet and nothing else, at `/job` the captured code, read-only. Writes to `/out`:
+Task on standard input: {"function", "script", "label", "task", "params", "seed", "parity"}. At `/in` lie
+train.parquet and the inputs that the project names, at `/job` the captured code, read-only. Writes to `/out`:
 
     function   model.onnx, io.json, fit.json
     script     what the script wrote: model.onnx, or model.joblib; `convert` goes on in a jail of its own
 
 A script finds the folder of train.parquet in $LOCKGATE_DATA, where to write in $LOCKGATE_OUT, and its parameters
-as JSON in $LOCKGATE_PARAMS.
+as JSON in $LOCKGATE_PARAMS. Whatever else is written there is kept as an untrusted attachment.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from lockgate.contract.findings import clean
 from lockgate.contract.jail.outcome import data_dir, guarded, out_dir, place, read_task
 from lockgate.core.encoding import encode
 from lockgate.errors import LockgateError, Refused
-from lockgate.train.jail import frame
+from lockgate.train.jail import frame, limits
 from lockgate.train.jail.watch import Watch
 
 JOB = place("/job")
@@ -48,6 +48,8 @@ def _work() -> None:
     np.random.seed(task["seed"] % 2**32)  # noqa: NPY002 - the seed of whoever uses the old generator
     os.chdir(JOB)
     sys.path.insert(0, str(JOB))
+    for name, value in scratch_places(str(place("/tmp"))).items():
+        os.environ.setdefault(name, value)
     rows = None if task["script"] else frame.read(data_dir() / "train.parquet", task["label"])
     channel = os.dup(2)
     Watch(lambda line: os.write(channel, line), job=str(JOB)).install()
@@ -57,6 +59,19 @@ def _work() -> None:
     estimator = _call(task, rows)
     for name, data in finish(estimator, rows, task).items():
         (out_dir() / name).write_bytes(data)
+
+
+def scratch_places(scratch: str) -> dict[str, str]:
+    """Where trackers and caches write: their own defaults are in the working directory, which is read-only."""
+    return {
+        "MLFLOW_TRACKING_URI": f"file://{scratch}/mlruns",
+        "WANDB_DIR": scratch,
+        "XDG_CACHE_HOME": f"{scratch}/.cache",
+        "MPLCONFIGDIR": f"{scratch}/.cache/matplotlib",
+        "NUMBA_CACHE_DIR": f"{scratch}/.cache/numba",
+        "HF_HOME": f"{scratch}/.cache/huggingface",
+        "JOBLIB_TEMP_FOLDER": f"{scratch}",
+    }
 
 
 def finish(estimator: Any, rows: frame.Rows, task: dict[str, Any]) -> dict[str, bytes]:
@@ -143,7 +158,10 @@ def _run_script(task: dict[str, Any]) -> None:
 
 
 def users(work: Callable[[], Any]) -> Any:
-    """Run the user's code. What it raises is shown as talk, with its traceback, and becomes Refused LG310 or LG317."""
+    """Run the user's code. What it raises is shown as talk, with its traceback, and becomes a Refused.
+
+    LG310, or what says which limit of the jail it met: LG317, LG319, LG322, LG376, LG377.
+    """
     try:
         return work()
     except LockgateError:
@@ -157,6 +175,9 @@ def users(work: Callable[[], Any]) -> Any:
     except BaseException as error:  # noqa: BLE001 - the user's code may raise anything at all
         traceback.print_exception(error.with_traceback(_own(error.__traceback__)))
         sys.stderr.flush()
+        met = limits.met(error)
+        if met is not None:
+            raise limits.refused(met, _where(error.__traceback__)) from None
         said = (str(error).strip().splitlines() or [""])[-1]
         where = _syntax(error) if isinstance(error, SyntaxError) else _where(error.__traceback__)
         raise Refused(

@@ -15,22 +15,29 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
+from lockgate.contract.jail.outcome import place
+
 MARK = b"\x1e"
 MOST = 50
 
 _NETWORK = frozenset(
-    {"socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr", "socket.sendto"}
+    {
+        *("socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr"),
+        *("socket.getnameinfo", "socket.sendto", "socket.sendmsg"),
+    }
 )
 _FILES = frozenset({"open", "os.listdir", "os.scandir"})
 _SHOWN = ("/usr", "/lib", "/lib64", "/bin", "/env", "/lockgate", "/dev", "/proc", "/sys")
-_INSIDE = (*_SHOWN, "/in", "/out", "/tmp", "/job")
+_INSIDE = (*_SHOWN, *(str(place(each)) for each in ("/in", "/out", "/tmp", "/job", "/env", "/lockgate", "/model")))
 _ORDINARY = (  # what libraries look for on any machine
     *("/etc/localtime", "/etc/timezone", "/etc/os-release", "/etc/mime.types", "/etc/hosts", "/etc/resolv.conf"),
     *("/etc/nsswitch.conf", "/etc/ssl", "/etc/pki", "/etc/fonts", "/etc/matplotlibrc", "/etc/papersize"),
 )
 _SECRET = frozenset(
-    {".ssh", ".aws", ".netrc", ".kube", ".docker", ".gnupg", ".azure", ".git-credentials", ".pgpass", ".config"}
+    {".ssh", ".aws", ".netrc", ".kube", ".docker", ".gnupg", ".azure", ".git-credentials", ".pgpass", "gcloud"}
 )
+_FETCHES = frozenset({"curl", "wget", "ssh", "scp", "sftp", "rsync", "ftp", "nc", "ncat", "telnet"})
+_STARTS = "subprocess.Popen"
 
 
 class Watch:
@@ -48,7 +55,7 @@ class Watch:
         sys.addaudithook(self._hook)
 
     def _hook(self, event: str, arguments: tuple[Any, ...]) -> None:
-        if self._busy or (event not in _NETWORK and event not in _FILES and event != "socket.__new__"):
+        if self._busy or (event not in _NETWORK and event not in _FILES and event not in ("socket.__new__", _STARTS)):
             return
         self._busy = True
         try:
@@ -56,7 +63,9 @@ class Watch:
                 self._file(arguments[0])
             elif event == "socket.__new__":
                 self._family(arguments[1])
-            else:
+            elif event == _STARTS:
+                self._program(arguments)
+            elif not self._own_socket(arguments):
                 self._told("network", _target(arguments))
         finally:
             self._busy = False
@@ -66,6 +75,21 @@ class Watch:
             return
         name = family.name if isinstance(family, socket.AddressFamily) else str(family)
         self._told("network", f"a socket of family {name}")
+
+    def _own_socket(self, arguments: tuple[Any, ...]) -> bool:
+        """Whether this is talk between the run's own processes: a unix socket that lies inside, or has no path."""
+        if not arguments or getattr(arguments[0], "family", None) != socket.AF_UNIX:
+            return False
+        address = arguments[1] if len(arguments) > 1 else None
+        if not isinstance(address, str | bytes) or address[:1] in ("", b"", "\0", b"\0"):
+            return True
+        return _under(os.path.normpath(os.fsdecode(address)), self._inside)
+
+    def _program(self, arguments: tuple[Any, ...]) -> None:
+        """A program that is there to fetch or to send: what it does is out of sight, that it is started is not."""
+        named = [os.fsdecode(word) for word in _words(arguments) if isinstance(word, str | bytes | os.PathLike)]
+        if named and os.path.basename(named[0]) in _FETCHES:
+            self._told("network", " ".join(named)[:200])
 
     def _file(self, path: object) -> None:
         if isinstance(path, bytes):
@@ -85,6 +109,16 @@ class Watch:
         self._seen.add(record)
         told = {"what": what, "target": target[:200], "package": package, "at": at}
         self._write(MARK + json.dumps(told, ensure_ascii=True).encode() + b"\n")
+
+
+def _words(arguments: tuple[Any, ...]) -> list[Any]:
+    """The command line of a `subprocess.Popen` event: (executable, arguments, directory, environment)."""
+    given = arguments[1] if len(arguments) > 1 else ()
+    words = given.split() if isinstance(given, str) else list(given) if isinstance(given, list | tuple) else [given]
+    # With shell=True the command stands behind `sh -c`.
+    if len(words) > 2 and words[1] in ("-c", b"-c") and isinstance(words[2], str):
+        return words[2].split()
+    return words
 
 
 def _target(arguments: tuple[Any, ...]) -> str:

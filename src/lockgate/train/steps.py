@@ -1,0 +1,176 @@
+"""The jails of a training run, one after the other: split, fit, judge. The shell, for `run` and `reproduce` alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lockgate.contract.jailed import Task, run_task
+from lockgate.core.digest import Digest
+from lockgate.errors import Refused
+from lockgate.sandbox.report import JailReport
+from lockgate.sandbox.settings import Bind, Limits, PythonEnv, named
+from lockgate.store.files import read_regular
+from lockgate.train import attachments, gpu, inputs, rules
+from lockgate.train.capture import lay_out
+from lockgate.train.gpu import Devices
+from lockgate.train.jails import Trained, run_training, train_settings, withheld
+from lockgate.train.spec import Closure, Split, TrainSpec
+from lockgate.train.surroundings import Surroundings
+
+if TYPE_CHECKING:
+    from lockgate.audit.workplace import Workplace
+
+_MOST_FACTS = 16 << 20
+_LEAST_OUTPUT = 256 << 20
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All that a training run is made of, but for the environment: digests of what lies in the data store, settings."""
+
+    spec: TrainSpec
+    closure: Closure
+    split: Split
+    inputs: Mapping[str, Digest]
+    around: Surroundings
+    devices: Devices | None = None
+
+
+def split(
+    workplace: Workplace, spec: TrainSpec, python: PythonEnv, accepted: Digest, scratch: Path
+) -> tuple[Split, JailReport]:
+    """Cut the accepted rows in a jail without user code; both parts are stored. Raises Refused LG303, LG304, LG306."""
+    size = workplace.data.check(accepted)
+    limits = Limits(memory=spec.limits.memory, output_bytes=max(_LEAST_OUTPUT, 3 * size))
+    rows = Bind(workplace.data.path(accepted), "/in/accepted.parquet")
+    settings = named("parse", python=python, limits=limits, binds=[rows])
+    asked = {"label": spec.label, "time": spec.time, "group": spec.group, "holdout": spec.holdout, "seed": spec.seed}
+    task = Task(
+        module="lockgate.train.jail.split",
+        given=asked,
+        gives=("train.parquet", "heldout.parquet", "split.json"),
+        findings=rules.SPLIT_FINDINGS,
+        died="LG306",
+        work="splitting the rows",
+        next="edit lockgate.toml: [train] memory",
+    )
+    given, report = run_task(settings, task, scratch / "split")
+    digests = []
+    for name in ("train.parquet", "heldout.parquet"):
+        with given[name].open("rb") as file:
+            digests.append(workplace.data.put(file))
+    try:
+        return rules.read_split(read_regular(given["split.json"], _MOST_FACTS), digests[0], digests[1]), report
+    except ValueError as error:
+        raise malformed("split", error) from None
+
+
+def fit(workplace: Workplace, recipe: Recipe, python: PythonEnv, scratch: Path) -> Trained:
+    """Run the training code. A script's model is converted in a second jail, which sees that model and the same rows.
+
+    Raises what `run_training` raises; Refused LG315; Unfit LG379 when a GPU and the policy do not go together.
+    """
+    spec, store = recipe.spec, workplace.data
+    store.check(recipe.split.train)
+    rows = store.path(recipe.split.train)
+    job = lay_out(recipe.closure, store, scratch / "job")
+    least = least_level(workplace)
+    if recipe.devices is not None:
+        gpu.check_level(least)
+    task: dict[str, object] = {
+        "function": spec.function,
+        "script": spec.script,
+        "label": spec.label,
+        "task": spec.task,
+        "params": dict(spec.params),
+        "seed": spec.seed,
+        "parity": spec.parity,
+    }
+    more = inputs.binds(recipe.inputs, store)
+    absent = withheld(workplace, recipe.split.heldout)
+    settings = train_settings(
+        python, spec.limits, job, rows, recipe.around, *more, devices=recipe.devices, absent=absent
+    )
+    module = "lockgate.train.jail.fit"
+    trained = run_training(settings, module, task, scratch / "fit", least=least, say=workplace.say)
+    if not spec.script:
+        return trained
+    wrote = next((name for name in ("model.onnx", "model.joblib") if name in trained.files), None)
+    if wrote is None:
+        raise Refused("LG315", f"{spec.script} left no model that is a regular file", next="lockgate explain LG315")
+    trained.files[wrote].chmod(0o444)
+    model = Bind(trained.files[wrote], f"/model/{wrote}")
+    settings = train_settings(python, spec.limits, job, rows, recipe.around, model, absent=absent)
+    module = "lockgate.train.jail.convert"
+    converted = run_training(settings, module, task, scratch / "convert", least=least, say=workplace.say)
+    return replace(
+        converted,
+        files={**attachments.beside(trained.files), **converted.files},
+        talk=trained.talk + converted.talk,
+        report=trained.report,
+        denied=tuple(dict.fromkeys(trained.denied + converted.denied)),
+        skipped=trained.skipped,
+        conversion=converted.report,
+    )
+
+
+def keep(workplace: Workplace, trained: Trained) -> tuple[dict[str, Any], dict[str, Digest]]:
+    """Store the candidate's files; their digests are the launcher's own."""
+    missing = [name for name in rules.CANDIDATE if name not in trained.files]
+    if missing:
+        raise malformed("train", ValueError(f"there is no {missing[0]}"))
+    try:
+        fit = rules.read_fit(read_regular(trained.files[rules.FIT], _MOST_FACTS))
+    except ValueError as error:
+        raise malformed("train", error) from None
+    candidate = {}
+    for name in rules.CANDIDATE:
+        with trained.files[name].open("rb") as file:
+            candidate[name] = workplace.data.put(file)
+    return fit, candidate
+
+
+def judge(
+    workplace: Workplace, spec: TrainSpec, python: PythonEnv, candidate: Mapping[str, Digest], split: Split
+) -> tuple[dict[str, Any], JailReport]:
+    """A jail that sees the candidate and the held-out rows, and nothing of the user's code."""
+    files = {rules.MODEL: candidate[rules.MODEL], rules.IO: candidate[rules.IO], "heldout.parquet": split.heldout}
+    for digest in files.values():
+        workplace.data.check(digest)
+    binds = [Bind(workplace.data.path(digest), f"/in/{name}") for name, digest in files.items()]
+    settings = named("judge", python=python, limits=Limits(memory=spec.limits.memory), binds=binds)
+    task = Task(
+        module="lockgate.train.jail.judge",
+        given={"label": spec.label},
+        gives=(rules.JUDGED,),
+        findings=rules.JUDGE_FINDINGS,
+        died="LG327",
+        work="judging the candidate",
+        next="edit lockgate.toml: [train] memory",
+    )
+    with workplace.scratch() as scratch:
+        given, report = run_task(settings, task, scratch / "judge")
+        try:
+            return rules.read_judged(read_regular(given[rules.JUDGED], _MOST_FACTS)), report
+        except ValueError as error:
+            raise malformed("judge", error) from None
+
+
+def least_level(workplace: Workplace) -> int:
+    """The isolation level below which training is not started, by the policy in force."""
+    return workplace.policy.environment(workplace.environment).least_jail_level
+
+
+def malformed(stage: str, error: Exception) -> Refused:
+    """For a jail whose files are not in form."""
+    return Refused("LG324", f"what the {stage} jail wrote is not in form: {error}", next="lockgate explain LG324")
+
+
+def proofs(recipe: Recipe, trained: Trained, parsed: JailReport | None) -> dict[str, Mapping[str, object]]:
+    """The reports of a run's jails by name, as the evidence carries them; the one with a GPU says that it is weaker."""
+    named = {"split": parsed, "convert": trained.conversion}
+    found: dict[str, Mapping[str, object]] = {name: one.as_json() for name, one in named.items() if one is not None}
+    return {**found, "train": gpu.weaker(trained.report.as_json(), recipe.devices)}
