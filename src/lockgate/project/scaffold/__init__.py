@@ -23,7 +23,7 @@ from lockgate.project.scaffold.inferred import Inferred, infer
 from lockgate.sandbox.settings import Bind, PythonEnv, named
 
 STARTER = "phishing"
-LOCK = "requirements.lock"
+LOCK, WANTED = "requirements.lock", "requirements.in"
 _IGNORED = """# Lockgate: evidence is kept, what can be made again is not
 .lockgate/state/
 .lockgate/data/
@@ -77,7 +77,8 @@ def _from_data(root: Path, data: Path, label: str) -> list[str]:
     for file, text in inferred.files.items():
         (root / file).write_text(text, encoding="utf-8")
     if not (root / LOCK).exists():
-        shutil.copyfile(example(STARTER) / LOCK, root / LOCK)
+        for name in (LOCK, WANTED):
+            shutil.copyfile(example(STARTER) / name, root / name)
     asked = set(re.findall(r"^    (\w+): ", inferred.files["contract.py"], re.MULTILINE)) - {label}
     sample = [{k: v for k, v in record.items() if k in asked} for record in records]
     (root / "sample.json").write_text(json.dumps({"records": sample}, indent=1, ensure_ascii=False) + "\n", "utf-8")
