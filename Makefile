@@ -6,7 +6,7 @@ PYTHON ?= python3
 PIP := -m pip --disable-pip-version-check --quiet --quiet
 BIN := .venv/bin
 # Debian packages that some tests hold Lockgate's output against. Without them those tests are skipped, with the reason.
-SYSTEM_PACKAGES := skopeo postgresql
+SYSTEM_PACKAGES := skopeo postgresql runsc podman runc
 
 help:  ## Say what there is
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | column -t -s "$$(printf '\t')"
@@ -24,12 +24,16 @@ lint: .venv/made  ## Linters, types, import contracts
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 
-nightly: test bench  ## All tests, the benchmarks, then the property tests with ten times as many cases
+nightly: test bench  ## All tests, the benchmarks, the long tests, 1,000 killed jails, ten times as many property cases
+	@$(BIN)/pytest -n auto --dist loadfile -m nightly --timeout 7200
+	@$(BIN)/python -m bench.killed_jails
 	@$(BIN)/pytest -n auto tests/properties --hypothesis-profile=nightly --timeout 7200
 
 bench: .venv/made  ## The measured claims, each as a ratio in one run
 	@$(BIN)/python bench/run_vs_plain.py
 	@$(BIN)/python -m bench.validate_rows
+	@$(BIN)/python -m bench.jail
+	@$(BIN)/python -m bench.environment_warm
 
 docs: .venv/made  ## Write docs/reference/ from the code
 	@$(BIN)/python scripts/reference.py

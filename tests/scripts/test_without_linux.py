@@ -41,6 +41,7 @@ def test_signing_needs_no_linux(ready: Ready, tmp_path: Path) -> None:
     """`sign` writes a signature over a folder with a key of the person's own."""
     key = ec.generate_private_key(ec.SECP256R1())
     (tmp_path / "key.pem").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    (tmp_path / "key.pem").chmod(0o600)
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "weights.json").write_text("[1]")
     code, said = on_a_mac(ready, "sign", str(tmp_path / "model"), "--key", str(tmp_path / "key.pem"))

@@ -17,7 +17,15 @@ OF_OS = (
     *("sched_setaffinity", "posix_fadvise", "posix_fallocate", "copy_file_range", "splice", "setresuid", "setresgid"),
     *("getresuid", "getrandom", "setxattr", "getxattr", "listxattr", "unshare", "setns"),
 )
-OF_SOCKET = ("SO_PASSCRED", "SO_PEERCRED", "SCM_CREDENTIALS", "SOCK_CLOEXEC", "SOCK_NONBLOCK", "AF_NETLINK", "AF_PACKET")
+OF_SOCKET = (
+    "SO_PASSCRED",
+    "SO_PEERCRED",
+    "SCM_CREDENTIALS",
+    "SOCK_CLOEXEC",
+    "SOCK_NONBLOCK",
+    "AF_NETLINK",
+    "AF_PACKET",
+)
 OF_SELECT = tuple(name for name in vars(select) if name.lower().startswith("epoll"))
 
 

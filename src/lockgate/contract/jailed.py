@@ -86,6 +86,7 @@ def _died(result: JailResult, task: Task, settings: JailSettings) -> Refused:
         "memory": f"it needed more than {limits.memory >> 20} MiB of memory",
         "time": f"it took longer than {limits.wall_seconds} s (or {limits.cpu_seconds} s of CPU)",
         "tasks": f"it wanted more than {limits.tasks} processes and threads",
+        "tmp": f"it wrote more than {limits.tmp_bytes >> 20} MiB to /tmp",
         "output": f"it wrote more than {limits.output_bytes >> 20} MiB",
         "talk": f"it said more than {limits.talk_bytes >> 20} MiB",
         "inodes": f"it made more than {limits.inodes} files",

@@ -58,17 +58,47 @@ BY_ARGUMENT = (
     *("fchmodat2", "open", "openat", "creat", "mknod", "mknodat"),
 )
 
+# Where no namespace stands around the jail: calls that reach by a path, or by a process id, what Landlock does not
+# judge. The first are refused, the second answered with success and not made, because honest code ends on a refusal.
+ALONE_REFUSED = (
+    *("inotify_init", "inotify_init1", "inotify_add_watch", "removexattr", "lremovexattr", "fremovexattr"),
+)
+ALONE_IGNORED = (
+    *("chmod", "fchmod", "fchmodat", "fchmodat2", "chown", "fchown", "lchown", "fchownat"),
+    *("utime", "utimes", "futimesat", "utimensat"),
+)
+
+_ALONE_X86_64 = _table("""
+    chown=92 fchown=93 lchown=94 fchownat=260 utime=132 utimes=235 futimesat=261 utimensat=280 inotify_init=253
+    inotify_init1=294 inotify_add_watch=254 removexattr=197 lremovexattr=198 fremovexattr=199 sched_setaffinity=203
+    sched_setparam=142 sched_setscheduler=144 sched_setattr=314 setpriority=141 ioprio_set=251 prctl=157
+""")
+
+_ALONE_AARCH64 = _table("""
+    fchownat=54 fchown=55 utimensat=88 inotify_init1=26 inotify_add_watch=27 removexattr=14 lremovexattr=15
+    fremovexattr=16 sched_setaffinity=122 sched_setparam=118 sched_setscheduler=119 sched_setattr=274 setpriority=140
+    ioprio_set=30 prctl=167
+""")
+
+# How an inherited socket could be made to call somebody: judged where a jail answers and never asks.
+OUTWARD: Mapping[str, Mapping[str, int]] = {
+    "x86_64": _table("connect=42 bind=49 sendto=44 sendmsg=46 sendmmsg=307"),
+    "aarch64": _table("connect=203 bind=200 sendto=206 sendmsg=211 sendmmsg=269"),
+}
+
 
 @dataclass(frozen=True)
 class Architecture:
     """One kernel interface. `audit` is AUDIT_ARCH_*; `newest` the highest number that the table knows;
-    `foreign_bit` marks x32 calls, which share the x86_64 audit value.
+    `foreign_bit` marks x32 calls, which share the x86_64 audit value; `alone` are the calls that are judged only where
+    no namespace stands around the jail.
     """
 
     audit: int
     newest: int
     foreign_bit: int
     numbers: Mapping[str, int]
+    alone: Mapping[str, int]
 
     @property
     def unknown(self) -> tuple[str, ...]:
@@ -87,6 +117,6 @@ class Architecture:
 
 
 ARCHITECTURES: Mapping[str, Architecture] = {
-    "x86_64": Architecture(0xC000003E, 452, 0x40000000, {**_COMMON, **_X86_64}),
-    "aarch64": Architecture(0xC00000B7, 452, 0, {**_COMMON, **_AARCH64}),
+    "x86_64": Architecture(0xC000003E, 452, 0x40000000, {**_COMMON, **_X86_64}, _ALONE_X86_64),
+    "aarch64": Architecture(0xC00000B7, 452, 0, {**_COMMON, **_AARCH64}, _ALONE_AARCH64),
 }

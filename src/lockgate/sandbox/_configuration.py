@@ -61,7 +61,8 @@ def outside() -> Outside:
 def rlimits(limits: Limits, *, long_lived: bool, writable: bool) -> dict[str, tuple[int, int]]:
     """Resource limits by name, soft and hard, none above what this process may set itself."""
     wanted = {
-        "RLIMIT_CORE": 0,
+        # 1 and not 0: a core pattern that is a pipe starts a program of the host, and heeds no other limit (core(5)).
+        "RLIMIT_CORE": 1,
         "RLIMIT_NOFILE": limits.files,
         "RLIMIT_NPROC": limits.tasks,
         "RLIMIT_FSIZE": _LARGEST_FILE if writable else max(limits.output_bytes, limits.tmp_bytes),
@@ -88,6 +89,7 @@ def protections(settings: JailSettings, machine: str, *, long_lived: bool) -> li
         (b"hide mounts", b"1"),
         (b"give up capabilities", b"1"),
         (b"seccomp", program),
+        *([(b"seccomp", seccomp.inward(machine))] if settings.answers_only else []),
     ]
 
 
@@ -113,17 +115,34 @@ def expectations(
     rows.append(("mount", "/", "--remount-ro", "tmpfs", "ro", "nosuid", "nodev"))
     limits = rlimits(settings.limits, long_lived=long_lived, writable=bool(settings.writable))
     rows += [("limit", name, str(soft), str(hard)) for name, (soft, hard) in limits.items()]
+    rows += attempts(settings)
     answers = seccomp.answers(machine, network=settings.network, memfd=settings.memfd)
+    answers += seccomp.answers_inward(machine) if settings.answers_only else []
     rows += [("answer", name, *map(str, numbers)) for name, *numbers in answers]
     return _rows(rows)
 
 
-def order(command: Sequence[str], descriptors: Mapping[int, int], *, collect: bool) -> list[tuple[bytes, ...]]:
-    """The rows that say what to run: the command, the target's descriptors (inside: held), whether to collect."""
+def attempts(settings: JailSettings) -> list[Row]:
+    """The rows of what is tried: to read what the settings call absent, and to write where nobody may."""
+    shown = {bind.target for bind in settings.writable}
+    places = [place for place in ("/", "/usr/lib", "/lockgate", "/proc/sys/kernel", "/in") if place not in shown]
+    rows: list[Row] = [("absent", name, str(path)) for name, path in settings.absent]
+    return rows + [("unwritable", place) for place in places]
+
+
+def order(
+    command: Sequence[str], descriptors: Mapping[int, int], *, collect: bool, relay: str = ""
+) -> list[tuple[bytes, ...]]:
+    """The rows that say what to run: the command, the target's descriptors (inside: held), whether to collect.
+
+    `relay` is "together" or "apart" where the standard streams go over the channel.
+    """
     rows: list[Row] = [("descriptor", str(inside), str(held)) for inside, held in descriptors.items()]
     rows.append(("command", *command))
     if collect:
         rows.append(("collect", "1"))
+    if relay:
+        rows.append(("relay", relay))
     return _rows(rows)
 
 
@@ -140,7 +159,7 @@ def _expected_mount(mount: Mount) -> list[Row]:
         case "dev":
             return [(*head, "--dev", "tmpfs", "ro", "nosuid")]
         case "tmpfs":
-            return [(*head, "--tmpfs", "tmpfs", "rw", "nosuid", "nodev", "mode=700", _size_option(mount.size))]
+            return [(*head, "--tmpfs", "tmpfs", "rw", "nosuid", "nodev", "mode=700", size_option(mount.size))]
         case "ro":
             return [(*head, "--ro-bind", "", "ro", "nosuid", "nodev")]
         case "rw":
@@ -153,7 +172,8 @@ def _expected_mount(mount: Mount) -> list[Row]:
             return [("folder", mount.target)]
 
 
-def _size_option(size: int) -> str:
+def size_option(size: int) -> str:
+    """How the kernel spells a tmpfs of at least `size` bytes: whole pages, in kibibytes."""
     page = os.sysconf("SC_PAGE_SIZE")
     return f"size={math.ceil(size / page) * page // 1024}k"
 

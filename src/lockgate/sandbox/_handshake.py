@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 
 from lockgate.errors import LockgateError, Unfit
 from lockgate.sandbox import _configuration as configuration
+from lockgate.sandbox._cgroup import Group, make
 from lockgate.sandbox._keeper import Keeper
 from lockgate.sandbox.jail import frames
 from lockgate.sandbox.launcher import Prepared
@@ -36,17 +37,20 @@ class Handshake:
         *,
         collect: bool,
         long_lived: bool,
+        relay: str = "",
     ) -> None:
         """Raises Unfit when no jail can be made here; the report may still have open probes."""
         self._limits, self._long_lived, self._prepared = settings.limits, long_lived, prepared
         # 0, 1 and 2 are the harness's own, so what is handed on must be numbered above them.
         held = {inside: fcntl.fcntl(ours, fcntl.F_DUPFD_CLOEXEC, 3) for inside, ours in descriptors.items()}
-        rows = [*prepared.rows(), *configuration.order(command, held, collect=collect)]
+        rows = [*prepared.rows(), *configuration.order(command, held, collect=collect, relay=relay)]
         self.channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         self.channel.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         words_in, words_out = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        # What relays runs its processes in groups of its own.
+        self._group = None if prepared.relays else make(settings.limits)
         # The keeper holds the channel: the jail ends when the channel closes, not when this object is let go.
-        self.keeper = Keeper(prepared, self.channel)
+        self.keeper = Keeper(prepared, self.channel, self._group)
         self.parser = frames.Parser()
         self.pid = self.uid = 0
         try:
@@ -58,7 +62,9 @@ class Handshake:
                     os.close(descriptor)
             probes = self._exchange(configuration.encoded(rows), words_in)
             self.keeper.know(self.pid)
-            self.report = _report(settings, prepared, probes)
+            if self._group is not None and not self._group.take(self.pid):
+                self._group = self.keeper.group = None
+            self.report = _report(settings, prepared, probes, self._group)
         except BaseException:
             self.abandon()
             raise
@@ -76,6 +82,9 @@ class Handshake:
         if self.keeper.is_alive():
             self.keeper.kill()
             self.keeper.ended.wait()
+        elif self._group is not None:
+            # A keeper that never began, for want of threads, has not removed it.
+            self._group.remove()
 
     def _exchange(self, rows: bytes, words_in: int) -> list[Probe]:
         deadline = time.monotonic() + _PATIENCE
@@ -110,7 +119,7 @@ class Handshake:
     def _watchdog(self) -> Watchdog:
         try:
             population = self._prepared.population(self.pid)
-            return Watchdog(population, self._limits, long_lived=self._long_lived)
+            return Watchdog(population, self._limits, long_lived=self._long_lived, group=self._group)
         except OSError as error:
             raise Unfit(
                 "LG907",
@@ -120,13 +129,16 @@ class Handshake:
             ) from error
 
 
-def _report(settings: JailSettings, prepared: Prepared, probes: list[Probe]) -> JailReport:
+def _report(settings: JailSettings, prepared: Prepared, probes: list[Probe], group: Group | None) -> JailReport:
+    limits = dict(prepared.limits())
+    for name, mechanism in (group.limits() if group is not None else {}).items():
+        limits[name] = f"{mechanism}, {limits[name]}" if name in limits else mechanism
     return JailReport(
         launcher=prepared.launcher,
         settings=settings.name,
         settings_digest=settings.digest,
         probes=tuple(probes),
-        limits=dict(prepared.limits()),
+        limits=limits,
         most=prepared.level,
     )
 

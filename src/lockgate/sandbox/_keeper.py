@@ -12,17 +12,21 @@ import signal
 import socket
 import subprocess
 import threading
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 
 from lockgate.errors import Unfit
+from lockgate.sandbox._cgroup import Group
 from lockgate.sandbox.launcher import Prepared
 from lockgate.sandbox.watchdog import Ended, Watchdog
 
 
 class Keeper(threading.Thread):
-    """Starts one jail and keeps it. `start_jail` returns once something runs; `ended` is set when it has ended."""
+    """Starts one jail and keeps it. `start_jail` returns once something runs; `ended` is set when it has ended.
 
-    def __init__(self, prepared: Prepared, ours: socket.socket) -> None:
+    The jail is in `group`, if there is one, which is removed when it has ended.
+    """
+
+    def __init__(self, prepared: Prepared, ours: socket.socket, group: Group | None = None) -> None:
         super().__init__(name="jail", daemon=True)
         self._prepared = prepared
         self._ours = ours
@@ -30,6 +34,7 @@ class Keeper(threading.Thread):
         self._hand_on: tuple[int, int, tuple[int, ...]] = (-1, -1, ())
         self._wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._watchdog: Watchdog | None = None
+        self.group = group
         self._pidfd = -1
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
@@ -38,6 +43,7 @@ class Keeper(threading.Thread):
         self.closes_channel = False
         self.status: int | None = None
         self.verdict: Ended | None = None
+        self.unwatched = ""
 
     def start_jail(self, theirs: socket.socket, words: int, held: tuple[int, ...]) -> None:
         """Start it. The jail's first process gets `theirs` as descriptor 0, `words` as 1 and 2, and `held`.
@@ -69,12 +75,17 @@ class Keeper(threading.Thread):
     def kill(self, verdict: Ended | None = None) -> None:
         """End the jail at once; the first verdict stays."""
         self.verdict = self.verdict or verdict
-        if self._watchdog is not None:
-            self._watchdog.population.kill()
-        self.signal(signal.SIGKILL)
-        if self._pidfd < 0 and self._process is not None:
-            with suppress(ProcessLookupError):
-                self._process.kill()
+        try:
+            if self._watchdog is not None:
+                self._watchdog.kill()
+            if (group := self.group) is not None:
+                # What we started waits for the jail's first process and takes its number back.
+                group.kill(self._process.pid if self._process is not None else 0)
+        finally:
+            self.signal(signal.SIGKILL)
+            if self._pidfd < 0 and self._process is not None:
+                with suppress(ProcessLookupError):
+                    self._process.kill()
 
     def signal(self, number: int) -> None:
         """Send a signal to the jail's first process, which forwards it to the target."""
@@ -91,15 +102,28 @@ class Keeper(threading.Thread):
         """The thread."""
         try:
             channel, words, held = self._hand_on
-            process = self._process = self._prepared.spawn(channel, words, held)
+            with self.group.entered() if self.group is not None else nullcontext():
+                process = self._process = self._prepared.spawn(channel, words, held)
         except BaseException as error:  # noqa: BLE001 - raised again in the thread that asked
             self._failure = error
+            self._end_watch()
             self._prepared.close()
             self._begun.set()
             self.ended.set()
             return
         self._begun.set()
         self._keep(process)
+
+    def _look(self, watchdog: Watchdog) -> None:
+        try:
+            verdict = watchdog.look()
+        except Exception as error:  # noqa: BLE001 - whatever it is: nobody watches the jail any more
+            self.unwatched = self.unwatched or f"{type(error).__name__}: {error}"
+            with suppress(Exception):
+                self.kill()
+            return
+        if verdict is not None:
+            self.kill(verdict)
 
     def _keep(self, process: subprocess.Popen[bytes]) -> None:
         pidfd = os.pidfd_open(process.pid)
@@ -113,8 +137,8 @@ class Keeper(threading.Thread):
                 break
             if ready:
                 os.eventfd_read(self._wake)
-            if watchdog is not None and self.verdict is None and (verdict := watchdog.look()) is not None:
-                self.kill(verdict)
+            if watchdog is not None and self.verdict is None:
+                self._look(watchdog)
         self.status = process.wait()
         os.close(pidfd)
         with self._lock:
@@ -124,12 +148,19 @@ class Keeper(threading.Thread):
                 self._pidfd = -1
             os.close(self._wake)
             self._wake = -1
-        if self._watchdog is not None:
-            self._watchdog.close()
+        self._end_watch()
         self._prepared.close()
         if self.closes_channel:
             self._ours.close()
         self.ended.set()
+
+    def _end_watch(self) -> None:
+        if self._watchdog is not None:
+            # A group has ended the jail faster than anybody looks.
+            self.verdict = self.verdict or self._watchdog.ended_by_kernel()
+            self._watchdog.close()
+        if (group := self.group) is not None:
+            group.remove()
 
 
 def _await(pidfd: int) -> None:

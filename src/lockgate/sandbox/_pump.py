@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import selectors
 from collections.abc import Callable
@@ -15,10 +16,36 @@ if TYPE_CHECKING:
     from lockgate.sandbox._handshake import Handshake
 
 _CHUNK = 1 << 16
+_SEALED = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
+
+
+class Talk:
+    """What a target says, up to `most` bytes."""
+
+    def __init__(self, most: int) -> None:
+        self._left = most
+        self._parts: list[bytes] = []
+
+    @property
+    def said(self) -> bytes:
+        """All of it, within the limit."""
+        return b"".join(self._parts)
+
+    def take(self, data: bytes, sink: Callable[[bytes], None] | None) -> bool:
+        """Keep it, and hand it to `sink`; False when it is more than is left, which is cut off."""
+        allowed = data[: self._left]
+        self._left -= len(allowed)
+        if allowed:
+            self._parts.append(allowed)
+            if sink is not None:
+                sink(allowed)
+        return len(allowed) == len(data)
 
 
 class Pump:
     """Holds the target's ends in `theirs` until the jail has them, and moves bytes until the jail has ended."""
+
+    relay = ""
 
     def __init__(
         self,
@@ -27,11 +54,10 @@ class Pump:
         errors: Callable[[bytes], None] | None,
         most: int,
     ) -> None:
-        self._sinks: dict[int, Callable[[bytes], None]] = {}
+        self._sinks: dict[int, Callable[[bytes], None] | None] = {}
         self._relay_from, self._relay_to = -1, -1
         self._pending = b""
-        self._left = most
-        self._parts: list[bytes] = []
+        self._talk = Talk(most)
         self.theirs: dict[int, int] = {}
         if isinstance(stdin, int):
             reading, self._relay_to = os.pipe2(os.O_CLOEXEC)
@@ -56,7 +82,7 @@ class Pump:
     @property
     def talk(self) -> bytes:
         """Everything the target said, within the limit."""
-        return b"".join(self._parts)
+        return self._talk.said
 
     def run(self, handshake: Handshake, collector: Collector) -> None:
         """Move bytes until both the channel and the talk have ended; kill the jail at a limit."""
@@ -96,12 +122,7 @@ class Pump:
         if not data:
             selector.unregister(descriptor)
             return 1
-        allowed = data[: self._left]
-        self._left -= len(allowed)
-        if allowed:
-            self._parts.append(allowed)
-            self._sinks[descriptor](allowed)
-        if len(allowed) < len(data):
+        if not self._talk.take(data, self._sinks[descriptor]):
             handshake.keeper.kill("talk")
         return 0
 
@@ -147,7 +168,7 @@ class Pump:
 
     def _open(self, sink: Callable[[bytes], None] | None) -> int:
         ours, theirs = os.pipe2(os.O_CLOEXEC)
-        self._sinks[ours] = sink or (lambda _data: None)
+        self._sinks[ours] = sink
         return theirs
 
     def _let_go(self) -> None:
@@ -160,9 +181,11 @@ def _holding(data: bytes) -> int:
     """A descriptor that reads as `data`."""
     if not data:
         return os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
-    held = os.memfd_create("stdin", os.MFD_CLOEXEC)
+    held = os.memfd_create("stdin", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     view = memoryview(data)
     while view:
         view = view[os.write(held, view) :]
     os.lseek(held, 0, os.SEEK_SET)
+    # Else the target could let it grow beyond every limit: nobody counts a file that has no place.
+    fcntl.fcntl(held, fcntl.F_ADD_SEALS, _SEALED)
     return held

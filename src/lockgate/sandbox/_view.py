@@ -86,6 +86,9 @@ def view_of(settings: JailSettings) -> View:
     mounts += [Mount("device", str(path), str(_device(path))) for path in settings.devices]
     mounts += [Mount("ro", str(path), _existing(path)) for path in settings.drivers]
     mounts += [Mount("dir", "/in"), Mount("tmpfs", "/out", size=limits.output_bytes)]
+    if not settings.network:
+        for bind in settings.binds:
+            _refuse_doors(bind.source)
     mounts += [Mount("ro", bind.target, _existing(bind.source)) for bind in settings.binds]
     mounts += [Mount("rw", bind.target, _existing(bind.source)) for bind in settings.writable]
     job = any(bind.target == "/job" for bind in settings.binds)
@@ -106,6 +109,29 @@ def _device(path: Path) -> Path:
     if not path.is_char_device() or path.is_symlink():
         raise Usage("LG903", "what the jail should be shown is no device", seen={"path": str(path)})
     return path
+
+
+def _refuse_doors(source: Path) -> None:
+    """A socket or a pipe in a folder that is shown leads to whoever holds its other end, read-only or not."""
+    folders = [str(source)] if source.is_dir() else []
+    while folders:
+        folder = folders.pop()
+        try:
+            with os.scandir(folder) as entries:
+                found = list(entries)
+        except OSError as error:
+            message = "a folder that the jail should be shown cannot be read"
+            raise Usage("LG903", message, seen={"path": folder, "reason": error.strerror}) from None
+        for entry in found:
+            if entry.is_dir(follow_symlinks=False):
+                folders.append(entry.path)
+            elif not entry.is_file(follow_symlinks=False) and not entry.is_symlink():
+                raise Usage(
+                    "LG903",
+                    "a folder that the jail should be shown holds a socket, a pipe or a device",
+                    seen={"path": entry.path},
+                    next="remove it, or show copies of the files only",
+                )
 
 
 def _existing(source: Path) -> str:

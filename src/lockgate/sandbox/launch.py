@@ -17,6 +17,7 @@ from lockgate.sandbox import levels
 from lockgate.sandbox._collect import Collector
 from lockgate.sandbox._handshake import Handshake
 from lockgate.sandbox._pump import Pump
+from lockgate.sandbox._pump_relay import RelayPump
 from lockgate.sandbox.launcher import Launcher, Prepared, module_words
 from lockgate.sandbox.report import JailReport, Probe
 from lockgate.sandbox.settings import JailSettings
@@ -113,8 +114,11 @@ class Jail:
 
         Raises Unfit when the jail does not reach the least level, Unavailable LG908 when the disk is full.
         """
-        with Pump(stdin, talk, errors, self._settings.limits.talk_bytes) as pump:
-            prepared = self._prepare(long_lived=False)
+        prepared = self._prepare(long_lived=False)
+        if prepared.relays:
+            _require_no_descriptors(prepared, descriptors)
+        make = RelayPump if prepared.relays else Pump
+        with make(stdin, talk, errors, self._settings.limits.talk_bytes) as pump:
             handshake = Handshake(
                 self._settings,
                 prepared,
@@ -122,6 +126,7 @@ class Jail:
                 {**pump.theirs, **(descriptors or {})},
                 collect=out_dir is not None,
                 long_lived=False,
+                relay=pump.relay,
             )
             collector = Collector(out_dir, self._settings.limits.output_bytes)
             self._running = handshake
@@ -155,6 +160,8 @@ class Jail:
         try:
             wanted = {**dict.fromkeys((0, 1, 2), null), **descriptors}
             prepared = self._prepare(long_lived=True)
+            if prepared.relays:
+                _require_no_descriptors(prepared, wanted)
             words = target.words(prepared)
             handshake = Handshake(self._settings, prepared, words, wanted, collect=False, long_lived=True)
         finally:
@@ -212,8 +219,22 @@ class RunningJail:
         return status if status >= 0 else 128 - status
 
 
+def _require_no_descriptors(prepared: Prepared, descriptors: Mapping[int, int] | None) -> None:
+    if descriptors:
+        prepared.close()
+        raise Unfit(
+            "LG917",
+            f"{prepared.launcher} hands no descriptor on, and this jail needs some",
+            seen={"descriptors": sorted(descriptors)},
+            next="run this with LOCKGATE_LAUNCHER=bubblewrap",
+        )
+
+
 def _result(handshake: Handshake, collector: Collector, talk: bytes) -> JailResult:
     keeper = handshake.keeper
+    if keeper.unwatched:
+        message = f"the jail could not be watched any more, and was ended: {keeper.unwatched}"
+        raise Unfit("LG907", message, next="lockgate doctor")
     code, number = collector.exit if collector.exit is not None else (128 + signal.SIGKILL, signal.SIGKILL)
     ended = keeper.verdict or _ended_by(number)
     if collector.exit is not None and ended == "exit" and not collector.complete:

@@ -7,6 +7,7 @@ import shlex
 from dataclasses import dataclass
 
 from lockgate.errors import LockgateError, Unfit
+from lockgate.sandbox import levels
 from lockgate.sandbox._bwrap.find import find_bubblewrap
 from lockgate.sandbox.launch import Jail
 from lockgate.sandbox.report import LEVELS, JailReport
@@ -48,28 +49,43 @@ class Fitness:
             "why": self.why,
             "mend": self.mend,
             "probes": [probe.as_json() for probe in self.report.probes] if self.report else [],
+            "limits": dict(self.report.limits) if self.report else {},
         }
 
 
 def machine(python: PythonEnv | None = None) -> Fitness:
-    """Start a jail with nothing in it and read its witnesses. Never raises: what cannot be had is the answer."""
+    """Start a jail of bubblewrap's with nothing in it and read its witnesses. Never raises: what cannot be had is the
+    answer.
+    """
     try:
         require_linux()
-        launcher = find_bubblewrap()
-        name = f"bubblewrap {launcher.version}"
+        found = find_bubblewrap()
     except LockgateError as error:
         return Fitness(0, "none", error.message, error.next)
+    fitness = fitness_of("bubblewrap", python)
+    if fitness.report is None and not fitness.mend.startswith("run lockgate as"):
+        # A root that cannot step down has its own mend, whatever the machine allows to others.
+        why, mend = _forbidden(str(found.path))
+        return Fitness(0, f"bubblewrap {found.version}", why or fitness.why, mend or fitness.mend)
+    return fitness
+
+
+def others(python: PythonEnv | None = None) -> tuple[Fitness, ...]:
+    """The same for every other launcher that there is. Takes about a second where gVisor and podman are installed."""
+    return tuple(fitness_of(name, python) for name in levels.LAUNCHERS if name != "bubblewrap")
+
+
+def fitness_of(name: str, python: PythonEnv | None = None) -> Fitness:
+    """What the launcher of that name gives on this machine."""
     try:
-        report = Jail(named("train", python=python or PythonEnv.own())).probe()
+        report = Jail(named("train", python=python or PythonEnv.own()), launcher=levels.by_name(name)).probe()
     except LockgateError as error:
         said = str(error.seen.get("bubblewrap") or error.seen.get("words") or error.seen.get("step") or "")
-        # A root that cannot step down has its own mend, whatever the machine allows to others.
-        why, mend = ("", "") if error.finding == "LG904" else _forbidden(str(launcher.path))
-        return Fitness(0, name, why or f"{error.message} {said}".strip(), mend or error.next)
+        return Fitness(0, name, f"{error.message} {said}".strip(), error.next)
     if report.open:
         first = report.open[0]
-        return Fitness(report.level, name, f"the probe {first.name} is open: {first.witness}", "", report)
-    return Fitness(report.level, name, report=report)
+        return Fitness(report.level, report.launcher, f"the probe {first.name} is open: {first.witness}", "", report)
+    return Fitness(report.level, report.launcher, report=report)
 
 
 def _forbidden(bwrap: str) -> tuple[str, str]:

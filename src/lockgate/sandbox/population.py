@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 
 @dataclass(frozen=True)
 class Usage:
-    """What one writable place of a jail holds. `bytes` is None where the file system itself bounds it."""
+    """What one writable place of a jail holds, or its memory.
+
+    `most_bytes` is None where the file system itself bounds it.
+    """
 
     inodes: int
-    bytes: int | None = None
+    bytes: int = 0
+    most_bytes: int | None = None
+    verdict: Literal["tmp", "output", "memory"] = "tmp"
 
 
 class Population(Protocol):
@@ -25,6 +30,9 @@ class Population(Protocol):
 
     def pids(self) -> list[str]:
         """The process ids that `proc` has for them."""
+
+    def runtime(self) -> Collection[str]:
+        """Those of `pids` that are the launcher's machinery: their memory counts, their threads do not."""
 
     def usage(self) -> Sequence[Usage]:
         """One entry per writable place that is bounded."""
@@ -48,10 +56,17 @@ class OfNamespace:
         """Those that /proc lists."""
         return [name for name in os.listdir(self.proc) if name.isdigit()]
 
+    def runtime(self) -> Collection[str]:
+        """There is none: bubblewrap becomes the jail's first process."""
+        return ()
+
     def usage(self) -> Sequence[Usage]:
         """Bubblewrap cannot bound a tmpfs's inodes: they are counted."""
         found = [os.fstatvfs(place) for place in self._places]
-        return [Usage(status.f_files - status.f_ffree) for status in found]
+        return [
+            Usage(status.f_files - status.f_ffree, (status.f_blocks - status.f_bfree) * status.f_frsize)
+            for status in found
+        ]
 
     def kill(self) -> None:
         """The kernel does that when the namespace's first process ends."""

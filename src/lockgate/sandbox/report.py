@@ -53,13 +53,16 @@ class JailReport:
         """Raise Unfit LG906, naming each open probe, unless the jail is of at least `level`."""
         if self.level >= level:
             return
-        first = ", ".join(f"{probe.name} ({probe.witness})" for probe in self.open[:3]) or "no probe ran"
+        first = ", ".join(f"{probe.name} ({probe.witness})" for probe in self.open[:3]) or self._without_open()
         raise Unfit(
             "LG906",
             f"the jail is of level {self.level} and level {level} is asked for: {first}",
             seen={"level": self.level, "open": {probe.name: probe.witness for probe in self.open}},
             next="lockgate doctor",
         )
+
+    def _without_open(self) -> str:
+        return f"{self.launcher} gives no more" if self.probes else "no probe ran"
 
     def as_json(self) -> dict[str, object]:
         """The report as statements carry it."""

@@ -26,6 +26,8 @@ JailName = Literal["train", "judge", "parse", "contract", "worker", "edge", "sea
 
 _TARGET = re.compile(r"(/[A-Za-z0-9._@+-]+)+\Z")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}\Z")
+# What the C library itself reads before any code of ours runs.
+_LOADERS = ("LD_", "GLIBC_", "GCONV_", "LOCPATH", "NLSPATH", "MALLOC_")
 _RESERVED = ("/proc", "/dev", "/usr", "/lib", "/lib64", "/bin", "/env", "/lockgate")
 
 
@@ -71,8 +73,9 @@ class JailSettings:
 
     `network` shares the host's network and lets AF_INET and AF_INET6 through; `memfd` lets memfd_create
     through; `writable` binds can be written; `devices` are nodes of /dev that are shown, such as a GPU's, and
-    `drivers` what their libraries need, both at their own paths: the evidence is of a lower level then. Everything
-    else is the same in every jail.
+    `drivers` what their libraries need, both at their own paths: the evidence is of a lower level then. `absent` names
+    what must not be there, such as the keys: it is looked for before the target starts. Everything else is the same
+    in every jail.
     """
 
     name: JailName
@@ -85,6 +88,7 @@ class JailSettings:
     devices: tuple[Path, ...] = ()
     drivers: tuple[Path, ...] = ()
     environment: tuple[tuple[str, str], ...] = ()
+    absent: tuple[tuple[str, Path], ...] = ()
 
     def __post_init__(self) -> None:
         targets = [bind.target for bind in (*self.binds, *self.writable)]
@@ -94,8 +98,13 @@ class JailSettings:
             if not str(path).startswith("/dev/") or ".." in path.parts:
                 raise ValueError(f"not a device: {path}")
         for name, value in self.environment:
-            if not _VARIABLE.match(name) or "\0" in value or name.startswith("LD_"):
+            if not _VARIABLE.match(name) or "\0" in value or name.startswith(_LOADERS):
                 raise ValueError(f"not a variable that a jail may have: {name!r}")
+
+    @property
+    def answers_only(self) -> bool:
+        """Whether it was given sockets to answer on, and never calls anybody."""
+        return self.name in ("edge", "sealer", "worker") and not self.network
 
     @property
     def digest(self) -> Digest:
@@ -110,6 +119,7 @@ class JailSettings:
                     "writable": [bind.target for bind in self.writable],
                     "memfd": self.memfd,
                     **({"devices": [str(path) for path in self.devices]} if self.devices else {}),
+                    **({"absent": [name for name, _ in self.absent]} if self.absent else {}),
                     "environment": [list(pair) for pair in self.environment],
                     "v": 1,
                 }
@@ -127,6 +137,7 @@ def named(
     environment: Iterable[tuple[str, str]] = (),
     devices: Iterable[Path] = (),
     drivers: Iterable[Path] = (),
+    absent: Iterable[tuple[str, Path]] = (),
 ) -> JailSettings:
     """The named set: `edge`, `tools` and `cluster` reach the network, `edge` and `worker` may make memfds."""
     return JailSettings(
@@ -140,4 +151,5 @@ def named(
         environment=tuple(environment),
         devices=tuple(devices),
         drivers=tuple(drivers),
+        absent=tuple(absent),
     )

@@ -15,5 +15,5 @@ def require_linux() -> None:
             "LG901",
             f"jails need Linux, and this is {system}",
             seen={"system": system},
-            next="run this command in a Linux virtual machine: docs/how-to/mac-and-windows.md; verify, show and sign work here",
+            next="run this in a Linux machine (docs/how-to/mac-and-windows.md); verify, show and sign work here",
         )

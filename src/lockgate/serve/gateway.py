@@ -25,6 +25,7 @@ from lockgate.audit.deployments import revocation_of
 from lockgate.audit.ledger import Ledger
 from lockgate.audit.load import load_decision
 from lockgate.audit.spool import Spool
+from lockgate.contract.jail.outcome import place
 from lockgate.core.digest import Digest
 from lockgate.core.wire import WireError
 from lockgate.errors import LockgateError
@@ -47,6 +48,7 @@ from lockgate.trust._edgefile import parse_edge_secrets
 LOOK_SECONDS = 1.0
 LOAD_SECONDS = 60.0
 _TRIES = 3
+_HOME = place(HOME)
 
 _log = logging.getLogger(__name__)
 
@@ -58,7 +60,7 @@ def main(arguments: Sequence[str]) -> None:
         settings = GatewaySettings.parse(arguments)
         with socket.socket(fileno=CONTROL_FD) as link, socket.socket(fileno=LISTENER_FD) as listener:
             handed = control.expect(link, "secrets", "seen", "clients")
-            with Spool(Path(SPOOL) / f"{settings.gateway}.spool") as spool:
+            with Spool(place(SPOOL) / f"{settings.gateway}.spool") as spool:
                 asyncio.run(run(settings, link, listener, spool, handed))
     except LockgateError as error:
         sys.stderr.write(f"gateway: {error.finding} {error.message}\n")
@@ -71,7 +73,7 @@ async def run(
     listener: socket.socket,
     spool: Spool,
     handed: dict[str, bytes],
-    home: Path = Path(HOME),
+    home: Path = _HOME,
 ) -> None:
     """Answer until the control socket ends. Raises LockgateError when what was handed over is malformed."""
     secrets = parse_edge_secrets(handed["secrets"])

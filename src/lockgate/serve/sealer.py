@@ -24,6 +24,7 @@ from lockgate.audit.log import Log
 from lockgate.audit.predictions import PredictionIndex
 from lockgate.audit.seal import Sealer
 from lockgate.audit.spool import read_spool
+from lockgate.contract.jail import outcome
 from lockgate.core.records import parse_record
 from lockgate.errors import LockgateError, Unavailable, VerificationFailed
 from lockgate.serve import control
@@ -43,7 +44,7 @@ def main(arguments: Sequence[str]) -> None:
             handed = control.expect(link, "key", "seen")
             key = signing_key(handed.pop("key"))
             seen = MemorySeen(handed["seen"], lambda note: control.tell(link, "sealed", note))
-            run(settings, key.sign, seen, link, Path(SPOOL), Path(PREDICTIONS))
+            run(settings, key.sign, seen, link, outcome.place(SPOOL), outcome.place(PREDICTIONS))
     except LockgateError as error:
         sys.stderr.write(f"sealer: {error.finding} {error.message}\n")
         sys.exit(error.exit_code)

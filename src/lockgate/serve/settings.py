@@ -16,7 +16,8 @@ LISTENER_FD = 4
 
 HOME = "/project"
 SPOOL = "/spool"
-PREDICTIONS = "/predictions"
+# One folder down: whoever makes a log makes its name durable in the folder above, and nobody may open the root.
+PREDICTIONS = "/sealed/predictions"
 
 
 @dataclass(frozen=True)

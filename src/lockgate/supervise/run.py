@@ -24,11 +24,9 @@ from lockgate.serve.clients import FILE, MAX_BYTES
 from lockgate.serve.spec import Caps, ServeSpec
 from lockgate.store.files import read_regular
 from lockgate.store.lock import lock
-from lockgate.supervise.house import House, Household
+from lockgate.supervise.house import BACKLOG, House, Household
 from lockgate.trust import pin
 from lockgate.trust._edgefile import edge_secrets
-
-BACKLOG = 128
 
 
 def serve(

@@ -81,6 +81,7 @@ def _by_limit(how: str, limits: Limits) -> _End | None:
             f"took longer than {limits.wall_seconds} s, or {limits.cpu_seconds} s of CPU",
             f"look for a loop that does not end, or raise time and cpu in {_SETTING}",
         ),
+        "tmp": _End("LG319", f"wrote more than {limits.tmp_bytes >> 20} MiB to /tmp", f"raise tmp in {_SETTING}"),
         "output": _End("LG319", f"wrote more than {limits.output_bytes >> 20} MiB", f"raise out in {_SETTING}"),
         "inodes": _End("LG319", f"wrote more than {limits.inodes} files", f"raise inodes in {_SETTING}"),
         "talk": _End("LG321", f"printed more than {limits.talk_bytes >> 20} MiB", "let it print less"),

@@ -19,6 +19,7 @@ from lockgate.sandbox.jail import frames
 from lockgate.sandbox.launch import Jail, JailReport, JailResult, Target
 from lockgate.sandbox.machine import machine
 from lockgate.sandbox.settings import Bind, JailSettings, Limits, PythonEnv, named
+from lockgate.sandbox.watchdog import Watchdog
 
 OWN = PythonEnv.own()
 
@@ -350,6 +351,20 @@ def test_an_ordinary_user_gets_the_same_jail(tmp_path: Path) -> None:
         check=False,
     )
     assert run.stdout == "b'from inside\\n' 5 memory\n", run.stderr
+
+
+def test_a_jail_that_cannot_be_watched_is_ended_and_told(
+    settings: JailSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever goes wrong in the watcher: the target ends, and nobody waits for ever or takes it for success."""
+
+    def broken(_watchdog: Watchdog) -> None:
+        raise RuntimeError("broken")
+
+    monkeypatch.setattr(Watchdog, "look", broken)
+    with pytest.raises(Unfit, match="broken") as refused:
+        Jail(settings).run(Target(command=("sleep", "60")))
+    assert refused.value.finding == "LG907"
 
 
 def test_results_say_why_they_ended(settings: JailSettings) -> None:

@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from lockgate.sandbox import _configuration as configuration
 from lockgate.sandbox._bwrap.arguments import bubblewrap_arguments
 from lockgate.sandbox._bwrap.find import Bubblewrap, find_bubblewrap
+from lockgate.sandbox._landlock import rules
+from lockgate.sandbox._landlock.abi import kernel_abi
 from lockgate.sandbox._step0 import prepare, prepare_as_root
 from lockgate.sandbox._view import View, view_of
 from lockgate.sandbox.launcher import Row, boot
@@ -35,8 +37,10 @@ class BubblewrapJail:
 
     def rows(self) -> Sequence[Row]:
         """See `_configuration`."""
-        machine = platform.machine()
+        machine, version, network = platform.machine(), kernel_abi(), self._settings.network
         return [
+            *rules.protections(rules.on_view(self.view), version, network=network),
+            *rules.expectations(version, network=network, paths=[("paths", "list", "/")]),
             *configuration.protections(self._settings, machine, long_lived=self._long_lived),
             *configuration.expectations(
                 self._settings, self.view, machine, configuration.outside(), long_lived=self._long_lived
@@ -53,6 +57,8 @@ class BubblewrapJail:
             "tmp_bytes": "tmpfs size",
             "shm_bytes": "tmpfs size",
             "output_bytes": "tmpfs size, launcher",
+            # Beside the limits: a second refusal, which is not in every kernel.
+            "landlock": f"ABI {version}" if (version := kernel_abi()) else "not in this kernel",
         }
         if not self._long_lived:
             found |= {"cpu_seconds": "RLIMIT_CPU", "wall_seconds": "watchdog", "talk_bytes": "launcher"}

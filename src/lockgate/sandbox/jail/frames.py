@@ -7,6 +7,7 @@
     P  probe: name flag holds witness       R  end of the report
     X  target ended: exit code, signal      F  file: name size   D  bytes of that file
     S  left behind: name reason             E  end of the output
+    I, O, U  the target's standard streams, where no descriptor can be handed on: see `relay.py`
 
 The harness imports this before anything untrusted runs, so it imports nothing.
 """

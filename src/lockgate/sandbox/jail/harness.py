@@ -14,16 +14,16 @@ it. It must start in milliseconds: no import here but built-in and tiny modules.
 from __future__ import annotations
 
 import _signal as signal  # type: ignore[import-not-found]  # `signal` imports enum: a third of the start-up
-import ctypes
 import os
 import resource
 import select
 import stat
 
-from lockgate.sandbox.jail import frames, mounts, probes
+from lockgate.sandbox.jail import alone, attempts, frames, landlock, mounts, probes
+from lockgate.sandbox.jail import foreign as ctypes
 
 CHANNEL = 0
-OUT = "/out"
+OUT = os.environ.get("LOCKGATE_ROOT", "") + "/out"
 PR_SET_DUMPABLE, PR_SET_SECCOMP = 4, 22
 MOST_FILES = 1000
 DEEPEST = 4
@@ -31,6 +31,8 @@ DEEPEST = 4
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from lockgate.sandbox.jail import relay
 
 Rows = dict[str, list[list[bytes]]]
 
@@ -43,12 +45,16 @@ def main() -> None:
     # 2.
     for name, soft, hard in rows.get("rlimit", []):
         resource.setrlimit(getattr(resource, name.decode()), (int(soft), int(hard)))
+    alone.settle(rows, libc)
     found = probes.mounts(rows)
     held = mounts.hide(libc) if rows.get("hide mounts") else -1
     rows["held"] = [[b"%d" % held]]
     if rows.get("give up capabilities"):
         mounts.give_up_capabilities(libc)
     found += probes.before_filter(rows, libc)
+    found += attempts.made(rows)
+    ruleset = landlock.ruleset(rows, libc)
+    found += landlock.witnesses(rows, libc, ruleset)
     # 3.
     for (program,) in rows.get("seccomp", []):
         _load_filter(libc, program)
@@ -60,10 +66,19 @@ def main() -> None:
         os._exit(125)
     # 5.
     libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
-    code, ended_by = _run_target(rows, held)
+    streams = _streams(rows)
+    try:
+        code, ended_by = _run_target(rows, (libc, ruleset), held, streams)
+    finally:
+        # Whatever ended the waiting: where no namespace ends the rest with this process, nobody else would.
+        if rows.get("alone"):
+            _kill_the_rest(rows)
+    if streams is not None:
+        _kill_the_rest(rows)
+        streams.drain()
     _send(frames.frame(b"X", frames.pack([b"%d" % code, b"%d" % ended_by])))
     # 6.
-    _kill_the_rest()
+    _kill_the_rest(rows)
     if rows.get("collect"):
         _stream(OUT, "", [0])
     _send(frames.frame(b"E"))
@@ -94,16 +109,34 @@ def _load_filter(libc: ctypes.CDLL, program: bytes) -> None:
     libc.prctl(PR_SET_SECCOMP, 2, ctypes.byref(header), 0, 0)
 
 
-def _run_target(rows: Rows, held: int) -> tuple[int, int]:
+def _streams(rows: Rows) -> relay.Streams | None:
+    """The target's standard streams, where the launcher can hand no descriptor on."""
+    for (how,) in rows.get("relay", []):
+        from lockgate.sandbox.jail import relay
+
+        return relay.Streams(apart=how == b"apart")
+    return None
+
+
+def _run_target(
+    rows: Rows, domain: tuple[ctypes.CDLL, int], held: int, streams: relay.Streams | None
+) -> tuple[int, int]:
     """Start the target and wait for it; return its exit code and signal."""
+    harness = os.getpid()
     child = os.fork()
     if child == 0:
-        _become_target(rows)
+        _become_target(rows, (*domain, harness), {} if streams is None else streams.theirs)
     null = os.open("/dev/null", os.O_RDWR)
     os.dup2(null, 1)
     os.dup2(null, 2)
-    _close_all(lambda number: number > 2 and number != held)
+    kept = {held}
+    if streams is not None:
+        streams.let_go()
+        kept |= streams.ours()
+    _close_all(lambda number: number > 2 and number not in kept)
     poll, wake = _wakers(child)
+    if streams is not None:
+        streams.await_in(poll)
     while True:
         status = _reap_until(child)
         if status is not None:
@@ -111,9 +144,12 @@ def _run_target(rows: Rows, held: int) -> tuple[int, int]:
             return (128 + number if number else os.WEXITSTATUS(status)), number
         for ready, event in poll.poll():
             if ready == CHANNEL and event & select.POLLHUP:
+                _kill_the_rest(rows)
                 os._exit(125)
             if ready == wake:
                 os.read(wake, 512)
+            elif streams is not None:
+                streams.step(poll, ready)
 
 
 def _wakers(child: int) -> tuple[select.poll, int]:
@@ -122,7 +158,10 @@ def _wakers(child: int) -> tuple[select.poll, int]:
     signal.set_wakeup_fd(wake_out)
 
     def forward(number: int, _frame: object) -> None:
-        os.kill(child, number)
+        try:
+            os.kill(child, number)
+        except ProcessLookupError:  # a target that has ended cannot make its siblings end the harness
+            return
 
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
         signal.signal(number, forward)
@@ -143,17 +182,22 @@ def _reap_until(child: int) -> int | None:
             return None
 
 
-def _become_target(rows: Rows) -> None:
+def _become_target(rows: Rows, domain: tuple[ctypes.CDLL, int, int], streams: dict[int, int]) -> None:
     try:
-        held = {int(inside): int(outside) for inside, outside in rows.get("descriptor", [])}
+        held = {int(inside): int(outside) for inside, outside in rows.get("descriptor", [])} | streams
         above = 1 + max((2, *held))
         # Above every number that is wanted, so that no dup2 below overwrites one still needed.
         high = {inside: _duplicate(outside, above) for inside, outside in held.items()}
-        _close_all(lambda number: number not in high.values())
+        libc, ruleset, harness = domain
+        ruleset = _duplicate(ruleset, above) if ruleset >= 0 else -1
+        _close_all(lambda number: number not in high.values() and number != ruleset)
+        alone.prepare_target(rows, libc, ruleset, harness)
         for inside, copy in high.items():
             os.dup2(copy, inside, inheritable=True)
             os.close(copy)
+        landlock.enter(libc, ruleset)
         command = [field.decode("utf-8", "surrogateescape") for field in rows["command"][0]]
+        command = alone.moved(rows, command)
         os.execvp(command[0], command)  # noqa: S606 - this is the point where the target begins
     except OSError as error:
         os.write(2, f"lockgate: cannot start {rows['command'][0][0].decode()}: {error.strerror}\n".encode())
@@ -167,7 +211,9 @@ def _duplicate(number: int, least: int) -> int:
     return fcntl.fcntl(number, fcntl.F_DUPFD_CLOEXEC, least)
 
 
-def _kill_the_rest() -> None:
+def _kill_the_rest(rows: Rows) -> None:
+    if rows.get("alone"):
+        alone.kill_the_rest(os.open("/proc", os.O_RDONLY | os.O_CLOEXEC))
     # Outside a pid namespace of its own, "everybody" would be the launcher's user's processes.
     if os.getpid() != 1:
         return
@@ -188,9 +234,18 @@ def _reap(options: int) -> tuple[int, int]:
 
 def _stream(folder: str, prefix: str, sent: list[int]) -> None:
     """Send every regular file below `folder`; say what was left behind and why."""
-    for name in sorted(os.listdir(folder)):
+    try:
+        names = sorted(os.listdir(folder))
+    except OSError as error:  # a folder that its owner made unreadable
+        _skip(prefix or folder, error.strerror or "not readable")
+        return
+    for name in names:
         path, shown = f"{folder}/{name}", f"{prefix}{name}"
-        status = os.lstat(path)
+        try:
+            status = os.lstat(path)
+        except OSError as error:
+            _skip(shown, error.strerror or "not readable")
+            continue
         if stat.S_ISDIR(status.st_mode) and shown.count("/") < DEEPEST:
             _stream(path, f"{shown}/", sent)
             continue

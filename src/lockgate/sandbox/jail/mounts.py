@@ -7,8 +7,9 @@ old one: nothing of the copy is reachable, and the table is empty, for it and fo
 
 from __future__ import annotations
 
-import ctypes
 import os
+
+from lockgate.sandbox.jail import foreign as ctypes
 
 CLONE_NEWNS = 0x00020000
 PR_CAPBSET_DROP, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL = 24, 47, 4

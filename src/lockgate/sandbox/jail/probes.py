@@ -7,9 +7,11 @@ mount table and not a failed write. What cannot be read counts as open.
 
 from __future__ import annotations
 
-import ctypes
 import os
 import resource
+
+from lockgate.sandbox.jail import alone
+from lockgate.sandbox.jail import foreign as ctypes
 
 Witness = tuple[str, str, str, str]
 Rows = dict[str, list[list[bytes]]]
@@ -42,8 +44,17 @@ def before_filter(rows: Rows, libc: ctypes.CDLL) -> list[Witness]:
         "environment": ("--setenv", lambda: _environment(rows)),
         "descriptors": ("pass_fds", lambda: _descriptors(rows)),
         "table of mounts": ("unshare", _no_table),
+        "privileges in use": ("setuid", lambda: _privileges(status)),
+        "goes on without launcher": ("PR_SET_PDEATHSIG", lambda: alone.goes_on(libc)),
+        "adopts orphans": ("PR_SET_CHILD_SUBREAPER", lambda: alone.adopts(libc)),
         "nested user namespaces": ("--disable-userns", lambda: _nested(libc)),
     }
+    if [b"gVisor kernel"] in rows.get("witness", []):
+        from lockgate.sandbox.jail import sentry
+
+        known["gVisor kernel"] = ("runsc", lambda: sentry.kernel(libc))
+        known["gVisor capabilities"] = ("capabilities", lambda: sentry.capabilities(libc, status))
+        known["gVisor new privileges"] = ("noNewPrivileges", lambda: sentry.new_privileges(libc))
     found = [_namespace(kind.decode(), flag.decode(), inode) for kind, flag, inode in rows.get("namespace", [])]
     for (wanted,) in rows.get("witness", []):
         name = wanted.decode()
@@ -91,6 +102,12 @@ def _capabilities(status: dict[str, str]) -> tuple[bool, str]:
     return all(value.strip("0") == "" for value in sets), f"bounding {sets[3]}"
 
 
+def _privileges(status: dict[str, str]) -> tuple[bool, str]:
+    """Those in force. An ordinary user's process has a bounding set, of which it can never use anything."""
+    sets = [status.get(name, "?") for name in ("CapInh", "CapPrm", "CapEff", "CapAmb")]
+    return all(value.strip("0") == "" for value in sets), f"effective {sets[2]}"
+
+
 def _processes() -> tuple[bool, str]:
     try:
         pids = sorted(int(name) for name in os.listdir("/proc") if name.isdigit())
@@ -117,9 +134,9 @@ def _groups(status: dict[str, str], rows: Rows) -> tuple[bool, str]:
 
 
 def _environment(rows: Rows) -> tuple[bool, str]:
-    """Exactly the variables that were asked for, in this process and in what `/proc/1` tells of it."""
+    """Exactly the variables that were asked for, in this process and in what `/proc` tells of it."""
     wanted = {name: value for name, value in rows.get("environment", [])}  # noqa: C416 - pairs are lists
-    started_with = dict(entry.partition("=")[::2] for entry in _read("/proc/1/environ").split("\0") if entry)
+    started_with = dict(entry.partition("=")[::2] for entry in _read("/proc/self/environ").split("\0") if entry)
     shown = {os.fsencode(name): os.fsencode(value) for name, value in started_with.items()}
     extra = sorted(name.decode("utf-8", "replace") for name in {*os.environb, *shown} if name not in wanted)
     holds = dict(os.environb) == wanted == shown
