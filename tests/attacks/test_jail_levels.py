@@ -47,7 +47,6 @@ _INSIDE = "the user inside has the number 0, without a capability, and is an ord
 PODMAN: Mapping[str, str] = {
     "env_descriptors_of_pid_1": "their numbers are listed to the user 0 of the container; none can be read or opened",
     "fs_list_home": "podman's empty root has the usual folders",
-    "fs_sysfs": "podman mounts one, read-only and of the container's own network",
     "priv_become_root": _INSIDE,
     "priv_become_root_group": _INSIDE,
 }

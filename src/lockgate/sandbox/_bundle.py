@@ -17,7 +17,7 @@ from pathlib import Path
 from lockgate.errors import Unfit
 from lockgate.sandbox._oci import Place
 
-_PREFIX = "lockgate-jail-"
+_PREFIX = "lockgate-"
 
 
 _STAGE = Path("/tmp/bundle")
@@ -37,9 +37,13 @@ def stage() -> Path:
     return _STAGE
 
 
-def scratch() -> Path:
-    """A new private folder for an ordinary user, on a file system without `nosuid` and `nodev` where there is one."""
-    candidates = [Path(tempfile.gettempdir()), Path("/var/tmp")]
+def scratch(longest: int = 4096) -> Path:
+    """A new private folder for an ordinary user, on a file system without `nosuid` and `nodev` where there is one.
+
+    `longest` is how long the path of the folder above it may be.
+    """
+    candidates = [Path(tempfile.gettempdir()), Path("/tmp"), Path("/var/tmp")]
+    candidates = [path for path in candidates if len(str(path)) <= longest]
     above = next((path for path in candidates if _plain(path)), candidates[0])
     _remove_stale(above)
     return Path(tempfile.mkdtemp(prefix=f"{_owned()}{os.getpid()}-", dir=above))

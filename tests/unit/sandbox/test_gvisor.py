@@ -254,7 +254,7 @@ def test_an_ordinary_user_gets_the_same() -> None:
         "from lockgate.sandbox.settings import PythonEnv, named\n"
         "result = Jail(named('train', python=PythonEnv.own()), launcher=GvisorLauncher()).run("
         "Target(command=('python3', '-c', 'print(6 * 7)')))\n"
-        "left = [name for top in ('/tmp', '/var/tmp') for name in glob.glob(f'{top}/lockgate-jail-*-{os.getpid()}-*')]\n"
+        "left = [n for top in ('/tmp', '/var/tmp') for n in glob.glob(f'{top}/lockgate-*-{os.getpid()}-*')]\n"
         "print(json.dumps([result.exit_code, result.talk.decode(), result.report.level, left]))\n"
     )
     assert json.loads(launchers.as_user(program)) == [0, "42\n", 3, []]
@@ -280,12 +280,12 @@ def test_a_runsc_that_does_not_tell_its_version_is_not_used(monkeypatch: pytest.
 def test_what_a_killed_launcher_of_a_user_left_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Folders of launchers that are gone; never one of a launcher that lives, or lives in another pid namespace."""
     monkeypatch.setattr("lockgate.sandbox._bundle.tempfile.gettempdir", lambda: str(tmp_path))
-    here = f"lockgate-jail-{os.stat('/proc/self/ns/pid').st_ino}"
-    for name in (f"{here}-999999999-x", f"{here}-{os.getpid()}-x", f"{here}-x-y", "lockgate-jail-1-999999999-x"):
+    here = f"lockgate-{os.stat('/proc/self/ns/pid').st_ino}"
+    for name in (f"{here}-999999999-x", f"{here}-{os.getpid()}-x", f"{here}-x-y", "lockgate-1-999999999-x"):
         (tmp_path / name).mkdir()
     made = _bundle.scratch()
     if made.parent != tmp_path:
         pytest.skip("the folder of temporary files is mounted with nosuid or nodev here")
     kept = {path.name for path in tmp_path.iterdir()} - {made.name}
-    assert kept == {f"{here}-{os.getpid()}-x", f"{here}-x-y", "lockgate-jail-1-999999999-x"}
+    assert kept == {f"{here}-{os.getpid()}-x", f"{here}-x-y", "lockgate-1-999999999-x"}
     assert made.stat().st_mode & 0o777 == 0o700

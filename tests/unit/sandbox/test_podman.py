@@ -8,12 +8,13 @@ import shutil
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lockgate.errors import Unfit
-from lockgate.sandbox import _configuration
+from lockgate.sandbox import _bundle, _configuration
 from lockgate.sandbox._podman import arguments, find
 from lockgate.sandbox._podman import launcher as podman
 from lockgate.sandbox.launch import Jail, JailReport, Target
@@ -254,7 +255,7 @@ def test_an_ordinary_user_gets_the_same() -> None:
         "before = set(os.listdir('/dev/shm'))\n"
         "result = Jail(named('train', python=PythonEnv.own()), launcher=PodmanLauncher()).run("
         "Target(command=('python3', '-c', 'print(6 * 7)')))\n"
-        "left = [name for top in ('/tmp', '/var/tmp') for name in glob.glob(f'{top}/lockgate-jail-*-{os.getpid()}-*')]\n"
+        "left = [n for top in ('/tmp', '/var/tmp') for n in glob.glob(f'{top}/lockgate-*-{os.getpid()}-*')]\n"
         "left += [name for name in set(os.listdir('/dev/shm')) - before if name.startswith('libpod')]\n"
         "left += glob.glob('/tmp/podman-run-65532') + glob.glob('/tmp/containers-user-65532')\n"
         "print(json.dumps([result.exit_code, result.talk.decode(), result.report.level, left]))\n"
@@ -279,3 +280,14 @@ def test_a_podman_that_is_too_old_is_not_used(said: str, monkeypatch: pytest.Mon
     with pytest.raises(Unfit) as refused:
         find.find_podman.__wrapped__()
     assert refused.value.finding == "LG916"
+
+
+def test_podmans_folder_is_short_enough_for_podman(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It refuses a path of more than 50 characters; a long place for temporary files is passed over."""
+    monkeypatch.setattr("lockgate.sandbox._bundle.tempfile.gettempdir", lambda: str(tmp_path))
+    made = _bundle.scratch(podman._LONGEST)
+    try:
+        assert len(f"{made}/c") <= 50
+        assert made.parent != tmp_path
+    finally:
+        made.rmdir()

@@ -36,7 +36,7 @@ def podman_arguments(folder: str) -> tuple[str, ...]:
     """Options of podman itself: all that it keeps is in `folder`, and nothing of the machine's settings counts."""
     return (
         *("--log-level", "error", "--runtime", "runc", "--cgroup-manager", "cgroupfs", "--events-backend", "none"),
-        *("--storage-driver", "vfs", "--root", f"{folder}/store", "--runroot", f"{folder}/run/containers"),
+        *("--storage-driver", "vfs", "--root", f"{folder}/store", "--runroot", f"{folder}/c"),
         *("--tmpdir", f"{folder}/run/libpod", "--hooks-dir", f"{folder}/hooks"),
     )
 

@@ -44,6 +44,8 @@ WITNESSES = (
     *("user", "group", "other groups", "host name", "working directory", "environment", "descriptors"),
     *("table of mounts", "nested user namespaces"),
 )
+# podman allows 50 characters for the folder of its state, and ours has 36 for itself and 2 for the last one.
+_LONGEST = 11
 # Locks in files: the others lie in the host's shared memory and stay there.
 _SETTINGS = '[engine]\nlock_type = "file"\n'
 
@@ -138,7 +140,7 @@ class PodmanJail:
     def _place(self) -> tuple[Start, Path]:
         """How podman is started, and its folder, which exists and is empty."""
         if os.geteuid() != 0:
-            self._scratch = bundle.scratch()
+            self._scratch = bundle.scratch(_LONGEST)
             return prepare(self.view, self._podman), self._scratch
         return prepare_as_root(self.view, self._podman), bundle.stage()
 
@@ -146,10 +148,10 @@ class PodmanJail:
         bundle.furnish(folder / "root", oci.places(view, is_folder=os.path.isdir))
         for place in arguments.COVERED:
             (folder / "root" / place.lstrip("/")).mkdir(parents=True, exist_ok=True)
-        for name in ("store", "run", "home", "hooks"):
+        for name in ("store", "run", "c", "home", "hooks"):
             (folder / name).mkdir(mode=0o700)
         (folder / "containers.conf").write_text(_SETTINGS, encoding="ascii")
-        storage = f'[storage]\ndriver = "vfs"\ngraphroot = "{folder}/store"\nrunroot = "{folder}/run/containers"\n'
+        storage = f'[storage]\ndriver = "vfs"\ngraphroot = "{folder}/store"\nrunroot = "{folder}/c"\n'
         (folder / "storage.conf").write_text(storage, encoding="utf-8")
 
     def _environment(self, folder: Path, user: int) -> dict[str, str]:
