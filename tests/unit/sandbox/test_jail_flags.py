@@ -81,6 +81,7 @@ FLAGS: Mapping[str, tuple[Callable[[Arguments], Arguments], str]] = {
     "--remount-ro /proc": (without(["--remount-ro", "/proc"]), "mount /proc"),
     "--remount-ro /dev": (without(["--remount-ro", "/dev"]), "mount /dev"),
     "--remount-ro /": (without(["--remount-ro", "/"]), "mount /"),
+    "--remount-ro /, tried": (without(["--remount-ro", "/"]), "unwritable /"),
     "--tmpfs /tmp": (
         instead(["--perms", "0700", "--size", str(256 << 20), "--tmpfs", "/tmp"], ["--dir", "/tmp"]),
         "mount /tmp",
@@ -293,6 +294,17 @@ def test_an_ordinary_user_needs_no_first_step(settings: JailSettings) -> None:
     """Without root there is nothing to give up: the view is taken as it is."""
     view = view_of(settings)
     assert prepare(view, find_bubblewrap()).view == view
+
+
+def test_what_must_be_absent_is_looked_for(tmp_path: Path) -> None:
+    """A key, a held-out row: shown by mistake, it is found before the target starts; absent, the jail is of level 3."""
+    secret = tmp_path / "keys"
+    secret.write_text("canary")
+    settings = named("train", python=PythonEnv.own(), absent=[("keys", secret)])
+    assert set() == names_of_open(probed(settings))
+    assert "absent keys" in {probe.name for probe in probed(settings).probes}
+    shown = replace(settings, binds=(Bind(secret, str(secret)),))
+    assert {"absent keys"} == names_of_open(probed(shown))
 
 
 def test_no_probe_means_no_level(settings: JailSettings) -> None:
