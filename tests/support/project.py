@@ -30,7 +30,7 @@ from lockgate.register.jail.scan import scan
 from lockgate.register.spec import RegisterResult, RegisterSpec
 from lockgate.runtime.serving import Field, Input, ServingSpec
 from lockgate.sandbox.interpreter import PythonEnv
-from lockgate.sandbox.report import JailReport
+from lockgate.sandbox.report import JailReport, Probe
 from lockgate.store.blobs import BlobStore
 from lockgate.store.layout import RegistryStore
 from lockgate.trust.keyring import Created, Keyring, create_keys
@@ -164,6 +164,7 @@ class SignedProject:
                 rows=1000,
                 accepted=1000 - refused_rows,
                 quarantined=refused_rows,
+                jails={"check": {"level": jail_level}},
                 time=rfc3339(self.clock()),
             ),
             "train": self._provenance(
@@ -245,7 +246,8 @@ def signed_project(
 
 def register_here(project: SignedProject, monkeypatch: pytest.MonkeyPatch, name: str = "flights") -> RegisterResult:
     """Register the candidate, with the scan in this process instead of the jail."""
-    report = JailReport("none", "parse", digest_of(b"settings"), (), {})
+    held = (Probe("everything", "none", holds=True, witness="a test's"),)
+    report = JailReport("none", "parse", digest_of(b"settings"), held, {})
     with monkeypatch.context() as patch:
         patch.setattr(register, "look", lambda _workplace, files: (encode(scan(files)), report))
         return register.run(project.workplace(), RegisterSpec(name))

@@ -14,9 +14,11 @@ from typing import Any
 
 from lockgate.audit.evidence import Evidence
 from lockgate.core.digest import Digest
-from lockgate.core.moments import parse_rfc3339
+from lockgate.core.moments import parse_rfc3339, rfc3339
 from lockgate.core.verdict import Level, Reason
 from lockgate.trust.policy import Bounds, EnvironmentPolicy
+
+_CLOCKS = timedelta(days=1)
 
 
 def judge_inputs(
@@ -61,6 +63,8 @@ def jail_level(one: Evidence) -> int | None:
     named = holder.get("jails", {})
     reports = [*(named.values() if isinstance(named, Mapping) else [None])]
     reports += [holder["jail"]] if "jail" in holder else []
+    fetchers = holder.get("fetchers", [])
+    reports += fetchers if isinstance(fetchers, list) else [None]
     levels = [report.get("level") if isinstance(report, Mapping) else None for report in reports]
     found = [level for level in levels if type(level) is int]
     return min(found) if found and len(found) == len(levels) else None
@@ -114,7 +118,7 @@ def _quarantined(validate: Evidence | None, policy: EnvironmentPolicy) -> Iterat
 
 
 def _jails(inputs: Mapping[str, Evidence], policy: EnvironmentPolicy) -> Iterator[tuple[str, Reason]]:
-    for claim in ("train", "judge"):
+    for claim in ("ingest", "validate", "train", "judge", "scan"):
         if claim not in inputs:
             continue
         level = jail_level(inputs[claim])
@@ -178,6 +182,9 @@ def _vulnerable(train: Evidence | None, policy: EnvironmentPolicy, now: datetime
     if known is None:
         message = f"no database of known vulnerabilities was asked; {policy.name} wants one"
         yield "max_osv_age_days", _reason("LG359", message, most=most)
+    elif known.modified - now > _CLOCKS:
+        message = "the newest entry of the database of known vulnerabilities is of the future: nobody can tell its age"
+        yield "max_osv_age_days", _reason("LG359", message, modified=rfc3339(known.modified), most=most)
     elif now - known.modified > timedelta(days=most):
         days = (now - known.modified).days
         message = f"the database of known vulnerabilities is {days} days old; {policy.name} allows {most:g}"

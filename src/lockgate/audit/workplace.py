@@ -38,6 +38,7 @@ class Workplace:
         say: talk for a person, one line; goes to stderr.
         locked_python: makes (or finds and verifies) the locked environment; called when first needed.
         known_vulnerabilities: what the project's database says against some wheels; None when it has no database.
+        package_origins: which index each package may come from; None: the machine's own.
     """
 
     root: Path
@@ -52,6 +53,7 @@ class Workplace:
     say: Callable[[str], None]
     locked_python: Callable[[], PythonEnv]
     known_vulnerabilities: Callable[[Sequence[Any]], Mapping[str, Any] | None] = _nobody_asks
+    package_origins: Callable[[], Any] | None = None
 
     def python(self) -> PythonEnv:
         """The interpreter and packages in which the jail runs this project's code."""

@@ -26,7 +26,7 @@ _SAID = {
 @click.option("--reproduce", "ref", metavar="REF", help="Run the recorded run of this model again, and compare.")
 @click.option(
     "--tolerance",
-    type=click.FloatRange(0, 1),
+    type=click.FloatRange(0, 1),  # NaN passes it, and is refused by what compares
     help=f"With --reproduce: how far a judged metric may be off when the bytes differ.  [default: {_TOLERANCE}]",
 )
 @project_option

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from lockgate.audit.evidence import Evidence
+from lockgate.audit.gate import jail_level
 from lockgate.audit.workplace import Workplace
 from lockgate.config import Config
 from lockgate.contract.inputs import inputs_of, is_input
@@ -40,7 +41,7 @@ def ingest(workplace: Workplace, config: Config, fresh: bool) -> StageDone:  # n
     from lockgate.ingest.run import run
 
     spec = ingest_spec(config)
-    found = None if fresh else standing(workplace.ledger, "ingest", lambda one: same_files(one, spec, workplace.root))
+    found = None if fresh else standing(workplace, "ingest", lambda one: same_files(one, spec, workplace.root))
     head = found or run(workplace, spec).evidence
     files = [each for each in dependencies(head) if not is_input(each)]
     further = sorted(inputs_of(dependencies(head)))
@@ -65,7 +66,7 @@ def validate(workplace: Workplace, config: Config, fresh: bool) -> StageDone:  #
     spec = replace(validate_spec(config, workplace), lock=lock_digest(workplace.root, config.train.lock))
     found = None
     if not fresh:
-        found = standing(workplace.ledger, "validate", lambda one: same_contract(one, spec, workplace))
+        found = standing(workplace, "validate", lambda one: same_contract(one, spec, workplace))
     head = found or run(workplace, spec).evidence
     report = decode(workplace.data.read(head.predicate["report"], _MOST_REPORT))
     _publish_rows(workplace, config.name, report)
@@ -98,8 +99,10 @@ def train(workplace: Workplace, config: Config, fresh: bool) -> StageDone:  # no
     spec = train_spec(config)
     trained = None
     if not fresh:
-        trained = standing(workplace.ledger, "train", lambda one: same_training(one, spec, workplace))
+        trained = standing(workplace, "train", lambda one: same_training(one, spec, workplace, config.environment.osv))
     judged = _judgement_of(workplace, trained) if trained else None
+    if judged is not None and (jail_level(judged) or 0) < _least(workplace):
+        judged = None
     cached = trained is not None and judged is not None
     reasons: tuple[Reason, ...] = ()
     if trained is None or judged is None:
@@ -209,6 +212,10 @@ def _reasons(found: Sequence[Mapping[str, Any]]) -> tuple[Reason, ...]:
         Reason(each["finding"], Level(each["level"]), each["message"], dict(each.get("seen", {})), each.get("next", ""))
         for each in found
     )
+
+
+def _least(workplace: Workplace) -> int:
+    return workplace.policy.environment(workplace.environment).least_jail_level
 
 
 def _weaker(inside: Mapping[str, Any]) -> list[str]:

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from lockgate.audit.evidence import Evidence
+from lockgate.audit.gate import jail_level
 from lockgate.audit.heads import STAGE_ROLES, stale
-from lockgate.audit.ledger import Ledger
 from lockgate.audit.workplace import Workplace
 from lockgate.contract.closure import capture_code
 from lockgate.contract.inputs import is_input
@@ -28,14 +28,19 @@ from lockgate.train.spec import TrainSpec
 from lockgate.validate.spec import ValidateSpec
 
 
-def standing(ledger: Ledger, claim: str, fits: Callable[[Evidence], bool]) -> Evidence | None:
+def standing(workplace: Workplace, claim: str, fits: Callable[[Evidence], bool]) -> Evidence | None:
     """The head of `claim`, when nothing has changed since its newest statement; None when it must be done anew.
 
-    After a rollback the head is older than the newest statement: it stays, until an input changes.
+    What was done in a jail below the level that is asked for now is done anew. After a rollback the head is older than
+    the newest statement: it stays, until an input changes.
     """
+    ledger = workplace.ledger
     said = ledger.statements(claim)
     head = ledger.head(claim)
     if head is None or not said or claim in {one.stage for one in stale({c: ledger.head(c) for c in STAGE_ROLES})}:
+        return None
+    least = workplace.policy.environment(workplace.environment).least_jail_level
+    if (jail_level(head) or 0) < least:
         return None
     return head if fits(said[-1]) or (head is not said[-1] and fits(head)) else None
 
@@ -67,8 +72,11 @@ def same_contract(one: Evidence, spec: ValidateSpec, workplace: Workplace) -> bo
     )
 
 
-def same_training(one: Evidence, spec: TrainSpec, workplace: Workplace) -> bool:
-    """Whether a train statement was made from these rows, with this code, these settings and this environment."""
+def same_training(one: Evidence, spec: TrainSpec, workplace: Workplace, osv: str = "") -> bool:
+    """Whether a train statement was made from these rows, with this code, these settings and this environment.
+
+    `osv`: the file of known vulnerabilities that is to be asked; the statement must be about that very file.
+    """
     head = workplace.ledger.head("validate")
     if head is None:
         return False
@@ -80,7 +88,14 @@ def same_training(one: Evidence, spec: TrainSpec, workplace: Workplace) -> bool:
         and _external(one) == {**spec.external(), "closure": closure.digest}
         and inside.get("limits") == dict(vars(spec.limits))
         and named.get(LOCK) == lock_digest(workplace.root, spec.lock)
+        and (not osv or _asked(inside) == _hash(workplace.root / osv))
     )
+
+
+def _asked(inside: Mapping[str, Any]) -> Any:
+    """The digest of the database of known vulnerabilities that was asked."""
+    found = inside.get("environment", {}).get("osv")
+    return found.get("digest") if isinstance(found, Mapping) else None
 
 
 def lock_digest(root: Path, lock: str) -> Digest | None:

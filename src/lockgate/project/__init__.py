@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from lockgate.audit.ledger import EVENTS, Ledger, claimed_project
 from lockgate.audit.seen import SeenStore
 from lockgate.config import FILENAME, Config, load_config
-from lockgate.errors import Refused, Usage, VerificationFailed
+from lockgate.errors import LockgateError, Refused, Usage, VerificationFailed
 from lockgate.store.lock import lock
 from lockgate.trust import pin as pins
 from lockgate.trust.policy import Policy
@@ -200,9 +200,20 @@ class Project:
     ) -> Locked:
         """Make the lock of the training environment, or check it. Raises as `lockgate.project.locking.make_lock`."""
         from lockgate.project.locking import make_lock
+        from lockgate.sandbox.levels import at_least
 
         packages = {"upgrade_packages": upgrade_packages, "build": build}
-        return make_lock(self, say=say, upgrade=upgrade, check=check, **packages)
+        with at_least(self._jail_level()):
+            return make_lock(self, say=say, upgrade=upgrade, check=check, **packages)
+
+    def _jail_level(self) -> int:
+        """The level that this project's policy asks for; the highest where no policy can be trusted yet."""
+        from lockgate.sandbox.report import LEVELS
+
+        try:
+            return self.policy(self.ledger()).environment(DEV).least_jail_level
+        except LockgateError:
+            return LEVELS
 
     def deploy(
         self,

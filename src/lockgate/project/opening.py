@@ -52,6 +52,7 @@ def workplace_of(project: Project, trusted: str, environment: str, say: Callable
         say=say,
         locked_python=lambda: locked_python(project.root, home, lock_file, say, lambda: origins(project)),
         known_vulnerabilities=lambda wheels: known_vulnerabilities(project, wheels, say),
+        package_origins=lambda: origins(project),
     )
 
 

@@ -51,9 +51,14 @@ def train_statement(ref: str, statements: Sequence[Evidence], environment: str) 
 def reproduce(
     project: Project, ref: str, *, environment: str = DEV, tolerance: float, observer: Observer
 ) -> Reproduction:
-    """Run what `ref` means again and sign what came of it. Raises what `train.reproduce.reproduce` raises."""
+    """Run what `ref` means again and sign what came of it. Raises what `train.reproduce.reproduce` raises; Usage
+    LG940 for a tolerance that is none.
+    """
     from lockgate.train.reproduce import reproduce as again
 
+    if not 0 <= tolerance <= 1:
+        message = f"a tolerance is a number from 0 to 1, not {tolerance}"
+        raise Usage("LG940", message, next="lockgate train --reproduce latest --tolerance 0.005")
     with project.workplace(environment, say=observer.say) as place:
         return again(place, train_statement(ref, place.ledger.statements(), environment), tolerance=tolerance)
 

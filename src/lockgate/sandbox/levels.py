@@ -33,7 +33,7 @@ _FOR_ONE_JOB, _ONE_JOB = ("gvisor", "podman"), ("train", "judge")
 # The level of a jail without namespaces, and what says that none can be made.
 _ALONE, _NO_NAMESPACES = 2, ("LG901", "LG904")
 
-_required = LEVELS
+_asked: list[int] = []
 
 
 def by_name(name: str) -> Launcher:
@@ -46,19 +46,18 @@ def by_name(name: str) -> Launcher:
 
 
 def required() -> int:
-    """The isolation level below which no jail of this process starts."""
-    return _required
+    """The isolation level below which no jail of this process starts: the strictest that is asked for now."""
+    return max(_asked, default=LEVELS)
 
 
 @contextmanager
 def at_least(level: int) -> Iterator[None]:
-    """Ask for `level` from now on."""
-    global _required  # noqa: PLW0603 - one policy decides for the whole process, threads included
-    before, _required = _required, level
+    """Ask for `level` from now on, in every thread; whoever asks for more at the same time is heeded."""
+    _asked.append(level)
     try:
         yield
     finally:
-        _required = before
+        _asked.remove(level)
 
 
 def launcher(settings: JailSettings, least: int) -> Launcher:

@@ -90,6 +90,8 @@ def train_jail(workplace: Workplace, spec: TrainSpec) -> Iterator[JailSettings]:
         data = None if rows is None or not workplace.data.has(rows) else workplace.data.path(rows)
         more = inputs.binds(inputs.look_up(workplace, spec), workplace.data)
         devices = gpu.look() if spec.gpu else None
+        if devices is not None:
+            gpu.check_level(workplace.policy.environment(workplace.environment).least_jail_level)
         around = surroundings(spec.seed, spec.limits)
         absent = withheld(workplace)
         python = workplace.python()

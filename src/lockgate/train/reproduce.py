@@ -144,7 +144,10 @@ def _python(workplace: Workplace, was: Recorded) -> tuple[PythonEnv, Environment
     if current.is_file() and read_regular(current, _MOST_LOCK) == lock:
         python = workplace.python()
     else:
-        python = PythonEnv.of(environment.build(lock, workplace.home, say=workplace.say, filename=was.spec.lock).path)
+        built = environment.build(
+            lock, workplace.home, say=workplace.say, filename=was.spec.lock, origins=workplace.package_origins
+        )
+        python = PythonEnv.of(built.path)
     return python, environment.described(workplace.home, python)
 
 

@@ -57,7 +57,7 @@ SCHEMA: Final = Table(
                     "enforce": Key(_WEIGHT, None, "What a broken rule does. dev: warn; elsewhere: enforce."),
                     "require": Key(list_of(one_of(*CLAIMS)), CLAIMS, "The statements that a model must rest on."),
                     "max_quarantined_share": Key(share(), 0.1, "Most rows that the contract may refuse."),
-                    "min_jail_level": Key(whole(0, 3), 3, "Least isolation of training and judging."),
+                    "min_jail_level": Key(whole(0, 3), 3, "Least isolation of every jail that a model rests on."),
                     "max_age_days": Key(number(0), None, "Oldest statement that a deployment may rest on."),
                     "approvals": Key(whole(0), None, "Distinct persons who must approve. dev: 0; elsewhere: 1."),
                     "max_vulnerabilities": Key(whole(0), 0, "Most known vulnerabilities, where a database was asked."),
@@ -127,7 +127,8 @@ class EnvironmentPolicy:
         Where the rule only warns, or is off, a weaker launcher may do; a jail in which a probe is open never does.
         """
         enforced = self.weight("min_jail_level") == "enforce"
-        return self.min_jail_level if enforced else min(self.min_jail_level, _WEAKEST_LAUNCHER)
+        asked = self.min_jail_level if enforced else min(self.min_jail_level, _WEAKEST_LAUNCHER)
+        return max(1, asked)
 
     def judge(self, rule: str, ok: bool, reason: Reason) -> Reason:  # noqa: FBT001 - read as a sentence
         """`reason` with the level that this environment gives it: a note when `ok` or the rule is off."""

@@ -124,4 +124,16 @@ def test_a_rule_that_is_off_says_nothing(inputs: dict[str, Evidence]) -> None:
 def test_facts_are_read_in_one_form_only(inputs: dict[str, Evidence]) -> None:
     """The readers that the gate shares with reports."""
     assert quarantined_share(inputs["validate"]) == 0.001
-    assert (jail_level(inputs["train"]), jail_level(inputs["judge"]), jail_level(inputs["validate"])) == (3, 3, None)
+    assert [jail_level(inputs[claim]) for claim in ("ingest", "validate", "train", "judge")] == [3, 3, 3, 3]
+
+
+@pytest.mark.parametrize("claim", ["ingest", "validate", "train", "judge"])
+def test_every_jail_that_a_model_rests_on_counts(inputs: dict[str, Evidence], claim: str) -> None:
+    """The contract is a stranger's code too, and a parser's file is: a weaker jail of any stage is named."""
+    one = inputs[claim]
+    weak = {**one.predicate, "jail": {"level": 2}, "jails": {}}
+    if "buildDefinition" in one.predicate:
+        body = one.predicate["buildDefinition"]
+        weak = {**one.predicate, "buildDefinition": {**body, "internalParameters": {"jail": {"level": 2}}}}
+    found = replace(one, statement=replace(one.statement, predicate=weak))
+    assert ("LG433", Level.REFUSE) in _findings({**inputs, claim: found}, PROD)

@@ -64,6 +64,13 @@ def test_a_database_is_demanded_where_the_policy_says_so(inputs: dict[str, Evide
     assert _findings(_knowing(inputs, _osv(inputs, days=6)), strict) == []
 
 
+def test_a_database_of_the_future_has_no_age(inputs: dict[str, Evidence]) -> None:
+    """One entry with a wrong date would make it young for ever: LG359. Clocks may differ by hours."""
+    strict = replace(PROD, max_osv_age_days=7.0)
+    assert _findings(_knowing(inputs, _osv(inputs, days=-2)), strict) == [("LG359", Level.REFUSE)]
+    assert _findings(_knowing(inputs, _osv(inputs, days=-1)), strict) == []
+
+
 @pytest.mark.parametrize("osv", [3, {}, {"found": [], "modified": "yesterday"}, {"found": [{}], "modified": None}])
 def test_what_is_not_in_form_counts_as_not_asked(inputs: dict[str, Evidence], osv: Any) -> None:
     """Never as `nothing is known`."""

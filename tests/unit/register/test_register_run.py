@@ -16,11 +16,12 @@ from lockgate.errors import LockgateError, Refused, Usage
 from lockgate.register import run as register
 from lockgate.register.jail.scan import scan
 from lockgate.register.spec import RegisterSpec
-from lockgate.sandbox.report import JailReport
+from lockgate.sandbox.report import JailReport, Probe
 from tests.support.project import SignedProject, signed_project
 
 SPEC = RegisterSpec("flights", "Does this flight arrive late?")
-REPORT = JailReport("none", "parse", digest_of(b"settings"), (), {})
+HELD = (Probe("everything", "none", holds=True, witness="a test's"),)
+REPORT = JailReport("none", "parse", digest_of(b"settings"), HELD, {})
 
 
 @pytest.fixture(name="project")

@@ -100,3 +100,15 @@ def test_a_runtime_that_hands_nothing_on_makes_the_jails_of_a_job_only(
     """What stays and is spoken to over a socket is bubblewrap's all the same."""
     monkeypatch.setenv(levels.WISH, "gvisor")
     assert levels.launcher(named(name, python=PythonEnv.own()), 3).name == expected
+
+
+def test_whoever_asks_for_more_at_the_same_time_is_heeded() -> None:
+    """Two policies in one process: the stricter holds for both, in whichever order they come and go."""
+    assert levels.required() == 3
+    loose, strict = levels.at_least(2), levels.at_least(3)
+    with loose:
+        assert levels.required() == 2
+        with strict, levels.at_least(2):
+            assert levels.required() == 3
+        assert levels.required() == 2
+    assert levels.required() == 3

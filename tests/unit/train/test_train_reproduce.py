@@ -14,7 +14,7 @@ from lockgate.contract.inputs import Wanted, dependency
 from lockgate.core.digest import digest_of
 from lockgate.core.statement import Statement, Subject
 from lockgate.errors import LockgateError, Refused, Usage, VerificationFailed
-from lockgate.pipeline.unchanged import same_training
+from lockgate.pipeline.unchanged import same_training, standing
 from lockgate.project.runs import write_attachments
 from lockgate.train import attachments, rules
 from lockgate.train.reproduce import reproduce
@@ -128,6 +128,34 @@ def test_a_changed_input_or_device_is_another_training(here: TrainingProject, tr
         replace(SPEC, seed=12),
     ):
         assert same_training(trained.evidence, other, place) is False
+
+
+def test_a_database_that_was_not_asked_is_another_training(here: TrainingProject, trained: TrainResult) -> None:
+    """Named after the run, it would else pass for clean without being looked at."""
+    here.write(train=CODE)
+    place = here.project.workplace()
+    (place.root / "all.zip").write_bytes(b"a database")
+    assert same_training(trained.evidence, SPEC, place, "all.zip") is False
+    body = dict(trained.evidence.predicate["buildDefinition"])
+    inside = dict(body["internalParameters"])
+    inside["environment"] = {**inside["environment"], "osv": {"digest": digest_of(b"a database")}}
+    statement = trained.evidence.statement
+    predicate = {**statement.predicate, "buildDefinition": {**body, "internalParameters": inside}}
+    asked = replace(trained.evidence, statement=replace(statement, predicate=predicate))
+    assert same_training(asked, SPEC, place, "all.zip") is True
+    (place.root / "all.zip").write_bytes(b"a newer database")
+    assert same_training(asked, SPEC, place, "all.zip") is False
+
+
+def test_what_was_done_in_a_weaker_jail_is_done_anew(
+    here: TrainingProject, trained: TrainResult, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A statement of level 3 stands; the same one of level 2 does not, where the policy asks for 3."""
+    assert trained.probes > 0
+    place = here.project.workplace()
+    assert standing(place, "train", lambda _: True) is not None
+    monkeypatch.setattr("lockgate.pipeline.unchanged.jail_level", lambda _: 2)
+    assert standing(place, "train", lambda _: True) is None
 
 
 @pytest.mark.parametrize(

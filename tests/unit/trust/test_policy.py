@@ -125,3 +125,14 @@ def test_versions_only_rise() -> None:
             Policy.from_text(text).check_follows(two)
         assert caught.value.finding == "LG842"
         assert "set version = 3" in caught.value.next
+
+
+@pytest.mark.parametrize(
+    ("level", "weight", "least"),
+    [(3, "enforce", 3), (2, "enforce", 2), (3, "warn", 2), (3, "off", 2), (1, "warn", 1), (0, "enforce", 1)],
+)
+def test_a_jail_with_a_hole_never_starts(level: int, weight: str, least: int) -> None:
+    """A rule that only warns lets a weaker launcher in, never a jail in which a probe is open (level 0)."""
+    text = f"version = 1\n[environment.dev]\nmin_jail_level = {level}\n"
+    text += f'[environment.dev.levels]\nmin_jail_level = "{weight}"\n'
+    assert Policy.from_text(text).environment("dev").least_jail_level == least

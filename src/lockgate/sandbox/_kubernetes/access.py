@@ -58,7 +58,7 @@ def _access(config: dict[str, Any], context: str, read: Read) -> Access:
     for plug_in in ("exec", "auth-provider"):
         if plug_in in user:
             raise ValueError(f"users[].{plug_in} starts a program; use a token (kubectl create token NAME)")
-    for unverified in ("username", "password", "as"):
+    for unverified in ("username", "password", "as", "as-uid", "as-groups", "as-user-extra"):
         if user.get(unverified):
             raise ValueError(f"users[].{unverified} is not supported")
     if cluster.get("insecure-skip-tls-verify"):
@@ -68,6 +68,7 @@ def _access(config: dict[str, Any], context: str, read: Read) -> Access:
     server = urlsplit(_text(cluster, "server"))
     if server.scheme != "https" or not server.hostname:
         raise ValueError(f"server {_text(cluster, 'server')!r} is no https address")
+    _check_host(server.hostname)
     ca = _data(cluster, "certificate-authority", read)
     if not ca:
         raise ValueError("it names no certificate-authority: whoever answers would be believed")
@@ -88,6 +89,14 @@ def _access(config: dict[str, Any], context: str, read: Read) -> Access:
     if not token.isprintable() or not token.isascii():
         raise ValueError("the token has signs that no token has")
     return access
+
+
+def _check_host(host: str) -> None:
+    """Else the resolver would raise what no caller expects."""
+    try:
+        host.encode("idna")
+    except UnicodeError:
+        raise ValueError(f"{host!r} is no host name") from None
 
 
 def _named(config: dict[str, Any], field_name: str, name: str, inner: str) -> dict[str, Any]:

@@ -87,7 +87,8 @@ class PodRun:
         for each in listed if isinstance(listed, list) else []:
             metadata = each.get("metadata") if isinstance(each, dict) else None
             owners = metadata.get("ownerReferences") if isinstance(metadata, dict) else None
-            if any(isinstance(owner, dict) and owner.get("uid") == self.uid for owner in owners or ()):
+            owned = [owner for owner in owners if isinstance(owner, dict)] if isinstance(owners, list) else []
+            if any(owner.get("uid") == self.uid for owner in owned):
                 found.append(str(metadata.get("name")) if isinstance(metadata, dict) else "")
         return found
 

@@ -13,6 +13,9 @@ LONGEST_LINE = 4 * (CHUNK + 64)
 MOST_WORDS = 4096
 
 
+_MOST_DIGITS = 12
+
+
 class LogReader:
     """Frames in order, each once. `words` are the last lines that are no frames: what a crashed interpreter said."""
 
@@ -40,7 +43,7 @@ class LogReader:
     def _line(self, line: bytes) -> Iterator[tuple[bytes, bytes]]:
         prefix, _, rest = line.partition(b" ")
         number, _, text = rest.partition(b" ")
-        if prefix != PREFIX or not number.isdigit():
+        if prefix != PREFIX or not number.isdigit() or len(number) > _MOST_DIGITS:
             self.words = (self.words + line + b"\n")[-MOST_WORDS:]
             return
         if int(number) < self._next:
