@@ -69,7 +69,10 @@ class Place:
     def build(self, lock: str, origins: Origins | None = None) -> environment.Environment:
         """Build from a lock's text."""
         asked = (lambda: origins) if origins is not None else None
-        return environment.build(lock.encode(), self.home, say=self.said.append, environ=self.environ, origins=asked)
+        age = origins.age() if origins is not None else environment.ANY_AGE
+        return environment.build(
+            lock.encode(), self.home, say=self.said.append, environ=self.environ, origins=asked, min_age=age
+        )
 
     def refused(self, lock: str, origins: Origins | None = None) -> LockgateError:
         """The error that building ends with; nothing of it is left."""

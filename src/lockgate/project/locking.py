@@ -118,7 +118,7 @@ def known_vulnerabilities(
     parent = project.home / "state" / "tmp"
     parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=parent, prefix="osv-") as scratch:
-        known = look_up(wheels, project.root / named, Path(scratch) / "out")
+        known = look_up(wheels, project.root / named, Path(scratch) / "out", project.now())
     for each in known.found[:_MOST_SAID]:
         also = f" ({', '.join(each['aliases'][:3])})" if each["aliases"] else ""
         say(f"known vulnerability: {each['package']} {each['version']} {each['id']}{also} {each['severity']}".rstrip())

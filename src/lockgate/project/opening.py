@@ -11,6 +11,7 @@ from lockgate.audit.shelf import shelf
 from lockgate.audit.workplace import Workplace
 from lockgate.project.locking import known_vulnerabilities, origins
 from lockgate.runtime.environment import locked_python
+from lockgate.runtime.locked.ages import MinAge
 from lockgate.store.blobs import BlobStore
 from lockgate.store.layout import RegistryStore
 from lockgate.trust.keyring import Keyring
@@ -39,6 +40,7 @@ def workplace_of(project: Project, trusted: str, environment: str, say: Callable
         lock=home / "state" / "locks" / EVENTS,
     )
     lock_file = project.root / project.config.train.lock
+    min_age = MinAge(project.config.environment.min_age, project.now)
     return Workplace(
         root=project.root,
         home=home,
@@ -50,7 +52,7 @@ def workplace_of(project: Project, trusted: str, environment: str, say: Callable
         environment=environment,
         now=project.now,
         say=say,
-        locked_python=lambda: locked_python(project.root, home, lock_file, say, lambda: origins(project)),
+        locked_python=lambda: locked_python(project.root, home, lock_file, say, lambda: origins(project), min_age),
         known_vulnerabilities=lambda wheels: known_vulnerabilities(project, wheels, say),
         package_origins=lambda: origins(project),
     )

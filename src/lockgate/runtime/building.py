@@ -18,9 +18,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from packaging.requirements import InvalidRequirement
-from packaging.requirements import Requirement as Wanted
-
 from lockgate.contract.findings import clean
 from lockgate.contract.jailed import Task, run_task
 from lockgate.core.digest import Digest, digest_of, hex_of
@@ -32,6 +29,7 @@ from lockgate.runtime.locked import uvjail
 from lockgate.runtime.locked.built import FILENAME, Built, read
 from lockgate.runtime.locked.fetch import Origins, download
 from lockgate.runtime.locked.resolve import Asked, resolve
+from lockgate.runtime.locked.wanted import read_one
 from lockgate.runtime.locked.wheels import WheelStore, fits, other_bytes
 from lockgate.sandbox.settings import Bind, Limits, PythonEnv, named
 from lockgate.store.files import read_regular, writing
@@ -127,8 +125,8 @@ def _tools(source: Path, scratch: Path, store: WheelStore, origins: Origins, say
     given, _ = run_task(settings, task, scratch / "read")
     try:
         listed = decode_exact(read_regular(given["sdist.json"], _MOST))["requires"]
-        wanted = tuple(Wanted(str(each)) for each in listed)
-    except (ValueError, KeyError, TypeError, InvalidRequirement) as error:
+        wanted = tuple(read_one(str(each)) for each in listed)
+    except (ValueError, KeyError, TypeError) as error:
         message = f"{source.name} does not say in form what it needs to be built: {clean(str(error), 200)}"
         raise Refused("LG355", message, next="lockgate explain LG355") from None
     if not wanted:
@@ -140,7 +138,13 @@ def _builder(lock: bytes, home: Path, scratch: Path, origins: Origins, say: Call
     if not lock:
         return PythonEnv.of(environment.bare(scratch / "bare"))
     made = environment.build(
-        lock, home, say=say, filename="the build tools", environ=origins.environ, origins=lambda: origins
+        lock,
+        home,
+        say=say,
+        filename="the build tools",
+        environ=origins.environ,
+        origins=lambda: origins,
+        min_age=origins.age(),
     )
     return PythonEnv.of(made.path)
 

@@ -1,7 +1,7 @@
 """The locked environment: content-addressed, built in a jail from hashes, verified whole before each use.
 
     .lockgate/env/<lock, hex>/             a virtual environment; the jail sees it read-only at /env
-    .lockgate/state/env/<lock, hex>.json   {"v", "lock", "python", "tree", "wheels": [{"name", "version", "sha256"}]}
+    .lockgate/state/env/<lock, hex>.json   {"v": 2, "lock", "python", "tree", "wheels": [{"name", "version", "sha256"}]}
 
 The interpreter is Lockgate's own. Wheels only: nothing that is fetched runs before training does, and then in the
 train jail. The tree digest covers every file, its executable bit and every link. An environment without its state
@@ -25,6 +25,7 @@ from lockgate.core.digest import Digest, digest_of, from_hex, hex_of
 from lockgate.core.encoding import decode_exact, encode
 from lockgate.errors import LockgateError, Refused, Usage, VerificationFailed
 from lockgate.runtime.lock import MAKE, Requirement
+from lockgate.runtime.locked.ages import MinAge, refuse_young
 from lockgate.runtime.locked.assemble import assemble
 from lockgate.runtime.locked.fetch import Origins, fetch
 from lockgate.runtime.locked.read import read
@@ -37,7 +38,9 @@ from lockgate.store.lock import lock as hold
 from lockgate.trust.pin import state_home
 
 _MOST_LOCK = 16 << 20
+ANY_AGE = MinAge()
 _TRIES = 3
+_FORM = 2  # another one when more is checked of what an environment may hold
 _PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
@@ -66,6 +69,7 @@ def locked_python(
     lock_path: Path,
     say: Callable[[str], None],
     origins: Callable[[], Origins] = Origins,
+    min_age: MinAge = ANY_AGE,
 ) -> PythonEnv:
     """The interpreter and environment of the project whose lock file is `lock_path`; built where it is not there yet.
 
@@ -73,7 +77,8 @@ def locked_python(
     Raises what `build` and `verify_environment` raise; Usage LG340 without a lock file.
     """
     lock = read_lock(root, lock_path)
-    return PythonEnv.of(build(lock, home, say=say, filename=lock_path.name, origins=origins).path)
+    made = build(lock, home, say=say, filename=lock_path.name, origins=origins, min_age=min_age)
+    return PythonEnv.of(made.path)
 
 
 def read_lock(root: Path, lock_path: Path) -> bytes:
@@ -94,12 +99,14 @@ def build(
     filename: str = "requirements.lock",
     environ: Mapping[str, str] | None = None,
     origins: Callable[[], Origins] | None = None,
+    min_age: MinAge = ANY_AGE,
 ) -> Environment:
     """The environment of `lock` below `home` (a `.lockgate`): the verified one that is there, or a new one.
 
     1. The lock names exact versions with hashes.         2. One builder at a time, of this project and of this user.
     3. What was finished before is verified and used; it needs no network.
-    4. Wheels that the user's store has not yet are fetched in a jail, and hashed before they are put there.
+    4. Wheels that the user's store has not yet are fetched in a jail, and hashed before they are put there. Each is as
+       old as `min_age` wants, whoever fetched it, and each time.
     5. Wheels that were never unpacked are, in a jail without network; nothing in them runs when Python starts.
     6. The environment is assembled in a folder that nobody uses yet, and every file in it compared.
     7. The folder gets its name, then its state file: the last step makes it an environment.
@@ -114,13 +121,15 @@ def build(
     target = home / "env" / name
     with hold(home / "state" / "locks" / "env"):  # 2
         if _is_finished(home, name):
-            return verify_environment(home, digest_of(lock))  # 3
+            found = verify_environment(home, digest_of(lock))  # 3
+            refuse_young(found.wheels, min_age)
+            return found
         say(f"building the locked environment of {filename} (once; later runs need no network)")
         scratch = _scratch(home, target)
         try:
             store = WheelStore(cache_folder(surroundings))
             with hold(store.cache / "lock"):
-                made, tree, wheels = _make(requirements, store, scratch, asked, say)
+                made, tree, wheels = _make(requirements, store, scratch, asked, min_age, say)
             environment = Environment(target, digest_of(lock), tree, wheels)
             with writing(target):
                 target.parent.mkdir(parents=True, exist_ok=True)
@@ -149,19 +158,25 @@ def _make(
     store: WheelStore,
     scratch: Path,
     origins: Callable[[], Origins],
+    min_age: MinAge,
     say: Callable[[str], None],
 ) -> tuple[Path, Digest, tuple[Wheel, ...]]:
     """Steps 4 to 6. An unpacked wheel that was changed is unpacked again, and said aloud."""
     unpacked = Unpacked(store.cache)
     empty = bare(scratch / "bare")
     for attempt in range(_TRIES):
-        wheels = _stored(requirements, store, unpacked, origins, say)  # 4
+        wheels = _stored(requirements, store, unpacked, origins)  # 4
+        untold = refuse_young(wheels, min_age)
+        if untold and attempt == 0:
+            say(f"nobody knows when {_some(untold)} came to its index: min_age could not be judged for that")
         needed = [wheel for wheel in wheels if unpacked.lines(wheel) is None]
         if needed:
             unpacked.add(needed, empty)  # 5
         made = bare(scratch / f"env-{attempt}")
         tree, wrong = assemble(made, wheels, unpacked)  # 6
         if not wrong:
+            for wheel in filter(unpacked.has_plugin, wheels):
+                say(f"{wheel.name} has a plugin for pydantic: it is switched off in every jail")
             return made, tree, tuple(Wheel(each.name, each.version, each.digest) for each in wheels)
         names = ", ".join(wheel.name for wheel in wrong)
         say(f"unpacked files in {store.cache} were changed since: unpacking {names} again")
@@ -180,7 +195,6 @@ def _stored(
     store: WheelStore,
     unpacked: Unpacked,
     origins: Callable[[], Origins],
-    say: Callable[[str], None],
 ) -> list[Stored]:
     """A wheel of the store for each requirement, sorted; one that is to be unpacked has its digest."""
     found: dict[Requirement, Stored] = {}
@@ -195,8 +209,12 @@ def _stored(
         missing = [wanted for wanted in missing if wanted not in found]
         if not missing:
             return sorted(set(found.values()), key=lambda each: each.name)
-        fetch(missing, store, origins(), say)
+        fetch(missing, store, origins())
     raise Refused("LG348", f"nobody can tell which wheel {missing[0].name} is", next=f"rm -r {store.cache}")
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 def verify_environment(home: Path, lock: Digest) -> Environment:
@@ -225,12 +243,13 @@ def _state_file(home: Path, name: str) -> Path:
 
 
 def _is_finished(home: Path, name: str) -> bool:
-    """A state file, of this very interpreter: after an upgrade of Python the environment is made anew."""
+    """A state file, of this very interpreter and these checks: after an upgrade the environment is made anew."""
     if not (home / "env" / name).is_dir() or not _state_file(home, name).is_file():
         return False
     try:
         state = _state_file(home, name).read_bytes()
-        return _is_remembered(state) and bool(decode_exact(state)["python"] == _interpreter())
+        value = decode_exact(state)
+        return _is_remembered(state) and (value["v"], value["python"]) == (_FORM, _interpreter())
     except (ValueError, KeyError, TypeError):
         return False
 
@@ -263,7 +282,7 @@ def _state(environment: Environment) -> bytes:
     listed = [{"name": w.name, "version": w.version, "sha256": hex_of(w.digest)} for w in environment.wheels]
     return encode(
         {
-            "v": 1,
+            "v": _FORM,
             "lock": environment.lock_digest,
             "python": _interpreter(),
             "tree": environment.tree_digest,

@@ -12,6 +12,7 @@ A line whose marker excludes this interpreter locks nothing here. `runtime.locke
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -20,6 +21,7 @@ from lockgate.errors import Refused, Usage
 
 if TYPE_CHECKING:
     from packaging.markers import Marker
+    from packaging.specifiers import SpecifierSet
 
 MAKE = "lockgate lock   # makes requirements.lock, with hashes, from requirements.in"
 
@@ -27,6 +29,8 @@ _PINNED = re.compile(
     r"(?P<name>[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)(?:\[[A-Za-z0-9._, -]*\])?\s*==\s*"
     r"(?P<version>[A-Za-z0-9.!+_-]+)\s*(?:;(?P<marker>[^#\\]*?))?(?=\s--hash|\s*\Z)"
 )
+_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,126}[A-Za-z0-9])?\Z")
+_VERSION = re.compile(r"[A-Za-z0-9.!+_-]{1,128}\Z")
 _HASH = re.compile(r"--hash=sha256:([0-9a-f]{64})(?=\s|\Z)")
 _ANY_HASH = re.compile(r"--hash[= ]\S+")
 
@@ -44,6 +48,30 @@ class Requirement:
 def normal(name: str) -> str:
     """A package's name in its normal form (PEP 503)."""
     return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def locked(filename: str, line: int, name: str, version: str, hashes: frozenset[str]) -> Requirement:
+    """The requirement, with its name in normal form.
+
+    Names and versions are written into the lists that uv reads: whatever is neither would be an option there.
+    Raises Usage LG342.
+    """
+    flaw = "" if _NAME.match(name) else f"{name[:80]!r} is no name of a package"
+    if not flaw and not _is_version(version):
+        flaw = f"{version[:80]!r} is no version"
+    if flaw:
+        raise Usage("LG342", f"{filename}:{line}: {flaw}", seen={"line": line}, next=MAKE)
+    return Requirement(normal(name), version, hashes, line)
+
+
+def _is_version(text: str) -> bool:
+    from packaging.version import InvalidVersion, Version
+
+    try:
+        Version(text)
+    except InvalidVersion:
+        return False
+    return bool(_VERSION.match(text))  # `packaging` lets white space stand around a version
 
 
 def parse_lock(data: bytes, filename: str = "requirements.lock") -> tuple[Requirement, ...]:
@@ -76,12 +104,27 @@ def pins_of(data: bytes) -> dict[str, tuple[frozenset[str], frozenset[str]]]:
     return found
 
 
-def marker_holds(marker: Marker, *, groups: frozenset[str] = frozenset()) -> bool:
-    """Whether `marker` holds for this interpreter, without extras and with the dependency groups `groups`."""
-    from packaging.markers import default_environment
+def marker_holds(marker: Marker | str, *, groups: frozenset[str] = frozenset()) -> bool:
+    """Whether `marker` holds for this interpreter, without extras and with the dependency groups `groups`.
+
+    Raises ValueError for what is no marker, or compares what cannot be compared.
+    """
+    from packaging.markers import Marker, default_environment
 
     here: dict[str, str | frozenset[str]] = {**default_environment()}  # type: ignore[dict-item]
-    return marker.evaluate({**here, "extra": "", "extras": frozenset(), "dependency_groups": groups}, "lock_file")
+    here |= {"extra": "", "extras": frozenset(), "dependency_groups": groups}
+    try:
+        return (Marker(marker) if isinstance(marker, str) else marker).evaluate(here, "lock_file")
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+def refuse_other_python(filename: str, line: int, what: str, wanted: SpecifierSet) -> None:
+    """Raises Usage LG340 when `wanted`, a requires-python, leaves this interpreter out."""
+    here = ".".join(str(part) for part in sys.version_info[:3])
+    if not wanted.contains(here, prereleases=True):
+        message = f"{filename}:{line}: {what} is for Python {wanted}; this is {here}"
+        raise Usage("LG340", message, seen={"line": line, "python": here}, next=MAKE)
 
 
 def no_hash(filename: str, line: int, package: str) -> Usage:
@@ -103,7 +146,10 @@ def no_wheel(filename: str, line: int, package: str) -> Refused:
 
 
 def _entries(text: str) -> Iterator[tuple[int, str]]:
-    """Each logical line with the number of its first physical one; comments and continuations are undone."""
+    """Each logical line with the number of its first physical one; comments and continuations are undone.
+
+    White space is one space each: what looks at a line behind a run of spaces takes the square of their number.
+    """
     held, start = "", 0
     for number, raw in enumerate(text.splitlines(), start=1):
         line = re.sub(r"(?:^|\s)#.*", "", raw).rstrip()
@@ -111,11 +157,11 @@ def _entries(text: str) -> Iterator[tuple[int, str]]:
         if line.endswith("\\"):
             held += line[:-1] + " "
             continue
-        entry, held = (held + line).strip(), ""
+        entry, held = " ".join((held + line).split()), ""
         if entry:
             yield start, entry
     if held.strip():
-        yield start, held.strip()
+        yield start, " ".join(held.split())
 
 
 def _requirement(filename: str, line: int, entry: str) -> tuple[Requirement, bool]:
@@ -134,15 +180,14 @@ def _requirement(filename: str, line: int, entry: str) -> tuple[Requirement, boo
         raise Usage("LG342", f"{filename}:{line}: {rest[:80]!r} is no hash of a wheel", seen={"line": line}, next=MAKE)
     if not hashes:
         raise no_hash(filename, line, pinned["name"])
-    return Requirement(normal(pinned["name"]), pinned["version"], hashes, line), _applies(filename, line, pinned)
+    found = locked(filename, line, pinned["name"], pinned["version"], hashes)
+    return found, _applies(filename, line, pinned)
 
 
 def _applies(filename: str, line: int, pinned: re.Match[str]) -> bool:
-    from packaging.markers import InvalidMarker, Marker
-
     written = (pinned["marker"] or "").strip()
     try:
-        return not written or marker_holds(Marker(written))
-    except InvalidMarker:
+        return not written or marker_holds(written)
+    except ValueError:
         message = f"{filename}:{line}: {written[:80]!r} is no marker"
         raise Usage("LG342", message, seen={"line": line}, next=MAKE) from None

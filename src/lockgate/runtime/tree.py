@@ -18,7 +18,9 @@ from lockgate.store.files import hash_fd
 _THREADS = 2
 _BATCH = 256
 _SMALL = 1 << 20
-_HOOKS = re.compile(r"(sitecustomize|usercustomize)(\.[^/]*)?\Z")
+_HOOKS = re.compile(r"(__pycache__/)?(sitecustomize|usercustomize)[./]")
+_SITE = re.compile(r"(?:.*?/)?site-packages/")
+_FOLDER = re.compile(r"(?!/)[A-Za-z0-9._/+-]*\Z")
 _KNOWN_PTH: Collection[str] = frozenset(
     {
         # setuptools' distutils-precedence.pth: picks its own distutils when an environment variable says so.
@@ -59,16 +61,41 @@ def tree_lines(folder: Path) -> dict[str, bytes]:
 
 
 def refuse_hooks(folder: Path) -> None:
-    """Raises Refused LG345 when something in the environment runs at the start of every Python process."""
-    for relative in walk(folder):
-        name = os.path.basename(relative)
-        if _HOOKS.match(name) and os.path.basename(os.path.dirname(relative)) in ("site-packages", "__pycache__"):
-            raise _hook(relative, "Python imports it at every start")
-        if name.endswith(".pth"):
-            data = (folder / relative).read_bytes()
-            code = [line for line in data.splitlines() if line.lstrip(b"\xef\xbb\xbf \t").startswith(b"import")]
-            if code and hashlib.sha256(data).hexdigest() not in _KNOWN_PTH:
-                raise _hook(relative, f"it runs {code[0].decode(errors='replace')[:120]!r} at every start")
+    """Raises Refused LG345 when something in the environment runs at the start of every Python process.
+
+    1. A `.pth` file names folders of the environment, and does nothing else.
+    2. In none of the folders that modules are then looked for in is a `sitecustomize` or `usercustomize`, whatever form
+       it has: a file of any kind, or a folder.
+    """
+    files = {path[site.end() :]: path for path in sorted(walk(folder)) if (site := _SITE.match(path))}
+    added: set[str] = set()
+    for inside, path in files.items():
+        if inside.endswith(".pth") and "/" not in inside:
+            added |= {f"{entry}/" for entry in _folders(folder, path)}  # 1
+    for inside, path in files.items():
+        places = ["", *(place for place in added if inside.startswith(place))]
+        if any(_HOOKS.match(inside.removeprefix(place)) for place in places):
+            raise _hook(path, "Python imports it at every start")  # 2
+
+
+def _folders(folder: Path, path: str) -> Iterator[str]:
+    """What a `.pth` file adds to where modules are looked for, below its own folder.
+
+    Which bytes end a line differs between versions of Python: what holds any other byte than those of a plain path is
+    refused.
+    """
+    data = (folder / path).read_bytes()
+    if hashlib.sha256(data).hexdigest() in _KNOWN_PTH:
+        return
+    for line in data.decode("utf-8", "replace").splitlines():
+        entry = line.strip(" \t")
+        if entry.startswith("#") and entry.isascii():
+            continue
+        if entry.lstrip("\ufeff \t").startswith("import"):
+            raise _hook(path, f"it runs {entry[:120]!r} at every start")
+        if not _FOLDER.match(entry) or ".." in entry.split("/"):
+            raise _hook(path, f"its line {entry[:120]!r} is more than the name of a folder of the package")
+        yield os.path.normpath(entry)
 
 
 def walk(folder: Path) -> Iterator[str]:

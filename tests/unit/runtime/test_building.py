@@ -135,6 +135,18 @@ def test_what_is_not_pinned_or_does_not_build_is_refused(
     assert not (tmp_path / built.FILENAME).exists()
 
 
+def test_a_source_gives_uv_no_option(index: Served, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What it needs to be built is a list of packages: a second line or an address in it is LG355, and not asked."""
+    (tmp_path / "lockgate.toml").write_text(CONFIG)
+    (tmp_path / "requirements.in").write_text("source==1.0\n")
+    evil = index.address("evil")
+    for needs in (f"minibuild; os_name == 'posix\\n--index-url {evil}\\n#'", f"minibuild @ {evil}/minibuild.whl"):
+        source(index.folder / "public", {"pyproject.toml": PROJECT.replace('["minibuild"]', f'["{needs}"]')})
+        assert run(["lock", "--project", str(tmp_path), "--json", "--build", "source"]) == 1
+        assert json.loads(capsys.readouterr().out)["finding"] == "LG355"
+    assert [path for path, _ in index.asked if path.startswith("/evil")] == []
+
+
 def test_the_record_has_one_spelling() -> None:
     """Sorted, read back to the same values; what is out of form is refused by line."""
     one = Built("b", "1.0", digest_of(b"s"), digest_of(b"w"), (f"tool==1 {digest_of(b't')}",))

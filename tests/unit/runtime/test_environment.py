@@ -103,6 +103,11 @@ def test_a_half_built_environment_is_never_used(place: Place, lock: str) -> None
     state.write_text(json.dumps({**json.loads(state.read_text()), "python": "3.9 /usr/bin/python3.9"}))
     assert place.build(lock) == made
     assert len(place.said) == 3
+    # One that another version made, which looked at less, is made anew.
+    state.write_text(json.dumps({**json.loads(state.read_text()), "v": 1}))
+    environment._remember(state.read_bytes())
+    assert place.build(lock) == made
+    assert len(place.said) == 4
     state.write_bytes(state.read_bytes().replace(made.tree_digest.encode(), b"sha256:" + b"0" * 64))
     with pytest.raises(VerificationFailed):
         environment.verify_environment(place.home, made.lock_digest)
@@ -115,6 +120,16 @@ def test_a_half_built_environment_is_never_used(place: Place, lock: str) -> None
         {"evil.pth": "/somewhere\n  import os\n"},
         {"sitecustomize.py": "x = 1\n"},
         {"usercustomize/__init__.py": "x = 1\n", "usercustomize.py": "x = 1\n"},
+        {"sitecustomize/__init__.py": "x = 1\n"},
+        {"sitecustomize/site-packages/x.py": "", "sitecustomize/__init__.py": ""},
+        {"usercustomize/text": ""},
+        {"sitecustomize.cpython-311-x86_64-linux-gnu.so": ""},
+        {"__pycache__/sitecustomize.cpython-311.pyc": ""},
+        {"inner.pth": "inner\n", "inner/sitecustomize.py": "x = 1\n"},
+        {"evil.pth": "x\x0cimport os\n"},
+        {"evil.pth": "x\u2028import os\n"},
+        {"evil.pth": "/out\n"},
+        {"evil.pth": "../../../../in\n"},
     ],
 )
 def test_what_runs_at_every_start_is_seen(tmp_path: Path, files: dict[str, str]) -> None:
@@ -137,8 +152,9 @@ def test_what_runs_at_every_start_is_refused(place: Place) -> None:
 
 
 def test_a_path_in_a_pth_file_is_no_code(place: Place) -> None:
-    """Positive control: a .pth file with paths only is let in."""
-    digest = wheel(place.wheels, "plain", {"plain.pth": "plain_modules\n", "plain.py": ""})
+    """Positive control: a .pth file with folders of its own is let in, and names that matter elsewhere only."""
+    files = {"plain.pth": "# folders\n\nplain_modules\n", "plain/sitecustomize.py": "", "plain/net.pth": "import os\n"}
+    digest = wheel(place.wheels, "plain", {**files, "plain/__init__.py": "", "sitecustomized.py": ""})
     assert place.build(f"plain==1.0 --hash=sha256:{digest}\n").wheels[0].digest == from_hex(digest)
 
 

@@ -10,9 +10,10 @@ import pytest
 from lockgate.config import read_config
 from lockgate.core.digest import digest_of
 from lockgate.errors import LockgateError, Refused, Usage
-from lockgate.project import Project
+from lockgate.project import Project, opening
 from lockgate.project.locking import known_vulnerabilities, origins
 from lockgate.runtime.lock import Requirement
+from lockgate.runtime.locked.ages import MinAge
 
 CONFIG = """[project]
 name = "x"
@@ -87,6 +88,22 @@ def test_an_owner_s_reference_is_looked_up_and_not_shown(tmp_path: Path, monkeyp
     assert "hunter2" not in repr(found)
 
 
+def test_a_project_s_min_age_reaches_its_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each time that it is built or used, with the project's own clock, and without looking up any secret."""
+    asked: list[MinAge] = []
+    monkeypatch.setattr(opening, "locked_python", lambda *given: asked.append(given[-1]))
+    for name in ("CONFIG", "STATE"):
+        monkeypatch.setenv(f"XDG_{name}_HOME", str(tmp_path / name))
+    root = tmp_path / "made"
+    root.mkdir()
+    (root / "lockgate.toml").write_text(CONFIG + '[environment]\nmin_age = "3d"\nindexes = { a = "cmd:false" }\n')
+    Project.create(root)
+    project = Project.open(root)
+    with project.workplace() as place:
+        place.locked_python()
+    assert [(each.seconds, each.now) for each in asked] == [(3 * 86400.0, project.now)]
+
+
 def test_a_project_asks_its_database(tmp_path: Path) -> None:
     """None named: None. One named: what it says, with its digest, and a line for a person. One missing: LG356."""
     wheels = [Requirement("numpy", "1.0", frozenset(), 1)]
@@ -97,7 +114,7 @@ def test_a_project_asks_its_database(tmp_path: Path) -> None:
     with pytest.raises(Usage) as raised:
         known_vulnerabilities(Project.open(tmp_path), wheels, said.append)
     assert raised.value.finding == "LG356"
-    entry = '{"id": "PYSEC-1", "modified": "2026-11-20T00:00:00Z", "aliases": ["CVE-1"], "affected": '
+    entry = '{"id": "PYSEC-1", "modified": "2026-01-20T00:00:00Z", "aliases": ["CVE-1"], "affected": '
     entry += '[{"package": {"ecosystem": "PyPI", "name": "numpy"}, "versions": ["1.0"]}]}'
     with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:
         archive.writestr("PYSEC-1.json", entry)

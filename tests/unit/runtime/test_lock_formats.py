@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import copy
+import tomllib
+from collections.abc import Iterator
+from typing import Any
+
 import pytest
 
 from lockgate.errors import LockgateError, Refused, Usage
 from lockgate.runtime.lock import Requirement, pins_of
+from lockgate.runtime.locked import pylock, uvlock
 from lockgate.runtime.locked.read import read
 
 A, B, C = "a" * 64, "b" * 64, "c" * 64
@@ -133,6 +139,10 @@ REGISTRY = 'source = { registry = "https://index.example/simple" }\nwheels'
         ("== 'win32'", "is 'win32'", "LG340", 14),
         ('{ virtual = "." }', '{ virtual = "other" }', "LG340", None),
         ("version = 1\nrevision", "version = 9\nrevision", "LG340", None),
+        ('">=3.11"', '"<3"', "LG340", 3),
+        ('">=3.11"', '"what"', "LG340", 3),
+        ('version = "2.4.6"', 'version = "2.4.6\\n"', "LG342", 5),
+        ('version = "2.4.6"', 'version = "--"', "LG342", 5),
     ],
 )  # fmt: skip
 def test_what_a_uv_lock_may_not_say(old: str, new: str, finding: str, line: int | None) -> None:
@@ -150,6 +160,11 @@ def test_what_a_uv_lock_may_not_say(old: str, new: str, finding: str, line: int 
     ("old", "new", "finding", "kind"),
     [
         (f'sha256 = "{A}"', f'md5 = "{A[:32]}"', "LG341", Usage),
+        ('created-by = "test"', 'created-by = "test"\nrequires-python = "<3"', "LG340", Usage),
+        ('created-by = "test"', 'created-by = "test"\nenvironments = ["sys_platform == \'win32\'"]', "LG340", Usage),
+        ('version = "2.4.6"', 'version = "2.4.6"\nrequires-python = "<3"', "LG340", Usage),
+        ("python_version >= '3.11'", "os_name ~= 'x'", "LG340", Usage),
+        ("python_version >= '3.11'", "(" * 3000 + "os_name == 'x'" + ")" * 3000, "LG340", Usage),
         ("'win32'", "'linux'", "LG344", Refused),
         ('lock-version = "1.0"', 'lock-version = "9.0"', "LG340", Usage),
         ('name = "numpy"', 'name = "Num Py"', "LG340", Usage),
@@ -159,10 +174,55 @@ def test_what_a_uv_lock_may_not_say(old: str, new: str, finding: str, line: int 
     ],
 )
 def test_what_a_pylock_may_not_say(old: str, new: str, finding: str, kind: type[LockgateError]) -> None:
-    """No SHA-256, another source than an index, no wheel, another form."""
+    """No SHA-256, another source than an index, no wheel, another form, another Python."""
     with pytest.raises(LockgateError) as raised:
         read(PYLOCK.replace(old, new).encode(), "pylock.toml")
     assert (raised.value.finding, type(raised.value)) == (finding, kind)
+
+
+@pytest.mark.parametrize("text", ["a." * 60_000 + "a = 1\n", f"[{'a.' * 60_000}a]\n"])
+def test_a_key_of_endless_parts_is_refused_at_once(text: str) -> None:
+    """Reading it as TOML would take minutes, and all memory."""
+    with pytest.raises(Usage) as raised:
+        read(text.encode(), "uv.lock")
+    assert raised.value.finding == "LG342"
+
+
+def test_a_pylock_for_this_python_is_taken() -> None:
+    """Positive control: what it is made for holds here, of the document and of the package."""
+    more = 'created-by = "test"\nrequires-python = ">=3.11"\nenvironments = ["os_name == \'posix\'"]'
+    text = PYLOCK.replace('created-by = "test"', more).replace('= "2.4.6"', '= "2.4.6"\nrequires-python = ">=3.11"', 1)
+    assert [each.name for each in read(text.encode())] == ["numpy"]
+
+
+def _places(value: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    if at:
+        yield at
+    inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, each in inside:
+        yield from _places(each, (*at, key))
+
+
+@pytest.mark.parametrize(("text", "reader"), [(UV, uvlock.read), (PYLOCK, pylock.read)])
+def test_a_value_of_another_kind_is_a_finding(text: str, reader: Any) -> None:
+    """Whatever stands in place of any value: a lock or a finding, never a traceback."""
+    raw = tomllib.loads(text)
+    refused = 0
+    others: tuple[Any, ...] = (5, "", "x\ny", [], [1], ["x"], [[]], {}, {"a": 1}, {"x": [1]}, True)
+    for *path, key in _places(raw):
+        for other in others:
+            changed = copy.deepcopy(raw)
+            place = changed
+            for step in path:
+                place = place[step]
+            place[key] = other
+            if reader is uvlock.read and not (isinstance(changed["package"], list) and type(changed["version"]) is int):
+                continue  # told apart before
+            try:
+                reader(changed, {(): 1}, "a lock")
+            except LockgateError:
+                refused += 1
+    assert refused > 100
 
 
 @pytest.mark.parametrize("text", ["a = 1\n", "[[package]]\nname = 'a'\n", "version = 1\npackage = 3\n"])

@@ -187,7 +187,14 @@ def test_young_versions_are_not_locked(indexes: Served, cache: Path, tmp_path: P
 
 @pytest.mark.parametrize(
     "line",
-    ["-r other.txt", "--index-url https://index.example", "-e .", "numpy @ https://index.example/n.whl", "./x.whl"],
+    [
+        "-r other.txt",
+        "--index-url https://index.example",
+        "-e .",
+        "numpy @ https://index.example/n.whl",
+        "./x.whl",
+        f"numpy; {'(' * 3000}os_name == 'x'{')' * 3000}",
+    ],
 )
 def test_options_and_addresses_are_no_requirements(line: str) -> None:
     """LG351 with file and line."""
@@ -195,6 +202,16 @@ def test_options_and_addresses_are_no_requirements(line: str) -> None:
         wanted.read_requirements(f"# why\nnumpy>=2  # here\n{line}\n", "requirements.in")
     assert raised.value.finding == "LG351"
     assert raised.value.message.startswith("requirements.in:3: ")
+
+
+def test_a_requirement_of_two_lines_is_none() -> None:
+    """The text of a marker may be anything, and its second line would be an option to uv: LG351."""
+    text = "[project]\ndependencies = [\"numpy; os_name == 'posix{}'\"]\n"
+    assert [str(each.name) for each in wanted.read_pyproject(text.format(""), "pyproject.toml")] == ["numpy"]
+    for end in ("\\n", "\\r", "\\u2028"):
+        with pytest.raises(Usage) as raised:
+            wanted.read_pyproject(text.format(f"{end}--index-url https://index.example #"), "pyproject.toml")
+        assert (raised.value.finding, raised.value.seen["line"]) == ("LG351", 2)
 
 
 @pytest.mark.parametrize("text", ["", "[project]\n", "[project]\ndependencies = 3\n", "not toml", "project = 1\n"])

@@ -16,8 +16,9 @@ import pytest
 from lockgate.core.digest import digest_of, hex_of
 from lockgate.errors import Refused, Unavailable, VerificationFailed
 from lockgate.runtime import environment
+from lockgate.runtime.jail import fetch as jail_fetch
 from lockgate.runtime.lock import Requirement
-from lockgate.runtime.locked import unpack
+from lockgate.runtime.locked import fetch, unpack
 from lockgate.runtime.locked.fetch import Origins
 from lockgate.runtime.locked.wheels import Stored, WheelStore
 from tests.support.wheels import Place, Served, served, wheel
@@ -195,6 +196,26 @@ def test_a_young_file_is_refused_and_an_old_one_taken(place: Place, indexes: Ser
     assert not any("min_age" in line for line in place.said)
 
 
+def test_what_another_project_fetched_is_judged_too(place: Place, indexes: Served, tmp_path: Path) -> None:
+    """A young wheel of the store, and a young environment that is finished: LG349, until it is old enough. No index and
+    no secret is asked for that.
+    """
+    lock = f"common==1.0 --hash=sha256:{_digest(indexes, 'public', 'common')}\n"
+    environ = _online(place, indexes)
+    place.build(lock, Origins(environ=environ))
+    other = Place(tmp_path / "other")
+    other.environ["XDG_CACHE_HOME"] = environ["XDG_CACHE_HOME"]
+    other.cache = place.cache
+    asked = len(indexes.asked)
+    for where in (other, place):
+        with pytest.raises(Refused) as raised:
+            where.build(lock, Origins(min_age=3 * 86400, environ=environ, now=lambda: NOW))
+        assert (raised.value.finding, raised.value.seen["uploaded"]) == ("LG349", "2026-11-24T00:00:00Z")
+    assert not list(other.home.glob("env/*"))
+    assert other.build(lock, Origins(min_age=86400, environ=environ, now=lambda: NOW)).wheels[0].name == "common"
+    assert len(indexes.asked) == asked
+
+
 def test_an_index_without_upload_times_is_named(place: Place, lock: str) -> None:
     """The age could not be judged: it is said, with the package."""
     place.build(lock, Origins(min_age=86400, environ=place.environ, now=lambda: NOW))
@@ -243,7 +264,84 @@ def test_the_store_takes_locked_bytes_only(tmp_path: Path) -> None:
     assert store.put(file, wanted) == store.find(wanted)
 
 
-@pytest.mark.parametrize("damage", ["second", "other", "link"])
+@pytest.mark.parametrize("kind", ["folder", "pipe", "link", "text", "folder of the digest", "digest", "linked digest"])
+def test_whatever_stands_in_a_wheel_s_place_is_replaced(tmp_path: Path, kind: str) -> None:
+    """What is no file with the digest is not given a second time: the wheel is fetched anew, and put in its place."""
+    digest = wheel(tmp_path / "left", "greeting", GREETING)
+    file = tmp_path / "left/greeting-1.0-py3-none-any.whl"
+    store = WheelStore(tmp_path / "cache")
+    wanted = Requirement("greeting", "1.0", frozenset({digest}), 1)
+    place = tmp_path / "cache/wheels" / digest / file.name
+    (tmp_path / "elsewhere" / file.name).mkdir(parents=True)
+    place.parent.parent.mkdir(parents=True) if "digest" in kind else place.parent.mkdir(parents=True)
+    if kind == "folder":
+        (place / "x").mkdir(parents=True)
+    elif kind == "pipe":
+        os.mkfifo(place)
+    elif kind == "link":
+        place.symlink_to(file)
+    elif kind == "text":
+        place.write_text("other")
+    elif kind == "folder of the digest":
+        place.mkdir(parents=True)
+    elif kind == "digest":
+        place.parent.write_text("x")
+    else:
+        place.parent.symlink_to(tmp_path / "elsewhere")
+    found = store.find(wanted)
+    assert found is None or not store.check(found)
+    assert store.find(wanted) is None
+    stored = store.put(file, wanted)
+    assert (store.find(wanted), store.check(stored), place.is_symlink()) == (stored, True, False)
+
+
+def test_a_link_to_unpacked_files_is_none(built: Place, lock: str, tmp_path: Path) -> None:
+    """What lies elsewhere is not this user's store: the wheel is unpacked again, in the link's place."""
+    made = built.build(lock)
+    unpacked = next(built.cache.glob("unpacked/*"))
+    unpacked.rename(tmp_path / "elsewhere")
+    unpacked.symlink_to(tmp_path / "elsewhere")
+    shutil.rmtree(built.home / "env")
+    assert built.build(lock) == made
+    assert (unpacked.is_symlink(), (tmp_path / "elsewhere/lib").is_dir()) == (False, True)
+
+
+def test_what_an_earlier_version_unpacked_is_looked_at_again(built: Place, lock: str) -> None:
+    """Its record says by which checks: files that an earlier version let in are not taken over."""
+    made = built.build(lock)
+    inode = next(built.cache.glob("unpacked/*/lib/python*/site-packages/greeting.py")).stat().st_ino
+    for record in (Path(os.environ["XDG_STATE_HOME"]) / "lockgate/unpacked").iterdir():
+        record.write_bytes(record.read_bytes().replace(b"wheel 2\n", b"wheel 1\n", 1))
+    shutil.rmtree(built.home / "env")
+    assert built.build(lock) == made
+    assert next(built.cache.glob("unpacked/*/lib/python*/site-packages/greeting.py")).stat().st_ino != inode
+
+
+def test_more_than_a_wheel_can_be_is_not_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An index that never stops sending fills no disk: its answer is cut off at the bound, not behind it."""
+    (tmp_path / "sent").write_bytes(b"x" * (3 << 20))
+    line = jail_fetch._Line([], frozenset())
+    line.fetch((tmp_path / "sent").as_uri(), tmp_path / "kept")
+    assert (tmp_path / "kept").stat().st_size == 3 << 20
+    monkeypatch.setattr(jail_fetch, "_MOST", 2 << 20)
+    monkeypatch.setattr(jail_fetch, "_TRIES", 1)
+    with pytest.raises(OSError, match="came"):
+        line.fetch((tmp_path / "sent").as_uri(), tmp_path / "kept")
+    assert (tmp_path / "kept").stat().st_size <= 2 << 20
+
+
+@pytest.mark.parametrize(
+    "answer", ["{", "[]", "[3]", '[{"status": 1}]', '[{"status": "ok"}]', '[{"status":"ok","file":1}]']
+)
+def test_what_a_fetching_jail_answers_is_read_strictly(answer: str) -> None:
+    """LG347, never a traceback; an answer in form is taken."""
+    assert fetch._answers(b'[{"status":"ok","file":"a.whl"}]', 1)[0]["file"] == "a.whl"
+    with pytest.raises(Unavailable) as raised:
+        fetch._answers(answer.encode(), 1)
+    assert raised.value.finding == "LG347"
+
+
+@pytest.mark.parametrize("damage", ["second", "other", "link", "egg"])
 def test_an_unpacked_wheel_is_one_package_without_links(tmp_path: Path, damage: str) -> None:
     """A second distribution, another name, a link among the files: LG348."""
     site = tmp_path / "made/lib/python3.11/site-packages"
@@ -253,6 +351,8 @@ def test_an_unpacked_wheel_is_one_package_without_links(tmp_path: Path, damage: 
     if damage == "second":
         unpack._check_identity(stored, tmp_path / "made")
         (site / "numpy-1.0.dist-info").mkdir()
+    elif damage == "egg":
+        (site / "numpy-1.0.egg-info").mkdir()
     elif damage == "link":
         (site / "link.py").symlink_to("/etc/passwd")
     with pytest.raises(Refused) as raised:

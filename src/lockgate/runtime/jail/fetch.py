@@ -16,7 +16,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
-import shutil
 import ssl
 import time
 import tomllib
@@ -40,6 +39,7 @@ from lockgate.core.encoding import encode
 _THREADS = 4
 _TRIES = 3
 _SECONDS = 60.0
+_MOST = 8 << 30
 _SYSTEM_BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
 
 
@@ -152,7 +152,12 @@ class _Line:
             request.add_unredirected_header("Authorization", login)
         loose = {parts.hostname, parts.netloc.rpartition("@")[2]} & self._insecure
         with (self._loose if loose else self._strict).open(request, timeout=_SECONDS) as answer, file.open("wb") as to:
-            shutil.copyfileobj(answer, to, 1 << 20)
+            copied = 0
+            while piece := answer.read(1 << 20):
+                copied += len(piece)
+                if copied > _MOST:
+                    raise OSError(f"more than {_MOST >> 30} GiB came")
+                to.write(piece)
 
 
 def _origin(address: str) -> tuple[str, str]:

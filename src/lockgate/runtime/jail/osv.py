@@ -6,7 +6,8 @@ zip of JSON files, one per entry. Writes osv.json:
     {"entries": n, "modified": RFC3339 of the newest entry,
      "found": [{"package", "version", "id", "aliases": [...], "severity", "summary"}]}
 
-or the finding LG356. An entry that cannot be judged for lack of form counts as a hit: fail closed.
+or the finding LG356. What cannot be judged for lack of form counts as a hit, where it is said of a package; an entry
+that does not say of which package it speaks makes the database one that cannot be used. Fail closed.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ _MOST_ENTRY = 32 << 20
 _MOST_BYTES = 16 << 30
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z\Z")
 _LOWEST = Version("0.dev0")
+_EVENTS = frozenset({"introduced", "fixed", "last_affected", "limit"})
 
 
 def main(arguments: Sequence[str]) -> None:  # noqa: ARG001 - a jail's target has this signature
@@ -70,15 +72,17 @@ def _entries() -> Iterator[Mapping[str, Any]]:
 
 
 def hits(entry: Mapping[str, Any], packages: Mapping[str, Version]) -> Iterator[dict[str, Any]]:
-    """What `entry` says against `packages` (normal name -> version). Withdrawn entries say nothing. Pure."""
-    if entry.get("withdrawn"):
+    """What `entry` says against `packages` (normal name -> version). Withdrawn entries say nothing. Pure.
+
+    Raises Refused LG356 for an entry that does not say in form which packages it is about.
+    """
+    if _MOMENT.match(str(entry.get("withdrawn", ""))):
         return
     told = set()
-    for affected in _list(entry.get("affected")):
-        package = affected.get("package") if isinstance(affected, dict) else None
-        if not isinstance(package, dict) or str(package.get("ecosystem", "")).partition(":")[0] != "PyPI":
+    for affected, package in _affected(entry):
+        if package["ecosystem"].partition(":")[0].lower() != "pypi":
             continue
-        name = re.sub(r"[-_.]+", "-", str(package.get("name", ""))).lower()
+        name = re.sub(r"[-_.]+", "-", package["name"]).lower()
         if name in packages and name not in told and is_affected(affected, packages[name]):
             told.add(name)
             yield {
@@ -91,24 +95,53 @@ def hits(entry: Mapping[str, Any], packages: Mapping[str, Version]) -> Iterator[
             }
 
 
+def _affected(entry: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], Mapping[str, str]]]:
+    """Each `affected`, and the package that it is about: a nameless one where it speaks of commits alone."""
+    unusable = _unusable(f"{clean(str(entry['id']), 80)} does not say in form which packages it is about")
+    listed = entry.get("affected", [])
+    if not isinstance(listed, list) or not all(isinstance(each, dict) for each in listed):
+        raise unusable
+    for affected in listed:
+        package = affected.get("package", {"name": "", "ecosystem": ""})
+        if not isinstance(package, dict) or not all(isinstance(package.get(key), str) for key in ("name", "ecosystem")):
+            raise unusable
+        yield affected, package
+
+
 def is_affected(affected: Mapping[str, Any], version: Version) -> bool:
-    """Whether `version` is listed, or lies in one of the ranges. Pure."""
-    listed = [_version(each) for each in _list(affected.get("versions"))]
-    if version in listed:
+    """Whether `version` is listed, or lies in one of the ranges, or nobody can tell. Pure.
+
+    A local version (2.1.0+cpu) is a build of the version before the plus, which is what databases speak of.
+    """
+    versions, ranges = affected.get("versions", []), affected.get("ranges", [])
+    if not isinstance(versions, list) or not isinstance(ranges, list):
         return True
-    ranges = [each for each in _list(affected.get("ranges")) if isinstance(each, dict)]
-    judged = [each for each in ranges if each.get("type") in ("ECOSYSTEM", "SEMVER")]
-    if any(_in_range(_list(each.get("events")), version) for each in judged):
+    builds = {version, Version(version.public)}
+    listed = {found for each in versions if (found := _version(each)) is not None}  # others are no version of a wheel
+    if builds & listed:
+        return True
+    judged = [each for each in ranges if not isinstance(each, dict) or each.get("type") != "GIT"]
+    if any(_in_range(each, one) for each in judged for one in builds):
         return True
     return not judged and not listed  # commits alone, or nothing at all: nobody says that this one is not affected
 
 
-def _in_range(events: Sequence[object], version: Version) -> bool:
+def _in_range(given: object, version: Version) -> bool:
+    """Whether `version` is in a range; one that says nothing of it, or in another form than OSV's, counts."""
+    if not isinstance(given, dict) or given.get("type") not in ("ECOSYSTEM", "SEMVER"):
+        return True
+    events = given.get("events")
+    if not isinstance(events, list) or not all(isinstance(each, dict) and set(each) <= _EVENTS for each in events):
+        return True
+    return not any("introduced" in each for each in events) or _decided(events, version)
+
+
+def _decided(events: Sequence[Mapping[str, object]], version: Version) -> bool:
     """OSV's algorithm: events in order of their version, the last one that applies decides."""
     steps: list[tuple[Version, int, str]] = []
     limits: list[Version | None] = []
     for event in events:
-        for kind, text in event.items() if isinstance(event, dict) else ():
+        for kind, text in event.items():
             at = _LOWEST if kind == "introduced" and text == "0" else _version(text)
             if kind == "introduced":
                 steps.append((at or _LOWEST, 1, kind))

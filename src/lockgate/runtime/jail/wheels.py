@@ -14,7 +14,7 @@ from lockgate.contract.jail.outcome import data_dir, guarded, out_dir, read_task
 from lockgate.core.encoding import encode
 from lockgate.errors import Refused
 
-_MOST_BYTES = 64 << 30
+_MOST_BYTES = 16 << 30
 _MOST_FILES = 1_000_000
 
 
@@ -48,6 +48,8 @@ def flaws(members: Sequence[zipfile.ZipInfo]) -> Iterator[str]:
     for member in members:
         name = member.orig_filename
         parts = name.split("/")
+        if ("." in parts or "" in parts[:-1]) and not name.startswith("/"):
+            yield f"{name[:120]!r} has a second spelling"
         if name.startswith("/") or ".." in parts or "\\" in name or "\0" in name or ":" in parts[0]:
             yield f"{name[:120]!r} leads out of it"
         if stat.S_ISLNK(member.external_attr >> 16):

@@ -15,6 +15,7 @@ from pathlib import Path
 from lockgate.core.digest import Digest
 from lockgate.errors import Refused
 from lockgate.runtime.locked.checks import is_code
+from lockgate.runtime.locked.owners import conflicts
 from lockgate.runtime.locked.unpack import Unpacked
 from lockgate.runtime.locked.wheels import Stored
 from lockgate.runtime.tree import digest_of_lines, tree_lines
@@ -28,13 +29,14 @@ def assemble(made: Path, wheels: Sequence[Stored], unpacked: Unpacked) -> tuple[
 
     Returns the digest of what is there now, and the wheels whose unpacked files are not those of their record: with
     any of these the environment must not be used.
-    Raises Refused LG354 when two packages bring one file of code with different bytes.
+    Raises Refused LG354 when two packages bring one file of code with different bytes, or code under one import name.
     """
     expected = dict(tree_lines(made))
     owner: dict[str, Stored] = {}
     plan: list[tuple[Stored, list[str]]] = []
-    for wheel in wheels:
-        lines = unpacked.lines(wheel) or {}
+    brought = [(wheel, unpacked.lines(wheel) or {}) for wheel in wheels]
+    _refuse_intruders(brought, unpacked)
+    for wheel, lines in brought:
         plan.append((wheel, _claim(wheel, lines, expected, owner)))
     folders: set[str] = set()
     with writing(made):
@@ -43,6 +45,24 @@ def assemble(made: Path, wheels: Sequence[Stored], unpacked: Unpacked) -> tuple[
     found = tree_lines(made)
     wrong = {owner[path].digest for path in owner if found.get(path) != expected[path]}
     return digest_of_lines(found.items()), [wheel for wheel in wheels if wheel.digest in wrong]
+
+
+def _refuse_intruders(brought: Sequence[tuple[Stored, Mapping[str, bytes]]], unpacked: Unpacked) -> None:
+    by_name = {wheel.name: wheel for wheel, _ in brought}
+
+    def read(name: str, path: str) -> bytes:
+        try:
+            return (unpacked.folder(by_name[name]) / path).read_bytes()
+        except OSError:
+            return b""  # the comparison names the package whose file is gone
+
+    for name, packages in conflicts({wheel.name: lines for wheel, lines in brought}, read):
+        raise Refused(
+            "LG354",
+            f"{' and '.join(packages)} bring code under one import name: {name.replace('/', '.')}",
+            seen={"name": name, "packages": packages},
+            next="remove one of them from requirements.in, then lockgate lock",
+        )
 
 
 def _claim(

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from lockgate.core.moments import rfc3339
 from lockgate.errors import LockgateError, Refused, Unavailable
 from lockgate.runtime import index
 from lockgate.runtime.lock import MAKE, Requirement
-from lockgate.runtime.locked import uvjail
+from lockgate.runtime.locked import ages, uvjail
 from lockgate.runtime.locked.wheels import WheelStore, fits, other_bytes
 from lockgate.sandbox.settings import Bind
 from lockgate.store.files import read_regular, writing
@@ -58,10 +58,15 @@ class Origins:
 
     def before(self) -> str:
         """The moment after which nothing may have been uploaded, or empty."""
-        return rfc3339(self.now() - timedelta(seconds=self.min_age)) if self.min_age else ""
+        before = self.age().before()
+        return rfc3339(before) if before is not None else ""
+
+    def age(self) -> ages.MinAge:
+        """`min_age`, for what is fetched already."""
+        return ages.MinAge(self.min_age, self.now)
 
 
-def fetch(missing: Sequence[Requirement], store: WheelStore, origins: Origins, say: Callable[[str], None]) -> None:
+def fetch(missing: Sequence[Requirement], store: WheelStore, origins: Origins) -> None:
     """Put a wheel of each of `missing` into `store`.
 
     Raises Refused LG343 (other bytes), LG344 (no wheel), LG349 (too young), Unavailable LG347.
@@ -74,7 +79,7 @@ def fetch(missing: Sequence[Requirement], store: WheelStore, origins: Origins, s
         with writing(temporary):
             temporary.mkdir(parents=True, exist_ok=True, mode=0o700)
         with tempfile.TemporaryDirectory(dir=temporary, prefix="fetch-") as scratch:
-            _fetch(group, store, origins, name, Path(scratch), say)
+            _fetch(group, store, origins, name, Path(scratch))
 
 
 def _fetch(
@@ -83,7 +88,6 @@ def _fetch(
     origins: Origins,
     name: str,
     scratch: Path,
-    say: Callable[[str], None],
 ) -> None:
     where = origins.of(name)
     answers = download(group, store.cache, where, origins, scratch)
@@ -91,10 +95,8 @@ def _fetch(
         file = str(answer["file"])
         if fits(file, wanted.name, wanted.version) is None:
             raise other_bytes(wanted, clean(file, 100))
-        store.put(scratch / "target" / str(number) / file, wanted)
-    untold = [wanted.name for wanted, answer in zip(group, answers, strict=True) if not answer.get("uploaded")]
-    if origins.min_age and untold:
-        say(f"the index does not say when {_some(untold)} came to it: min_age could not be judged for that")
+        stored = store.put(scratch / "target" / str(number) / file, wanted)
+        ages.remember(stored.digest, str(answer.get("uploaded", "")))
 
 
 def download(
@@ -171,6 +173,8 @@ def _answers(data: bytes, count: int) -> list[Mapping[str, Any]]:
             raise ValueError("it is not one answer for each wheel")
         if not all(isinstance(each.get("status"), str) for each in value):
             raise ValueError("an answer has a status")
+        if not all(isinstance(each.get("file"), str) for each in value if each["status"] == "ok"):
+            raise ValueError("what was fetched has a file")
     except ValueError as error:
         raise Unavailable("LG347", f"what the fetching jail wrote is not in form: {error}", next="run again") from None
     return value
@@ -185,13 +189,6 @@ def _refusal(wanted: Requirement, answer: Mapping[str, Any], origins: Origins) -
         message = f"{wanted.name} has no wheel for this machine: only wheels are taken"
         return Refused("LG344", message, seen=seen, next=f"lockgate lock --build {wanted.name}")
     if answer["status"] == "too-young":
-        message = f"{wanted.name} {wanted.version} was uploaded less than {origins.min_age / 86400:g} days ago"
-        following = f"lockgate lock --upgrade-package {wanted.name}   # takes one that is old enough; or wait"
-        return Refused("LG349", message, seen={**seen, "uploaded": why}, next=following)
+        return ages.too_young(wanted.name, wanted.version, why, origins.age())
     message = f"the wheel of {wanted.name} could not be fetched"
     return Unavailable("LG347", message, seen={**seen, "why": why}, next=f"run again; or {MAKE}")
-
-
-def _some(names: Iterable[str]) -> str:
-    listed = list(names)
-    return ", ".join(listed[:3]) + (f" and {len(listed) - 3} more" if len(listed) > 3 else "")

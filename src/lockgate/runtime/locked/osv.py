@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -12,12 +13,13 @@ from lockgate.contract.findings import clean
 from lockgate.contract.jailed import Task, run_task
 from lockgate.core.digest import Digest
 from lockgate.core.encoding import decode_exact
-from lockgate.core.moments import parse_rfc3339
+from lockgate.core.moments import parse_rfc3339, rfc3339
 from lockgate.errors import LockgateError, Refused, Usage
 from lockgate.sandbox.settings import Bind, Limits, PythonEnv, named
 from lockgate.store.files import hash_fd, open_nofollow, read_regular
 
 _MOST = 64 << 20
+_CLOCKS = timedelta(days=1)
 _LIMITS = Limits(memory=2 << 30, cpu_seconds=600, wall_seconds=900)
 _KEYS = {"package", "version", "id", "aliases", "severity", "summary"}
 _NEXT = "download it again, or correct [environment] osv in lockgate.toml"
@@ -55,10 +57,11 @@ class Known:
         return {**vars(self), "found": [dict(each) for each in self.found]}
 
 
-def look_up(wheels: Sequence[Package], database: Path, scratch: Path) -> Known:
+def look_up(wheels: Sequence[Package], database: Path, scratch: Path, now: datetime) -> Known:
     """What `database` says against `wheels`; it is read in a jail without network, below the new folder `scratch`.
 
-    Raises Usage LG356 when the file is not there, Refused LG356 when it cannot be read as what it should be.
+    Raises Usage LG356 when the file is not there, Refused LG356 when it cannot be read as what it should be, or has an
+    entry of after `now`: it would be young for ever.
     """
     before = _digest(database)
     settings = named("parse", python=PythonEnv.own(), limits=_LIMITS, binds=[Bind(database, "/in/osv.zip")])
@@ -75,10 +78,14 @@ def look_up(wheels: Sequence[Package], database: Path, scratch: Path) -> Known:
     if _digest(database) != before:
         raise Refused("LG356", "the database of known vulnerabilities changed while it was read", next="run again")
     try:
-        return _read(read_regular(given["osv.json"], _MOST), before, {wheel.name for wheel in wheels})
+        known = _read(read_regular(given["osv.json"], _MOST), before, {wheel.name for wheel in wheels})
     except (ValueError, TypeError, KeyError) as error:
         message = f"what the jail says of the database is not in form: {error}"
         raise Refused("LG356", message, next=_NEXT) from None
+    if parse_rfc3339(known.modified) - now > _CLOCKS:
+        message = "the database of known vulnerabilities has an entry of the future: nobody can tell how old it is"
+        raise Refused("LG356", message, seen={"modified": known.modified, "now": rfc3339(now)}, next=_NEXT)
+    return known
 
 
 def _read(data: bytes, digest: Digest, packages: set[str]) -> Known:

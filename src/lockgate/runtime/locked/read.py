@@ -14,6 +14,8 @@ from lockgate.errors import Usage
 from lockgate.runtime.lock import MAKE, Requirement, parse_lock
 from lockgate.runtime.locked import pylock, uvlock
 
+_MOST_PARTS = 50
+
 
 def read(data: bytes, filename: str = "requirements.lock") -> tuple[Requirement, ...]:
     """The locked packages of `data` for this interpreter.
@@ -51,7 +53,16 @@ def _read(data: bytes, filename: str) -> tuple[Requirement, ...]:
 def _as_toml(data: bytes) -> dict[str, Any] | None:
     """The document, or None for what is no TOML: a requirements.lock with a package in it never is."""
     try:
-        raw = tomllib.loads(data.decode("utf-8"))
+        text = data.decode("utf-8")
+        if _is_deep(text):
+            return None
+        raw = tomllib.loads(text)
     except (ValueError, RecursionError):
         return None
     return raw or None
+
+
+def _is_deep(text: str) -> bool:
+    """Whether a key may have more parts than any lock's: reading it takes the square of their number."""
+    lines = (line for line in text.splitlines() if not line.lstrip().startswith("#"))
+    return any(part.count(".") > _MOST_PARTS for line in lines for part in line.split("="))

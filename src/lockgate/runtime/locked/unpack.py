@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -29,7 +30,7 @@ from lockgate.sandbox.settings import Bind, Limits, PythonEnv, named
 from lockgate.store.files import atomic_write, read_regular, writing
 from lockgate.trust.pin import state_home
 
-_FORM = b"lockgate unpacked wheel 1\n"
+_FORM = b"lockgate unpacked wheel 2\n"  # another one when more is checked: what was let in before is looked at again
 _MOST = 256 << 20
 _PARSE = Limits(memory=1 << 30, cpu_seconds=600, wall_seconds=600)
 
@@ -56,7 +57,7 @@ class Unpacked:
 
     def lines(self, wheel: Stored) -> dict[str, bytes] | None:
         """What this user found in `wheel` when it was unpacked, by path; None when it was not, or is gone."""
-        if not self.folder(wheel).is_dir():
+        if self.folder(wheel).is_symlink() or not self.folder(wheel).is_dir():
             return None
         try:
             data = read_regular(_record(wheel), _MOST)
@@ -66,10 +67,17 @@ class Unpacked:
         except (OSError, ValueError, LookupError, TypeError, LockgateError):
             return None
 
+    def has_plugin(self, wheel: Stored) -> bool:
+        """Whether `wheel` would be loaded by pydantic without anybody importing it."""
+        points = self.folder(wheel).glob(f"{checks.SITE}/*.dist-info/entry_points.txt")
+        return any(checks.has_plugin(read_regular(each, _MOST)) for each in points)
+
     def drop(self, wheel: Stored) -> None:
         """Forget an unpacked wheel whose files are not what they were."""
         with suppress(FileNotFoundError):
             _record(wheel).unlink()
+        if self.folder(wheel).is_symlink():
+            self.folder(wheel).unlink()
         shutil.rmtree(self.folder(wheel), ignore_errors=True)
 
     def add(self, wheels: Sequence[Stored], bare: Path) -> None:
@@ -160,11 +168,12 @@ def _install(wheels: Sequence[Stored], scratch: Path, bare: Path) -> Path:
 
 def _tidy(folder: Path) -> None:
     """Take over what a jail made, remove what uv notes of a local wheel (its time stamp), make files read-only."""
-    (folder / ".lock").unlink(missing_ok=True)
-    for note in folder.glob("lib/python*/site-packages/*.dist-info/uv_cache.json"):
+    notes = folder.glob("lib/python*/site-packages/*.dist-info/uv_cache.json")
+    for note in (each for each in (folder / ".lock", *notes) if each.is_file()):
         record = note.with_name("RECORD")
-        lines = record.read_text(encoding="utf-8").splitlines(keepends=True)
-        record.write_text("".join(line for line in lines if "uv_cache.json" not in line), encoding="utf-8")
+        if record.is_file():
+            lines = record.read_bytes().splitlines(keepends=True)
+            record.write_bytes(b"".join(line for line in lines if b"uv_cache.json" not in line))
         note.unlink()
     as_root = os.geteuid() == 0
     for place, folders, files in os.walk(folder):
@@ -177,9 +186,9 @@ def _tidy(folder: Path) -> None:
 
 
 def _check_identity(wheel: Stored, made: Path) -> None:
-    """One distribution, of the locked name, and no link among its files."""
-    infos = [info.name for info in made.glob(f"{checks.SITE}/*.dist-info")]
-    names = [normal(name.removesuffix(".dist-info").partition("-")[0]) for name in infos]
+    """One distribution, of the locked name, and no link among its files. Python finds the older form too."""
+    infos = [info.name for kind in ("dist", "egg") for info in made.glob(f"{checks.SITE}/*.{kind}-info")]
+    names = [normal(re.sub(r"\.(dist|egg)-info\Z", "", name).partition("-")[0]) for name in infos]
     links = [path for path in walk(made) if (made / path).is_symlink()]
     if names != [wheel.name] or links:
         raise Refused(

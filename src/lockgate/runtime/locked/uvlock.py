@@ -21,11 +21,21 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from packaging.markers import InvalidMarker, Marker
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from lockgate.core.toml_lines import Path, line_of
 from lockgate.errors import Usage
-from lockgate.runtime.lock import MAKE, Requirement, bad_source, marker_holds, no_hash, no_wheel, normal
+from lockgate.runtime.lock import (
+    MAKE,
+    Requirement,
+    bad_source,
+    locked,
+    marker_holds,
+    no_hash,
+    no_wheel,
+    normal,
+    refuse_other_python,
+)
 
 _HASH = re.compile(r"sha256:([0-9a-f]{64})\Z")
 _VERSIONS = (1,)
@@ -41,6 +51,7 @@ class _Reader:
         self.filename, self.lines = filename, lines
         if raw["version"] not in _VERSIONS:
             raise Usage("LG340", f"{filename}: version {raw['version']} of uv.lock is not known", next=MAKE)
+        self.check_python(raw.get("requires-python", ""))
         self.packages: dict[str, list[int]] = {}
         self.entries: list[Mapping[str, Any]] = []
         for place, entry in enumerate(raw["package"]):
@@ -61,6 +72,15 @@ class _Reader:
         places = sorted({place for place, _ in seen if place != root}, key=lambda each: str(self.entries[each]["name"]))
         return tuple(self.requirement(place) for place in places)
 
+    def check_python(self, written: object) -> None:
+        line = line_of(self.lines, ("requires-python",))
+        try:
+            wanted = SpecifierSet(str(written))
+        except InvalidSpecifier:
+            message = f"{self.filename}:{line}: {str(written)[:80]!r} is no requires-python"
+            raise Usage("LG340", message, seen={"line": line}, next=MAKE) from None
+        refuse_other_python(self.filename, line, "this lock", wanted)
+
     def root(self) -> int:
         found = [place for place, entry in enumerate(self.entries) if _kind(entry) in ("virtual", "editable")]
         own = [place for place in found if next(iter(self.entries[place]["source"].values())) == "."]
@@ -71,20 +91,27 @@ class _Reader:
     def needed(self, place: int, extra: str) -> Iterator[tuple[int, str]]:
         """The packages, each with one of its extras or none, that one package (or one extra of it) asks for."""
         entry = self.entries[place]
-        listed = entry.get("optional-dependencies", {}).get(extra, []) if extra else entry.get("dependencies", [])
-        for wanted in listed:
+        optional = entry.get("optional-dependencies", {})
+        if not isinstance(optional, dict):
+            raise self.malformed(place, "optional-dependencies is a table")
+        for wanted in self.listed(place, optional.get(extra, []) if extra else entry.get("dependencies", [])):
             if not isinstance(wanted, dict) or not isinstance(wanted.get("name"), str):
                 raise self.malformed(place, "a dependency has a name")
             if not self.applies(place, wanted.get("marker", "")):
                 continue
             target = self.named(place, wanted)
-            for each in ("", *wanted.get("extra", ())):
+            for each in ("", *self.listed(place, wanted.get("extra", []))):
                 yield target, str(each)
+
+    def listed(self, place: int, value: object) -> list[Any]:
+        if not isinstance(value, list):
+            raise self.malformed(place, f"{str(value)[:80]!r} stands where a list must")
+        return value
 
     def applies(self, place: int, marker: object) -> bool:
         try:
-            return not marker or marker_holds(Marker(str(marker)))
-        except InvalidMarker:
+            return not marker or marker_holds(str(marker))
+        except ValueError:
             raise self.malformed(place, f"{str(marker)[:80]!r} is no marker") from None
 
     def named(self, place: int, wanted: Mapping[str, Any]) -> int:
@@ -102,14 +129,14 @@ class _Reader:
             raise bad_source(self.filename, line, name, kind or "no source")
         if not isinstance(version, str):
             raise self.malformed(place, f"{name} has no version")
-        wheels = entry.get("wheels", [])
+        wheels = self.listed(place, entry.get("wheels", []))
         if not wheels:
             raise no_wheel(self.filename, line, name)
         matches = [_HASH.match(str(wheel.get("hash", ""))) for wheel in wheels if isinstance(wheel, dict)]
         hashes = frozenset(match[1] for match in matches if match)
         if not hashes:
             raise no_hash(self.filename, line, name)
-        return Requirement(name, version, hashes, line)
+        return locked(self.filename, line, entry["name"], version, hashes)
 
     def line(self, place: int) -> int:
         return line_of(self.lines, ("package", place))

@@ -65,6 +65,22 @@ def read_pyproject(text: str, filename: str) -> tuple[Requirement, ...]:
     return tuple(_one(each, filename, line) for each in listed)
 
 
+def read_one(text: str) -> Requirement:
+    """One requirement, of one line and without an address, for uv's list.
+
+    Raises ValueError, with the reason: a marker may hold any text, and a second line would be an option to uv.
+    """
+    try:
+        found = Requirement(text)
+    except (InvalidRequirement, RecursionError):
+        raise ValueError(f"{text[:80]!r} is no requirement such as numpy>=2") from None
+    if len(text.splitlines()) != 1:
+        raise ValueError(f"{text[:80]!r} is more than one line")
+    if found.url:
+        raise ValueError(f"{found.name} has an address: only packages of an index are taken")
+    return found
+
+
 def clashes(theirs: Iterable[Requirement], needed: Iterable[str], known: Sequence[str] = ()) -> list[str]:
     """The packages of which the person asks for versions that our converters cannot take, each in words.
 
@@ -100,12 +116,9 @@ def _can_both(one: SpecifierSet, other: SpecifierSet, known: Sequence[str]) -> b
 
 def _one(line: str, filename: str, number: int) -> Requirement:
     try:
-        found = Requirement(line)
-    except InvalidRequirement:
-        raise _flaw(filename, number, f"{line[:80]!r} is no requirement such as numpy>=2") from None
-    if found.url:
-        raise _flaw(filename, number, f"{found.name} has an address: only packages of an index are taken")
-    return found
+        return read_one(line)
+    except ValueError as error:
+        raise _flaw(filename, number, str(error)) from None
 
 
 def _flaw(filename: str, line: int, why: str) -> Usage:

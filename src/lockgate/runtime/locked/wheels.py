@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -86,24 +87,23 @@ class WheelStore:
             raise other_bytes(wanted, digest)
         folder = self._place / hex_of(digest)
         with writing(folder):
+            if folder.is_symlink() or not folder.is_dir():
+                _clear(folder)
             folder.mkdir(parents=True, exist_ok=True)
+            _clear(folder / file.name)
             os.rename(file, folder / file.name)
             fsync_folder(folder)
         return Stored(wanted.name, wanted.version, digest, folder / file.name)
 
     def check(self, wheel: Stored) -> bool:
-        """Whether the file still has its digest. One that has not is removed, to be fetched anew."""
-        try:
-            fd = open_nofollow(wheel.path)
-        except (OSError, LockgateError):
-            return False
-        try:
-            if hash_fd(fd) == wheel.digest:
-                return True
-        finally:
-            os.close(fd)
+        """Whether the file still has its digest. Whatever has not is removed, to be fetched anew.
+
+        Raises Unavailable LG801 where it cannot be removed: `find` would give it again.
+        """
+        if _is(wheel):
+            return True
         with writing(wheel.path):
-            wheel.path.unlink()
+            _clear(wheel.path)
         return False
 
     def _candidates(self, wanted: Requirement) -> Iterator[tuple[int, str, Path]]:
@@ -117,6 +117,25 @@ class WheelStore:
                 rank = fits(name, wanted.name, wanted.version)
                 if rank is not None:
                     yield rank, digest, folder / name
+
+
+def _is(wheel: Stored) -> bool:
+    try:
+        fd = open_nofollow(wheel.path)
+    except (OSError, LockgateError):
+        return False
+    try:
+        return hash_fd(fd) == wheel.digest
+    finally:
+        os.close(fd)
+
+
+def _clear(path: Path) -> None:
+    """Remove what stands at `path`, whatever it is; a link itself, not what it leads to."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def other_bytes(wanted: Requirement, seen: str) -> Refused:
