@@ -49,6 +49,14 @@ def _template(tmp_path_factory: pytest.TempPathFactory, lock: str) -> Place:
     return found
 
 
+@pytest.fixture(autouse=True)
+def _own_state(tmp_path: Path, template: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What this user remembers of wheels: a copy for each test, for some forget it."""
+    assert template.home.is_dir()
+    shutil.copytree(os.environ["XDG_STATE_HOME"], tmp_path / "remembered")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "remembered"))
+
+
 @pytest.fixture(name="built")
 def _built(tmp_path: Path, template: Place) -> Place:
     """The lock was built here."""
