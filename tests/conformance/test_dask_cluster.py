@@ -137,7 +137,7 @@ def test_a_client_without_tls_is_refused(cluster: RunningCluster) -> None:
         Client(cluster.address.replace("tls://", "tcp://"), timeout=3, set_as_default=False)  # type: ignore[no-untyped-call]
 
 
-@pytest.mark.nightly  # Dask tries for twenty seconds
+@pytest.mark.nightly  # Dask tries for forty seconds
 def test_a_cluster_that_is_not_there(folder: Path, cluster: RunningCluster, capfd: pytest.CaptureFixture[str]) -> None:
     """Nobody answers: exit 4, for it is nobody's fault."""
     given = cluster.options(folder / "share")

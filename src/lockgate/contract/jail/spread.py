@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 Client: TypeAlias = Any
 """`distributed.Client`, which has no types."""
 
-CONNECT_SECONDS = 20
+# Dask tries again by itself, and its first try may be lost on a busy machine.
+CONNECT_SECONDS = 40
 PATIENCE_SECONDS = 300
 """How long one unit may take, other units and lost workers included."""
 
