@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from lockgate.sandbox import levels
 from lockgate.sandbox._bwrap.launcher import BubblewrapLauncher
 from lockgate.sandbox._landlock import abi
 from lockgate.sandbox.launch import Jail, JailReport, Target
-from lockgate.sandbox.settings import PythonEnv, named
+from lockgate.sandbox.settings import JailName, PythonEnv, named
 
 TRAIN = named("train", python=PythonEnv.own())
 
@@ -112,3 +113,17 @@ def test_whoever_asks_for_more_at_the_same_time_is_heeded() -> None:
             assert levels.required() == 3
         assert levels.required() == 2
     assert levels.required() == 3
+
+
+@pytest.mark.parametrize("name", ["edge", "sealer", "worker"])
+@pytest.mark.parametrize("launcher", ["bubblewrap", "landlock"])
+def test_a_jail_that_answers_only_cannot_call(launcher: str, name: JailName) -> None:
+    """Neither of the two launchers that make it lets an inherited socket be turned round, and both prove it."""
+    if launcher == "landlock" and abi.kernel_abi() < abi.LEAST_ALONE:
+        pytest.skip("this kernel's Landlock is older")
+    settings = replace(named(name, python=PythonEnv.own()), network=False)
+    report = Jail(settings, launcher=levels.by_name(launcher)).probe()
+    assert set() == {probe.name for probe in report.open}
+    assert {"call connect", "call bind"} <= {probe.name for probe in report.probes}
+    training = Jail(TRAIN, launcher=levels.by_name(launcher)).probe()
+    assert "call connect" not in {probe.name for probe in training.probes}

@@ -77,6 +77,7 @@ class GvisorJail:
         rows += [("filters", "0"), _SYS, *oci.expected(self.view)]
         rows += [("witness", name) for name in WITNESSES]
         rows += [("environment", name, value) for name, value in self.view.environment]
+        rows += protections.attempts(settings)
         rows += [("answer", name, *map(str, rest)) for name, *rest in answers if name not in _ANSWERED_ANYWAY]
         return [(b"seccomp", program), *(tuple(os.fsencode(field) for field in row) for row in rows)]
 

@@ -80,6 +80,7 @@ class LandlockJail:
             *_rows(found),
             *rules.protections(ground.rules(exists), self._version, network=settings.network),
             (b"seccomp", program),
+            *([(b"seccomp", seccomp.inward(platform.machine()))] if settings.answers_only else []),
         ]
 
     def expectations(self) -> list[Row]:
@@ -95,6 +96,7 @@ class LandlockJail:
         ]
         answers = seccomp.answers(machine, network=settings.network, memfd=settings.memfd)
         answers += seccomp.answers_alone(machine, self._alone())
+        answers += seccomp.answers_inward(machine) if settings.answers_only else []
         found += [("answer", name, *map(str, numbers)) for name, *numbers in answers]
         attempts = rules.expectations(self._version, network=settings.network, paths=self.ground.attempts())
         return [*_rows(found), *attempts]

@@ -76,6 +76,7 @@ class PodmanJail:
         rows += [("namespace", kind, flag, outside.namespaces.get(kind, "")) for kind, flag in _NAMESPACES.items()]
         rows += [("witness", name) for name in WITNESSES]
         rows += [("environment", name, value) for name, value in self.view.environment]
+        rows += configuration.attempts(settings)
         answers = seccomp.answers(machine, network=settings.network, memfd=settings.memfd)
         rows += [("answer", name, *map(str, rest)) for name, *rest in answers]
         rows += arguments.expected(self.view)
