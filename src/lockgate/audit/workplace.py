@@ -59,6 +59,11 @@ class Workplace:
         """The interpreter and packages in which the jail runs this project's code."""
         return self.locked_python()
 
+    @property
+    def least_jail_level(self) -> int:
+        """The isolation level below which no jail starts here, by the policy in force."""
+        return self.policy.environment(self.environment).least_jail_level
+
     def record(self, role: str, statement: Statement) -> Evidence:
         """Sign `statement` as `role` and append it to the event log. Raises what signing and sealing raise."""
         return self.ledger.append(self.keyring.signer(role).sign(statement))

@@ -101,7 +101,7 @@ def train(workplace: Workplace, config: Config, fresh: bool) -> StageDone:  # no
     if not fresh:
         trained = standing(workplace, "train", lambda one: same_training(one, spec, workplace, config.environment.osv))
     judged = _judgement_of(workplace, trained) if trained else None
-    if judged is not None and (jail_level(judged) or 0) < _least(workplace):
+    if judged is not None and (jail_level(judged) or 0) < workplace.least_jail_level:
         judged = None
     cached = trained is not None and judged is not None
     reasons: tuple[Reason, ...] = ()
@@ -212,10 +212,6 @@ def _reasons(found: Sequence[Mapping[str, Any]]) -> tuple[Reason, ...]:
         Reason(each["finding"], Level(each["level"]), each["message"], dict(each.get("seen", {})), each.get("next", ""))
         for each in found
     )
-
-
-def _least(workplace: Workplace) -> int:
-    return workplace.policy.environment(workplace.environment).least_jail_level
 
 
 def _weaker(inside: Mapping[str, Any]) -> list[str]:

@@ -39,8 +39,7 @@ def standing(workplace: Workplace, claim: str, fits: Callable[[Evidence], bool])
     head = ledger.head(claim)
     if head is None or not said or claim in {one.stage for one in stale({c: ledger.head(c) for c in STAGE_ROLES})}:
         return None
-    least = workplace.policy.environment(workplace.environment).least_jail_level
-    if (jail_level(head) or 0) < least:
+    if (jail_level(head) or 0) < workplace.least_jail_level:
         return None
     return head if fits(said[-1]) or (head is not said[-1] and fits(head)) else None
 

@@ -158,7 +158,7 @@ class Project:
         with lock(self.home / "state" / "locks" / "project", wait=False):
             place = workplace_of(self, trusted, environment, say)
             repair(place)
-            with at_least(place.policy.environment(environment).least_jail_level):
+            with at_least(place.least_jail_level):
                 yield place
 
     def unlocked(self, environment: str = DEV, *, say: Callable[[str], None] = lambda _: None) -> Workplace:

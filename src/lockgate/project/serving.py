@@ -39,7 +39,7 @@ def serve(
     with project.workplace(environment, say=say):
         pass
     place = project.unlocked(environment, say=say)
-    with at_least(place.policy.environment(environment).least_jail_level):
+    with at_least(place.least_jail_level):
         supervised(
             place,
             host=host,

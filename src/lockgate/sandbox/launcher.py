@@ -10,6 +10,7 @@ import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
+from lockgate.sandbox._step0 import Identity
 from lockgate.sandbox._view import View
 from lockgate.sandbox.jail import harness
 from lockgate.sandbox.population import Population
@@ -89,6 +90,34 @@ class Launcher(Protocol):
 
 
 Choose = Callable[[JailSettings, int], Launcher]
+
+
+def started(
+    command: Sequence[str],
+    identity: Identity | None,
+    channel: int,
+    words: int,
+    *,
+    env: Mapping[str, str] | None = None,
+    cwd: str = "/",
+    held: Sequence[int] = (),
+) -> subprocess.Popen[bytes]:
+    """Start what makes a jail, in a session of its own: as `identity` and without its groups, where root gave up being
+    root. Nothing of our environment and no descriptor but those named goes with it.
+    """
+    return subprocess.Popen(
+        command,
+        env={} if env is None else env,
+        cwd=cwd,
+        stdin=channel,
+        stdout=words,
+        stderr=words,
+        pass_fds=held,
+        start_new_session=True,
+        user=None if identity is None else identity.uid,
+        group=None if identity is None else identity.gid,
+        extra_groups=None if identity is None else (),
+    )
 
 
 def boot(folder: str) -> tuple[str, ...]:

@@ -91,7 +91,7 @@ def train_jail(workplace: Workplace, spec: TrainSpec) -> Iterator[JailSettings]:
         more = inputs.binds(inputs.look_up(workplace, spec), workplace.data)
         devices = gpu.look() if spec.gpu else None
         if devices is not None:
-            gpu.check_level(workplace.policy.environment(workplace.environment).least_jail_level)
+            gpu.check_level(workplace.least_jail_level)
         around = surroundings(spec.seed, spec.limits)
         absent = withheld(workplace)
         python = workplace.python()

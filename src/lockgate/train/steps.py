@@ -77,7 +77,7 @@ def fit(workplace: Workplace, recipe: Recipe, python: PythonEnv, scratch: Path) 
     store.check(recipe.split.train)
     rows = store.path(recipe.split.train)
     job = lay_out(recipe.closure, store, scratch / "job")
-    least = least_level(workplace)
+    least = workplace.least_jail_level
     if recipe.devices is not None:
         gpu.check_level(least)
     task: dict[str, object] = {
@@ -157,11 +157,6 @@ def judge(
             return rules.read_judged(read_regular(given[rules.JUDGED], _MOST_FACTS)), report
         except ValueError as error:
             raise malformed("judge", error) from None
-
-
-def least_level(workplace: Workplace) -> int:
-    """The isolation level below which training is not started, by the policy in force."""
-    return workplace.policy.environment(workplace.environment).least_jail_level
 
 
 def malformed(stage: str, error: Exception) -> Refused:

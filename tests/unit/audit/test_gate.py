@@ -137,3 +137,12 @@ def test_every_jail_that_a_model_rests_on_counts(inputs: dict[str, Evidence], cl
         weak = {**one.predicate, "buildDefinition": {**body, "internalParameters": {"jail": {"level": 2}}}}
     found = replace(one, statement=replace(one.statement, predicate=weak))
     assert ("LG433", Level.REFUSE) in _findings({**inputs, claim: found}, PROD)
+
+
+def test_who_fetched_the_rows_counts_too(inputs: dict[str, Evidence]) -> None:
+    """A fetcher's jail has the network: its proof stands beside the parser's, and the weaker of both is the level."""
+    body = inputs["ingest"].predicate["buildDefinition"]
+    for level, refused in ((3, False), (2, True)):
+        inside = {"jail": {"level": 3}, "fetchers": [{"level": level}]}
+        found = _saying(inputs, "ingest", buildDefinition={**body, "internalParameters": inside})
+        assert (("LG433", Level.REFUSE) in _findings(found, PROD)) is refused

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from lockgate.sandbox import levels
 from lockgate.sandbox._bwrap.launcher import BubblewrapLauncher
 from lockgate.sandbox._landlock import abi
 from lockgate.sandbox.launch import Jail, JailReport, Target
-from lockgate.sandbox.settings import JailName, PythonEnv, named
+from lockgate.sandbox.settings import Bind, JailName, PythonEnv, named
 
 TRAIN = named("train", python=PythonEnv.own())
 
@@ -127,3 +128,21 @@ def test_a_jail_that_answers_only_cannot_call(launcher: str, name: JailName) -> 
     assert {"call connect", "call bind"} <= {probe.name for probe in report.probes}
     training = Jail(TRAIN, launcher=levels.by_name(launcher)).probe()
     assert "call connect" not in {probe.name for probe in training.probes}
+
+
+@pytest.mark.parametrize("launcher", levels.LAUNCHERS)
+def test_every_launcher_looks_for_what_must_be_absent(launcher: str, tmp_path: Path) -> None:
+    """Level 3 and 2 alike: a file that is not shown holds; shown by mistake, it is found before the target starts."""
+    secret = tmp_path / "keys"
+    secret.write_text("canary")
+    chosen = levels.by_name(launcher)
+    settings = named("train", python=PythonEnv.own(), absent=[("keys", secret)])
+    try:
+        report = Jail(settings, launcher=chosen).probe()
+    except Unfit as error:
+        pytest.skip(f"{launcher} is not here: {error.message}")
+    probe = next(probe for probe in report.probes if "absent keys" in probe.name)
+    assert (probe.holds, report.level) == (True, 2 if launcher == "landlock" else 3)
+    shown = replace(settings, binds=(Bind(secret, str(secret)),))
+    if launcher != "landlock":  # there a bind is shown below a folder of its own, and its own path stays closed
+        assert {"absent keys"} == {probe.name for probe in Jail(shown, launcher=chosen).probe().open}

@@ -14,7 +14,7 @@ from lockgate.sandbox._landlock import rules
 from lockgate.sandbox._landlock.abi import kernel_abi
 from lockgate.sandbox._step0 import prepare, prepare_as_root
 from lockgate.sandbox._view import View, view_of
-from lockgate.sandbox.launcher import Row, boot
+from lockgate.sandbox.launcher import Row, boot, started
 from lockgate.sandbox.population import OfNamespace
 from lockgate.sandbox.settings import JailSettings
 
@@ -73,19 +73,12 @@ class BubblewrapJail:
             os.write(options, b"".join(os.fsencode(argument) + b"\0" for argument in arguments))
             os.lseek(options, 0, os.SEEK_SET)
             python = str(self._settings.python.base_python)
-            identity = start.identity
-            return subprocess.Popen(
+            return started(
                 [str(start.program), "--args", str(options), "--", python, *boot(FOLDER)],
-                env={},
-                cwd="/",
-                stdin=channel,
-                stdout=words,
-                stderr=words,
-                pass_fds=(options, *held),
-                start_new_session=True,
-                user=None if identity is None else identity.uid,
-                group=None if identity is None else identity.gid,
-                extra_groups=None if identity is None else (),
+                start.identity,
+                channel,
+                words,
+                held=(options, *held),
             )
         finally:
             os.close(options)

@@ -27,7 +27,7 @@ from lockgate.sandbox._gvisor.population import OfSandbox
 from lockgate.sandbox._step0 import Start, prepare, prepare_as_root
 from lockgate.sandbox._view import View, view_of
 from lockgate.sandbox.identity import HOSTNAME
-from lockgate.sandbox.launcher import Row, boot
+from lockgate.sandbox.launcher import Row, boot, started
 from lockgate.sandbox.settings import JailSettings
 
 FOLDER = "/lockgate"
@@ -107,17 +107,11 @@ class GvisorJail:
         if identity is not None:
             bundle.hand_over(folder, identity.uid, identity.gid)
         options = runsc_arguments(str(folder), self._runsc.platform, self._identifier)
-        self._runs = subprocess.Popen(
+        self._runs = started(
             [str(self._runsc.setpriv), "--no-new-privs", "--pdeathsig", "KILL", "--", str(start.program), *options],
-            env={},
-            cwd="/",
-            stdin=channel,
-            stdout=words,
-            stderr=words,
-            start_new_session=True,
-            user=None if identity is None else identity.uid,
-            group=None if identity is None else identity.gid,
-            extra_groups=None if identity is None else (),
+            identity,
+            channel,
+            words,
         )
         return self._runs
 

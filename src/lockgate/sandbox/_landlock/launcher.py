@@ -19,7 +19,7 @@ from lockgate.sandbox._landlock.population import OfDescendants, Place
 from lockgate.sandbox._landlock.scratch import Scratch, new_path
 from lockgate.sandbox._view import View, view_of
 from lockgate.sandbox.identity import OUTSIDE
-from lockgate.sandbox.launcher import Row, boot
+from lockgate.sandbox.launcher import Row, boot, started
 from lockgate.sandbox.settings import JailSettings
 
 # PR_SET_NO_NEW_PRIVS; PR_SET_CHILD_SUBREAPER; and SIGCONT as PR_SET_PDEATHSIG: a launcher that is killed while it holds
@@ -124,18 +124,14 @@ class LandlockJail:
         identity = None
         if self._root:
             identity = stage.enter(self._base, self._view, self._moved, self._reach)
-        return subprocess.Popen(
+        return started(
             [str(self._settings.python.base_python), *boot(self.folder)],
+            identity,
+            channel,
+            words,
             env=dict(self.view.environment),
             cwd=self.ground.cwd,
-            stdin=channel,
-            stdout=words,
-            stderr=words,
-            pass_fds=held,
-            start_new_session=True,
-            user=None if identity is None else identity.uid,
-            group=None if identity is None else identity.gid,
-            extra_groups=None if identity is None else (),
+            held=held,
         )
 
     def population(self, pid: int) -> OfDescendants:

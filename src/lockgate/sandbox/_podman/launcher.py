@@ -25,7 +25,7 @@ from lockgate.sandbox._podman.find import Podman, find_podman
 from lockgate.sandbox._step0 import Start, prepare, prepare_as_root
 from lockgate.sandbox._view import View, view_of
 from lockgate.sandbox.identity import HOSTNAME
-from lockgate.sandbox.launcher import Row, boot
+from lockgate.sandbox.launcher import Row, boot, started
 from lockgate.sandbox.population import OfNamespace
 from lockgate.sandbox.settings import JailSettings
 
@@ -114,17 +114,12 @@ class PodmanJail:
             *arguments.run_arguments(start.view, f"{folder}/root", self._identifier),
             *arguments.command(self.view, python, boot(FOLDER)),
         )
-        return subprocess.Popen(
+        return started(
             command,
+            identity,
+            channel,
+            words,
             env=self._environment(folder, os.geteuid() if identity is None else identity.uid),
-            cwd="/",
-            stdin=channel,
-            stdout=words,
-            stderr=words,
-            start_new_session=True,
-            user=None if identity is None else identity.uid,
-            group=None if identity is None else identity.gid,
-            extra_groups=None if identity is None else (),
         )
 
     def population(self, pid: int) -> OfNamespace:
