@@ -175,7 +175,10 @@ def test_memory_in_a_stream() -> None:
 
 
 @pytest.mark.parametrize(("where", "code"), [("page tables", TABLES), ("socket buffers", SOCKETS)])
-def test_memory_of_the_kernel_s_own(where: str, code: str) -> None:
-    """Pages that the kernel holds on behalf of a process count as the jail's, by whatever counts."""
+@pytest.mark.parametrize("alone", [False, True])
+def test_memory_of_the_kernel_s_own(where: str, code: str, alone: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages that the kernel holds on behalf of a process count as the jail's: by a control group, and without one."""
+    if alone:
+        monkeypatch.setattr("lockgate.sandbox._handshake.make", lambda _limits: None)
     result = run(code, memory=64 << 20)
     assert result.ended == "memory" or b"MemoryError" in result.talk, where

@@ -367,6 +367,25 @@ def test_a_jail_that_cannot_be_watched_is_ended_and_told(
     assert refused.value.finding == "LG907"
 
 
+FORWARDS = """
+import os, signal
+from lockgate.sandbox.jail import harness
+child = os.fork()
+if child == 0:
+    os._exit(0)
+os.waitpid(child, 0)
+harness._wakers(child)
+os.kill(os.getpid(), signal.SIGUSR1)
+print("goes on")
+"""
+
+
+def test_a_signal_for_a_target_that_has_ended_ends_nothing() -> None:
+    """A sibling that sends signals to the first process in a storm does not change how the run ended."""
+    run = subprocess.run([sys.executable, "-c", FORWARDS], capture_output=True, text=True, check=False)
+    assert run.stdout == "goes on\n", run.stderr
+
+
 def test_results_say_why_they_ended(settings: JailSettings) -> None:
     """A signal is told apart from an exit, and from a limit."""
 
