@@ -6,6 +6,7 @@ Threats: inference manipulation, supply-chain attacks on the way from the regist
 from __future__ import annotations
 
 import os
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -179,6 +180,13 @@ def test_a_crashed_gateway_comes_back_under_another_id(up: Serving) -> None:
     index = PredictionIndex(log_of(up.project))
     assert index.find(first) is not None
     assert index.reasons() == ()
+
+
+def test_a_listener_that_was_shut_down_is_opened_for_the_next_gateway(up: Serving) -> None:
+    """The socket is one for all gateways: who took one over could else end the service for those that follow."""
+    up.house._own.listener.shutdown(socket.SHUT_RDWR)
+    os.kill(pid_of(up, "gateway"), 9)
+    until(lambda: up.predict().status_code == 200)
 
 
 def test_a_client_is_let_in_and_out_without_a_restart(up: Serving) -> None:

@@ -33,9 +33,6 @@ Launch = Callable[[JailSettings, Target, dict[int, int]], Process]
 _FINDING = re.compile(r"LG[0-9]{3}\Z")
 
 
-BACKLOG = 128
-
-
 @dataclass(frozen=True)
 class Household:
     """What the processes are started with. Secrets are read anew for each start, and kept nowhere.
@@ -138,7 +135,6 @@ class House:
         """A gateway anew, with an id that no other start had, and with workers of its own."""
         own = self._own
         settings = GatewaySettings(own.root, own.environment, own.name, os.urandom(8).hex(), own.caps)
-        own.listener.listen(BACKLOG)  # a gateway that was taken over could have shut it down for those that follow
         process = self._start(GATEWAY, *jails.gateway(own.home, settings), {LISTENER_FD: own.listener.fileno()})
         self._clients = own.clients()
         self._post.tell(GATEWAY, "secrets", own.edge_secrets())

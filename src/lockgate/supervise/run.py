@@ -24,9 +24,11 @@ from lockgate.serve.clients import FILE, MAX_BYTES
 from lockgate.serve.spec import Caps, ServeSpec
 from lockgate.store.files import read_regular
 from lockgate.store.lock import lock
-from lockgate.supervise.house import BACKLOG, House, Household
+from lockgate.supervise.house import House, Household
 from lockgate.trust import pin
 from lockgate.trust._edgefile import edge_secrets
+
+BACKLOG = 128
 
 
 def serve(
@@ -120,7 +122,9 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
     with socket.socket(family, socket.SOCK_STREAM) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            listener.bind((host, port))
+            # A gateway that was taken over may shut the socket down: the next one listens anew, on a port that was named;
+            # one that the kernel chose would be another by then.
+            listener.bind((host, port or _free_port(family, host)))
             listener.listen(BACKLOG)
         except OSError as error:
             raise Unavailable(
@@ -130,6 +134,13 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
                 next="lockgate serve --port 0   # takes a free one",
             ) from None
         yield listener
+
+
+def _free_port(family: int, host: str) -> int:
+    with socket.socket(family, socket.SOCK_STREAM) as asked:
+        asked.bind((host, 0))
+        found: int = asked.getsockname()[1]
+    return found
 
 
 @contextmanager
