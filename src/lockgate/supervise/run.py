@@ -122,8 +122,8 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
     with socket.socket(family, socket.SOCK_STREAM) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            # A gateway that was taken over may shut the socket down: the next one listens anew, on a port that was named;
-            # one that the kernel chose would be another by then.
+            # A gateway that was taken over may shut the socket down: the next one listens anew, on the same port if it
+            # was named here; one that the kernel chose would be another by then.
             listener.bind((host, port or _free_port(family, host)))
             listener.listen(BACKLOG)
         except OSError as error:
