@@ -101,8 +101,6 @@ def train(workplace: Workplace, config: Config, fresh: bool) -> StageDone:  # no
     if not fresh:
         trained = standing(workplace, "train", lambda one: same_training(one, spec, workplace, config.environment.osv))
     judged = _judgement_of(workplace, trained) if trained else None
-    if judged is not None and (jail_level(judged) or 0) < workplace.least_jail_level:
-        judged = None
     cached = trained is not None and judged is not None
     reasons: tuple[Reason, ...] = ()
     if trained is None or judged is None:
@@ -185,7 +183,9 @@ def run_in_train_jail(workplace: Workplace, config: Config, command: tuple[str, 
 
 def _judgement_of(workplace: Workplace, trained: Evidence) -> Evidence | None:
     judged = workplace.ledger.head("judge")
-    return judged if judged is not None and judged.predicate.get("train") == trained.digest else None
+    if judged is None or judged.predicate.get("train") != trained.digest:
+        return None
+    return judged if (jail_level(judged) or 0) >= workplace.least_jail_level else None
 
 
 def _pass_on(descriptor: int, data: bytes) -> None:

@@ -14,6 +14,7 @@ from lockgate.contract.inputs import Wanted, dependency
 from lockgate.core.digest import digest_of
 from lockgate.core.statement import Statement, Subject
 from lockgate.errors import LockgateError, Refused, Usage, VerificationFailed
+from lockgate.pipeline.stages import _judgement_of
 from lockgate.pipeline.unchanged import same_training, standing
 from lockgate.project.runs import write_attachments
 from lockgate.train import attachments, rules
@@ -154,8 +155,11 @@ def test_what_was_done_in_a_weaker_jail_is_done_anew(
     assert trained.probes > 0
     place = here.project.workplace()
     assert standing(place, "train", lambda _: True) is not None
-    monkeypatch.setattr("lockgate.pipeline.unchanged.jail_level", lambda _: 2)
+    assert _judgement_of(place, trained.evidence) is not None
+    for module in ("unchanged", "stages"):
+        monkeypatch.setattr(f"lockgate.pipeline.{module}.jail_level", lambda _: 2)
     assert standing(place, "train", lambda _: True) is None
+    assert _judgement_of(place, trained.evidence) is None
 
 
 @pytest.mark.parametrize(

@@ -150,3 +150,11 @@ def test_talk_is_fit_for_a_terminal() -> None:
         talk.take(piece)
     talk.end()
     assert said == ["one", "two ?[2J", "three"]
+
+
+def test_forged_files_do_not_hide_the_one_connection() -> None:
+    """Anybody can print such lines; a hundred invented ones leave room for what matters most."""
+    line = '\x1e{"what":"%s","target":"%s","package":"","at":""}\n'
+    said = "".join(line % ("file", f"/etc/{number}") for number in range(150)) + line % ("network", "192.0.2.7:443")
+    found = rules.denied(said.encode())
+    assert (len(found), found[0].target) == (100, "192.0.2.7:443")
