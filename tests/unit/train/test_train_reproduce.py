@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from lockgate.audit.evidence import Evidence
+from lockgate.audit.gate import jail_level
 from lockgate.contract.inputs import Wanted, dependency
 from lockgate.core.digest import digest_of
 from lockgate.core.statement import Statement, Subject
@@ -155,6 +156,9 @@ def test_what_was_done_in_a_weaker_jail_is_done_anew(
     assert trained.probes > 0
     place = here.project.workplace()
     assert standing(place, "train", lambda _: True) is not None
+    judged = place.ledger.head("judge")
+    assert judged is not None
+    assert (judged.predicate["train"], jail_level(judged), place.least_jail_level) == (trained.evidence.digest, 3, 3)
     assert _judgement_of(place, trained.evidence) is not None
     for module in ("unchanged", "stages"):
         monkeypatch.setattr(f"lockgate.pipeline.{module}.jail_level", lambda _: 2)
