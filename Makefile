@@ -6,7 +6,7 @@ PYTHON ?= python3
 PIP := -m pip --disable-pip-version-check --quiet --quiet
 BIN := .venv/bin
 # Debian packages that some tests hold Lockgate's output against. Without them those tests are skipped, with the reason.
-SYSTEM_PACKAGES := skopeo postgresql runsc podman runc
+SYSTEM_PACKAGES := skopeo postgresql runsc podman runc docker-registry softhsm2 sudo strace
 
 help:  ## Say what there is
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | column -t -s "$$(printf '\t')"
@@ -63,7 +63,7 @@ python:
 
 packages:
 	@for tool in $(SYSTEM_PACKAGES); do \
-	  if command -v $$tool >/dev/null || ls /usr/lib/$$tool/*/bin/initdb >/dev/null 2>&1; then continue; fi; \
+	  if command -v $$tool $$tool-util >/dev/null || ls /usr/lib/$$tool/*/bin/initdb >/dev/null 2>&1; then continue; fi; \
 	  if [ "$$(id -u)" = 0 ]; then root=(); elif [ -n "$${CI:-}" ]; then root=(sudo -n); else root=(false); fi; \
 	  if command -v apt-get >/dev/null && { "$${root[@]}" apt-get update -qq && \
 	    "$${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends $$tool; } >/dev/null 2>&1; \

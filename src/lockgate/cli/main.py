@@ -30,11 +30,15 @@ VERBS: dict[str, str] = {
     "models": "List what is registered.",
     "show": "One model's page.",
     "approve": "Approve a model for an environment, as a person.",
+    "waive": "Let one finding pass in an environment, signed, for a while.",
     "deploy": "Make a model live in an environment, if its policy agrees.",
     "rollback": "Go back: a stage to an earlier statement, an environment to an earlier model.",
     "revoke": "Take a model out of service for good.",
     "status": "Where everything stands, and what to do next.",
     "serve": "Answer requests: gateway, jailed workers, sealer, on loopback.",
+    "push": "Carry a model with all its evidence to an OCI registry.",
+    "pull": "Fetch a model with its evidence, or as a plain folder.",
+    "import": "Take in a model that was made elsewhere, by digest and signer.",
     "clients": "API keys: add, list, revoke.",
     "trust": "The root, the roles, who holds which key.",
     "policy": "Sign a changed policy; say what became looser.",
@@ -53,7 +57,9 @@ class Verbs(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002, D102
         if cmd_name not in VERBS:
             return None
-        command: click.Command = import_module(f"lockgate.cli.{cmd_name}").command
+        # `import` is a word of Python's own: its file bears an underscore.
+        name = "import_" if cmd_name == "import" else cmd_name
+        command: click.Command = import_module(f"lockgate.cli.{name}").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002, D102

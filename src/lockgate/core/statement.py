@@ -25,6 +25,8 @@ REGISTRATION = "urn:lockgate:predicate:registration:v1"
 APPROVAL = "urn:lockgate:predicate:approval:v1"
 DEPLOYMENT = "urn:lockgate:predicate:deployment:v1"
 REVOCATION = "urn:lockgate:predicate:revocation:v1"
+WAIVER = "urn:lockgate:predicate:waiver:v1"
+IMPORT = "urn:lockgate:predicate:import:v1"
 STAGE_HEAD = "urn:lockgate:predicate:stage-head:v1"
 
 

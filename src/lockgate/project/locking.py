@@ -26,7 +26,7 @@ from lockgate.runtime.locked.wheels import WheelStore, cache_folder
 from lockgate.store.files import atomic_write, read_regular
 
 if TYPE_CHECKING:
-    from lockgate.project import Project
+    from lockgate.project.folder import Folder
 
 _MOST = 16 << 20
 _MOST_SAID = 10
@@ -48,7 +48,7 @@ class Locked:
         return {**vars(self), "changes": listed}
 
 
-def origins(project: Project) -> Origins:
+def origins(project: Folder) -> Origins:
     """Where this project's packages come from, secrets looked up.
 
     Raises Usage LG125; for a reference, Refused LG825 unless this user pinned the project's root: a stranger's
@@ -65,7 +65,7 @@ def origins(project: Project) -> Origins:
 
 
 def make_lock(
-    project: Project,
+    project: Folder,
     *,
     say: Callable[[str], None],
     upgrade: bool = False,
@@ -106,7 +106,7 @@ def make_lock(
 
 
 def known_vulnerabilities(
-    project: Project, wheels: Sequence[Package], say: Callable[[str], None]
+    project: Folder, wheels: Sequence[Package], say: Callable[[str], None]
 ) -> Mapping[str, Any] | None:
     """What the project's database says against `wheels`, for the provenance; None when it names none.
 
@@ -127,7 +127,7 @@ def known_vulnerabilities(
     return known.as_json()
 
 
-def requirements(project: Project) -> tuple[Path, tuple[Requirement, ...]]:
+def requirements(project: Folder) -> tuple[Path, tuple[Requirement, ...]]:
     """The file that says what the project needs, and what it says. Raises Usage LG351."""
     named = project.root / project.config.environment.requirements
     for path in (named, project.root / "pyproject.toml"):

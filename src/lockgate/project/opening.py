@@ -17,10 +17,10 @@ from lockgate.store.layout import RegistryStore
 from lockgate.trust.keyring import Keyring
 
 if TYPE_CHECKING:
-    from lockgate.project import Project
+    from lockgate.project.folder import Folder
 
 
-def workplace_of(project: Project, trusted: str, environment: str, say: Callable[[str], None]) -> Workplace:
+def workplace_of(project: Folder, trusted: str, environment: str, say: Callable[[str], None]) -> Workplace:
     """The workplace of `project` under the root `trusted`. Raises what opening the ledger raises.
 
     The sealer's key is read when something is sealed, never before.

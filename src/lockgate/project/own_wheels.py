@@ -22,11 +22,11 @@ from lockgate.runtime.locked.wheels import WheelStore
 from lockgate.store.files import atomic_write, writing
 
 if TYPE_CHECKING:
-    from lockgate.project import Project
+    from lockgate.project.folder import Folder
 
 
 def build(
-    project: Project,
+    project: Folder,
     names: Sequence[str],
     theirs: Sequence[Wanted],
     previous: bytes,

@@ -30,12 +30,12 @@ from lockgate.store.layout import RegistryStore
 from lockgate.trust import pin as pins
 
 if TYPE_CHECKING:
-    from lockgate.project import Project
+    from lockgate.project.folder import Folder
 
 DEV = "dev"
 
 
-def verify_model(project: Project, ref: str, *, root: str = "", materialize: Path | None = None) -> ModelReport:
+def verify_model(project: Folder, ref: str, *, root: str = "", materialize: Path | None = None) -> ModelReport:
     """Walk one model's chain.
 
     1. The root is the pinned one (or `root`), and the whole event log verifies under it.
@@ -58,7 +58,7 @@ def verify_model(project: Project, ref: str, *, root: str = "", materialize: Pat
     return report
 
 
-def verify_logs(project: Project, *, root: str = "") -> LogsReport:
+def verify_logs(project: Folder, *, root: str = "") -> LogsReport:
     """Read every file of both logs, replay them, check the predictions' sequence numbers. Raises VerificationFailed."""
     ledger = project.ledger(root)
     key = ledger.roles.sealer_key()
@@ -81,7 +81,7 @@ def verify_logs(project: Project, *, root: str = "") -> LogsReport:
     return LogsReport(events, predictions, files, index.gateways(), tuple(warnings))
 
 
-def verify_everything(project: Project, *, root: str = "") -> EverythingReport:
+def verify_everything(project: Folder, *, root: str = "") -> EverythingReport:
     """Every file under registry and log, every statement, every model.
 
     1. Both logs, file by file.
@@ -106,7 +106,7 @@ def verify_everything(project: Project, *, root: str = "") -> EverythingReport:
     return EverythingReport(ledger.root, logs, blobs, len(statements), models, live, apart, NOT_PROVED)
 
 
-def verify_receipt(project: Project, token: str, *, root: str = "", record: Path | None = None) -> ReceiptReport:
+def verify_receipt(project: Folder, token: str, *, root: str = "", record: Path | None = None) -> ReceiptReport:
     """One prediction: its record is in the signed log, its model verifies, and the record opens what was given.
 
     1. The token has the one form of a receipt.
@@ -159,7 +159,7 @@ def verify_receipt(project: Project, token: str, *, root: str = "", record: Path
     return ReceiptReport(token, "sealed", found.index, said, opened, model)
 
 
-def prove(project: Project, what: str) -> Proof:
+def prove(project: Folder, what: str) -> Proof:
     """An offline proof for a receipt, or for a statement by digest, prefix or log index. Raises Refused, Usage."""
     ledger = project.ledger()
     if what.startswith("lgr1."):
@@ -257,7 +257,7 @@ def _live_lines(ledger: Ledger, now: datetime) -> list[str]:
     return lines
 
 
-def _predictions(project: Project, ledger: Ledger) -> Log:
+def _predictions(project: Folder, ledger: Ledger) -> Log:
     return Log.open(
         project.home / "log" / PREDICTIONS,
         public_key=ledger.roles.sealer_key(),

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from lockgate.audit.refs import resolve
 from lockgate.errors import Refused, Usage
-from lockgate.project import DEV, Project
+from lockgate.project import Project
+from lockgate.project.folder import DEV
 from lockgate.store.blobs import BlobStore
 from lockgate.store.files import write_all, writing
 from lockgate.train import rules

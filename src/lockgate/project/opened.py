@@ -1,0 +1,56 @@
+"""A project that is opened for work: its folder, and what its stages work with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from lockgate.errors import LockgateError
+from lockgate.project.folder import DEV, Folder
+from lockgate.store.lock import lock
+
+if TYPE_CHECKING:
+    from lockgate.audit.entries import Registration
+    from lockgate.audit.workplace import Workplace
+
+
+class Opened(Folder):
+    """Each method opens, verifies, does, and closes."""
+
+    def resolve(self, ref: str, *, root: str = "", environment: str = DEV) -> Registration:
+        """The registration that a REF names. Raises Usage LG501 to LG503."""
+        from lockgate.audit.refs import resolve
+
+        return resolve(ref, self.ledger(root).statements(), environment)
+
+    @contextmanager
+    def workplace(self, environment: str = DEV, *, say: Callable[[str], None] = lambda _: None) -> Iterator[Workplace]:
+        """What the stages work with, while holding the project's lock. Repairs what a killed process left.
+
+        Raises as `trusted_root` and `Ledger`; Unavailable (LG807) when another command is at work here.
+        """
+        from lockgate.project.opening import repair, workplace_of
+        from lockgate.sandbox.levels import at_least
+
+        trusted = self.trusted_root()
+        with lock(self.home / "state" / "locks" / "project", wait=False):
+            place = workplace_of(self, trusted, environment, say)
+            repair(place)
+            with at_least(place.least_jail_level):
+                yield place
+
+    def unlocked(self, environment: str = DEV, *, say: Callable[[str], None] = lambda _: None) -> Workplace:
+        """A workplace for a process that lives long beside others: what it appends is in order all the same."""
+        from lockgate.project.opening import workplace_of
+
+        return workplace_of(self, self.trusted_root(), environment, say)
+
+    def least_jail_level(self) -> int:
+        """The level that this project's policy asks for; the highest where no policy can be trusted yet."""
+        from lockgate.sandbox.report import LEVELS
+
+        try:
+            return self.policy(self.ledger()).environment(DEV).least_jail_level
+        except LockgateError:
+            return LEVELS

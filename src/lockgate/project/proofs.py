@@ -1,0 +1,45 @@
+"""What is proved, back to the root that the user pinned."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lockgate.project.opened import Opened
+
+if TYPE_CHECKING:
+    from lockgate.project.reports import EverythingReport, LogsReport, ModelReport, Proof, ReceiptReport
+
+
+class Proving(Opened):
+    """Verification. Reads everything anew; believes no index, cache or name."""
+
+    def verify(self, ref: str = "latest", *, root: str = "", materialize: Path | None = None) -> ModelReport:
+        """Walk one model's chain back to the root. Raises VerificationFailed at the first step that fails."""
+        from lockgate.project.proving import verify_model
+
+        return verify_model(self, ref, root=root, materialize=materialize)
+
+    def verify_everything(self, *, root: str = "") -> EverythingReport:
+        """Every file under registry and log, every statement, every model."""
+        from lockgate.project.proving import verify_everything
+
+        return verify_everything(self, root=root)
+
+    def verify_logs(self, *, root: str = "") -> LogsReport:
+        """Both logs, read whole."""
+        from lockgate.project.proving import verify_logs
+
+        return verify_logs(self, root=root)
+
+    def verify_receipt(self, token: str, *, root: str = "", record: Path | None = None) -> ReceiptReport:
+        """One prediction, from its receipt."""
+        from lockgate.project.proving import verify_receipt
+
+        return verify_receipt(self, token, root=root, record=record)
+
+    def prove(self, what: str) -> Proof:
+        """An offline proof for a receipt, or for a statement by digest, prefix or log index."""
+        from lockgate.project.proving import prove
+
+        return prove(self, what)
