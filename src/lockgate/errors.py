@@ -42,6 +42,11 @@ class LockgateError(Exception):
         self.seen: dict[str, object] = dict(seen or {})
         self.next = next
 
+    def tell(self, **facts: object) -> None:
+        """Add what whoever asked knows about it; what was seen where it was raised stays as it is."""
+        for name, fact in facts.items():
+            self.seen.setdefault(name, fact)
+
     def as_json(self) -> dict[str, object]:
         """The error as `--json` prints it."""
         return {

@@ -22,24 +22,24 @@ class Proving(Opened):
 
     def verify_everything(self, *, root: str = "") -> EverythingReport:
         """Every file under registry and log, every statement, every model."""
-        from lockgate.project.proving import verify_everything
+        from lockgate.project.everything import verify_everything
 
         return verify_everything(self, root=root)
 
     def verify_logs(self, *, root: str = "") -> LogsReport:
         """Both logs, read whole."""
-        from lockgate.project.proving import verify_logs
+        from lockgate.project.everything import verify_logs
 
         return verify_logs(self, root=root)
 
     def verify_receipt(self, token: str, *, root: str = "", record: Path | None = None) -> ReceiptReport:
         """One prediction, from its receipt."""
-        from lockgate.project.proving import verify_receipt
+        from lockgate.project.receipts import verify_receipt
 
         return verify_receipt(self, token, root=root, record=record)
 
     def prove(self, what: str) -> Proof:
         """An offline proof for a receipt, or for a statement by digest, prefix or log index."""
-        from lockgate.project.proving import prove
+        from lockgate.project.receipts import prove
 
         return prove(self, what)
