@@ -11,7 +11,6 @@ import errno
 import hashlib
 import os
 import stat
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -20,7 +19,9 @@ from lockgate.core.digest import Digest, digest_of, from_hex
 from lockgate.errors import Unavailable, VerificationFailed
 
 CHUNK = 1 << 20
+_HASHED_AT_ONCE = 256 << 10
 
+_PREFIX, _SUFFIX = ".lockgate-", ".tmp"
 _HINTS = {
     errno.ENOSPC: "df -h .   # free some space, then run the same command again",
     errno.EDQUOT: "quota -s   # free some space, then run the same command again",
@@ -32,7 +33,7 @@ _HINTS = {
 def hash_fd(fd: int) -> Digest:
     """SHA-256 of a whole file by its descriptor, whose position is neither used nor moved."""
     state = hashlib.sha256()
-    buffer = bytearray(CHUNK)
+    buffer = bytearray(_HASHED_AT_ONCE)
     view = memoryview(buffer)
     offset = 0
     while count := os.preadv(fd, [view], offset):
@@ -170,6 +171,13 @@ def staged(staging: Path, mode: int) -> Iterator[tuple[int, Path]]:
         yield found
 
 
+def clear_staging(staging: Path) -> None:
+    """Remove the temporary files that killed writers left in `staging`. The caller knows that nobody writes now."""
+    with writing(staging):
+        for path in staging.glob(f"{_PREFIX}*{_SUFFIX}"):
+            path.unlink(missing_ok=True)
+
+
 def damaged(path: Path, expected: Digest, seen: Digest) -> VerificationFailed:
     """The error for bytes that are not those that the name promises."""
     return VerificationFailed(
@@ -202,7 +210,10 @@ def special(path: Path | str) -> VerificationFailed:
 
 @contextmanager
 def _temporary(folder: Path, mode: int) -> Iterator[tuple[int, Path]]:
-    fd, name = tempfile.mkstemp(prefix=".lockgate-", suffix=".tmp", dir=folder)
+    # Whoever only reads and verifies does without: it loads archives, random numbers and more.
+    from tempfile import mkstemp
+
+    fd, name = mkstemp(prefix=_PREFIX, suffix=_SUFFIX, dir=folder)
     try:
         os.fchmod(fd, mode)
         yield fd, Path(name)

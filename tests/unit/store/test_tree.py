@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from lockgate.core.digest import digest_of
+from lockgate.core.digest import Digest, digest_of
 from lockgate.errors import Unavailable, VerificationFailed
 from lockgate.store import tree
 from lockgate.store.tree import hash_tree
@@ -107,3 +108,37 @@ def test_no_folder(tmp_path: Path) -> None:
         with pytest.raises(Unavailable) as caught:
             hash_tree(tmp_path / name)
         assert caught.value.finding == "LG808"
+
+
+@pytest.mark.parametrize("threads", [1, 2, 5])
+def test_threads_take_the_largest_file_first(folder: Path, monkeypatch: pytest.MonkeyPatch, threads: int) -> None:
+    """However many threads there are, the digests are the same; what takes longest does not come last."""
+    sizes = {"s": 10, "m": 1 << 20, "l": 5 << 20}
+    for name, size in sizes.items():
+        (folder / name).write_bytes(os.urandom(size))
+    together, shared = tree._hash_together, []
+
+    def watched(top: int, files: Sequence[tuple[str, tree.Stamp]], workers: int) -> dict[str, Digest]:
+        shared.append((files[0][0], workers))
+        return together(top, files, workers)
+
+    monkeypatch.setattr(tree, "_hash_together", watched)
+    found = dict(hash_tree(folder, threads=threads))
+    assert {name: digest_of((folder / name).read_bytes()) for name in sizes} == {name: found[name] for name in sizes}
+    assert shared == ([("l", threads)] if threads > 1 else [])
+
+
+def test_a_failure_in_a_thread_is_the_caller_s(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What one thread meets is raised once all have ended, and nothing is left open."""
+    for name in ("m", "l"):
+        (folder / name).write_bytes(os.urandom(3 << 20))
+
+    def broken(_fd: int) -> Digest:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(tree, "hash_fd", broken)
+    before = open_descriptors()
+    with pytest.raises(Unavailable) as caught:
+        hash_tree(folder, threads=2)
+    assert caught.value.finding == "LG808"
+    assert open_descriptors() == before
