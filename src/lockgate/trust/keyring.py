@@ -1,4 +1,9 @@
-"""This user's keys of one project. Knows where they are; `trust.signer` reads one when something is signed."""
+"""This user's keys of one project. Knows where they are; `trust.signer` reads one when something is signed.
+
+<role>.key   PKCS8 PEM, plain or encrypted, 0600        <role>.pub   its public half
+<role>.uri   one line, 0600: the store that holds the key instead
+next/        a key that waits to become the role's      old/         keys that were
+"""
 
 from __future__ import annotations
 
@@ -6,15 +11,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from lockgate.errors import LockgateError, Refused, Unavailable, VerificationFailed
+from lockgate.errors import LockgateError, Refused, Unavailable, Usage, VerificationFailed
 from lockgate.store.files import fsync_folder, read_regular, write_new, writing
-from lockgate.trust import pin, signer
+from lockgate.trust import keychange, pin, signer
+from lockgate.trust._privatefile import read_private_file
 from lockgate.trust.authority import ROLES, ROOT
 from lockgate.trust.keys import PublicKey, parse_public_key
+from lockgate.trust.passphrases import Passphrases
 from lockgate.trust.roles import KeyEntry, Roles
 from lockgate.trust.signer import Signer
+from lockgate.trust.succession import check_names
 
 _MOST = 64 << 10
+_LONGEST_URI = 2048
 
 
 @dataclass(frozen=True)
@@ -35,6 +44,7 @@ class Keyring:
         self.project_id = project_id
         self.folder = folder
         self.root_key = root_key
+        self._passphrases = Passphrases()
 
     @staticmethod
     def open(project_id: str) -> Keyring:
@@ -42,28 +52,57 @@ class Keyring:
         return Keyring(project_id, pin.key_folder(project_id), pin.root_key_path(project_id))
 
     def signer(self, role: str) -> Signer:
-        """The signer of a role (or `root`), read now.
+        """The signer of a role (or `root`), found now: `<role>.uri` names another store than the file `<role>.key`.
 
         Raises:
-            Unavailable: LG830 the key is not on this machine.
+            Unavailable: LG830 the key is not on this machine, LG872 nobody can be asked for its passphrase.
             Refused: LG831 others may read the key file.
-            Usage: LG832 it is no key.
+            Usage: LG832 it is no key, LG871 a wrong passphrase, LG875 no signer URI.
             VerificationFailed: LG834 it does not belong to the public half beside it.
         """
-        found = signer.load(self._private(role), role)
-        expected = self.public(role)
-        if found.keyid != expected.keyid:
-            raise VerificationFailed(
-                "LG834",
-                f"the private key of {role} does not belong to {self.folder / role}.pub",
-                seen={"expected": expected.keyid, "seen": found.keyid},
-                next="lockgate trust show",
+        uri = self.uri(role)
+        if uri:
+            return self.reach(role, uri, self.public(role))
+        return self._checked(role, signer.load(self.private_path(role), role, self._passphrases), self.public(role))
+
+    def reach(self, role: str, uri: str, expected: PublicKey) -> Signer:
+        """The signer of the key that `uri` names, which must be the private half of `expected`. Raises as `signer`."""
+        return self._checked(role, signer.reach(uri, role, self.project_id, expected, self._passphrases), expected)
+
+    def uri(self, role: str) -> str:
+        """Where a role's key is, when it is not in `<role>.key`; else "". Raises Usage (LG875), Refused (LG831)."""
+        path = self.private_path(role).with_suffix(".uri")
+        try:
+            found = read_private_file(path, "the signer URI").decode("utf-8", "replace").removesuffix("\n")
+        except FileNotFoundError:
+            return ""
+        if not found or len(found) > _LONGEST_URI or not found.isprintable():
+            raise Usage(
+                "LG875", f"{path} is not one line with a signer URI", seen={"file": str(path)}, next=f"rm {path}"
+            )
+        return found
+
+    def give_out(self, role: str) -> bytes:
+        """The private key as plain PEM, for a jail of ours that signs by itself.
+
+        Raises as `signer`; Unavailable (LG876) when its store gives no key out.
+        """
+        found = signer.private_pem(self.signer(role))
+        if found is None:
+            raise Unavailable(
+                "LG876",
+                f"the key of {role} cannot be handed to the process that needs it: its store gives no key out",
+                seen={"role": role, "store": self.uri(role)},
+                next=f"lockgate trust use {role} file:/PATH?encrypted=true   # this role's key must be in a file",
             )
         return found
 
     def public(self, role: str) -> PublicKey:
         """The public half of a role's key, without reading the private one. Raises Unavailable (LG830)."""
-        path = self.folder / f"{role}.pub"
+        return self.read_public(role, self.folder / f"{role}.pub")
+
+    def read_public(self, role: str, path: Path) -> PublicKey:
+        """The public half in the file `path`. Raises as `public`."""
         try:
             return parse_public_key(read_regular(path, _MOST).decode())
         except FileNotFoundError:
@@ -79,17 +118,66 @@ class Keyring:
             ) from None
 
     def has(self, role: str) -> bool:
-        """Whether the private key of a role is on this machine."""
-        return self._private(role).is_file()
+        """Whether this machine can sign as a role: by a key file, or by another store."""
+        path = self.private_path(role)
+        return path.is_file() or path.with_suffix(".uri").is_file()
 
     def roles_here(self) -> tuple[str, ...]:
         """The roles whose private keys are on this machine."""
         return tuple(role for role in ROLES if self.has(role))
 
-    def _private(self, role: str) -> Path:
+    def create(self, role: str, *, passphrase: bytes | None = None, staged: bool = False) -> PublicKey:
+        """Make a key for a role. See `keychange.create`."""
+        return keychange.create(self, role, passphrase=passphrase, staged=staged)
+
+    def adopt(self, role: str, uri: str, public: PublicKey) -> PublicKey:
+        """Stage a key that was made in another store. See `keychange.adopt`."""
+        return keychange.adopt(self, role, uri, public)
+
+    def staged(self, role: str) -> PublicKey | None:
+        """The public half of the key that waits to become the role's."""
+        return keychange.staged(self, role)
+
+    def staged_signer(self, role: str) -> Signer:
+        """The signer of the key that waits. Raises as `signer`."""
+        return self.next_ring().signer(role)
+
+    def next_ring(self) -> Keyring:
+        """The keyring of the keys that wait; the root's lies there too."""
+        folder = self.folder / keychange.NEXT
+        return Keyring(self.project_id, folder, folder / "root.key")
+
+    def promote(self, role: str) -> None:
+        """The key that waits becomes the role's. See `keychange.promote`."""
+        keychange.promote(self, role)
+
+    def discard(self, role: str) -> None:
+        """Remove the key that waits."""
+        keychange.discard(self, role)
+
+    def protect(self, role: str, passphrase: bytes) -> None:
+        """Encrypt a role's key file in place. See `keychange.protect`."""
+        keychange.protect(self, role, passphrase)
+
+    def use(self, role: str, uri: str) -> PublicKey:
+        """Let a role sign by another store. See `keychange.use`."""
+        return keychange.use(self, role, uri)
+
+    def private_path(self, role: str) -> Path:
+        """Where the key file of a role is, or would be. Raises KeyError for no role."""
         if role != ROOT and role not in ROLES:
             raise KeyError(role)
         return self.root_key if role == ROOT else self.folder / f"{role}.key"
+
+    def _checked(self, role: str, found: Signer, expected: PublicKey) -> Signer:
+        if found.keyid != expected.keyid:
+            raise VerificationFailed(
+                "LG834",
+                f"the private key of {role} does not belong to {self.folder / role}.pub",
+                seen={"expected": expected.keyid, "seen": found.keyid},
+                next="lockgate trust show",
+            )
+        return found.within(self.project_id)
 
 
 def create_keys(person: str, now: datetime) -> Created:
@@ -135,6 +223,7 @@ def _first_roles(person: str, signers: dict[str, Signer], now: datetime) -> Role
     keys = {keyid: entry for keyid, entry in entries.items() if entry.role != ROOT}
     roles = Roles(1, signers[ROOT].keyid, root, keys, now)
     try:
+        check_names(None, roles)
         return Roles.from_predicate(roles.statement().predicate)
     except LockgateError as error:
         remove_keys(roles.project_id)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import textwrap
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -98,4 +97,5 @@ def import_public_key(data: bytes) -> PublicKey:
 
 def pem_of(spki: bytes) -> str:
     """The PEM text of a SubjectPublicKeyInfo DER."""
-    return _BEGIN + "\n".join(textwrap.wrap(base64.b64encode(spki).decode(), 64)) + _END
+    text = base64.b64encode(spki).decode()
+    return _BEGIN + "\n".join(text[at : at + 64] for at in range(0, len(text), 64)) + _END
