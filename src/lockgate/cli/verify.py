@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from lockgate.cli.folders import Asked, verify_path
 from lockgate.cli.render import Talk, json_option, project_option
 from lockgate.errors import Usage
 
@@ -17,7 +18,37 @@ if TYPE_CHECKING:
 @click.command("verify", short_help="Check a model, a receipt, a folder or everything, back to the root you pinned.")
 @click.argument("target", required=False, default="", metavar="[PATH|REF|RECEIPT]")
 @click.option("--root", default="", metavar="FP", help="Trust this root fingerprint, instead of the pinned one.")
-@click.option("--key", type=click.Path(dir_okay=False), default=None, help="For a PATH: the signer's public key (PEM).")
+@click.option(
+    "--key",
+    "--public_key",
+    type=click.Path(dir_okay=False, exists=True),
+    default=None,
+    metavar="FILE",
+    help="For a PATH: the signer's public key, PEM.",
+)
+@click.option(
+    "--certificate-chain",
+    "--certificate_chain",
+    "roots",
+    type=click.Path(dir_okay=False, exists=True),
+    multiple=True,
+    metavar="ROOTS",
+    help="For a PATH: certificates to trust, PEM; repeatable.",
+)
+@click.option(
+    "--identity",
+    default="",
+    metavar="NAME",
+    help="With ROOTS: the name that the certificate must bear; a kind can stand before it: email, uri, dns, subject.",
+)
+@click.option("--at", default="", metavar="DATE", help="With ROOTS: judge certificates as of this day, not of now.")
+@click.option(
+    "--signature",
+    type=click.Path(dir_okay=False),
+    default=None,
+    metavar="FILE",
+    help="For a PATH, instead of model.sig.",
+)
 @click.option("--all", "everything", is_flag=True, help="Every file under .lockgate/registry and .lockgate/log.")
 @click.option("--materialize", type=click.Path(file_okay=False), default=None, metavar="DIR", help="Write the files.")
 @click.option(
@@ -29,6 +60,10 @@ def command(
     target: str,
     root: str,
     key: str | None,
+    roots: tuple[str, ...],
+    identity: str,
+    at: str,
+    signature: str | None,
     everything: bool,
     materialize: str | None,
     record: str | None,
@@ -38,15 +73,16 @@ def command(
     """Walk the evidence back to the root you pinned, and say what is proved and what is not.
 
     A REF (or `latest`) is checked whole: statements, keys, log, registry bytes, signature. A RECEIPT proves one
-    prediction. A PATH is a directory signed with `lockgate sign`, or a materialized model. Nothing is taken
-    from a name, a path or a database. Exit 3: something is not what was signed. Exit 1: the root is not pinned.
+    prediction. A PATH is a directory signed with `lockgate sign`, or a materialized model: by the key in FILE, by
+    whoever one of ROOTS certifies, or else by the project's signer. Nothing is taken from a name, a path or a
+    database. Exit 3: something is not what was signed. Exit 1: the root is not pinned.
 
     --materialize DIR (new or empty) writes exactly the signed files and model.sig.
     """
     talk = Talk(as_json)
     if sum((bool(target), everything)) != 1:
         raise Usage("LG940", "name what to verify: a REF, a RECEIPT, a PATH, or --all", next="lockgate verify latest")
-    if target and "/" not in target and key is None and Path(target).exists():
+    if target and "/" not in target and key is None and not roots and Path(target).exists():
         # A folder called `latest` must not answer for the model: whoever can write here would choose what is verified.
         raise Usage(
             "LG940",
@@ -54,7 +90,9 @@ def command(
             next=f"lockgate verify ./{target}   # the folder; for the model: run it in another folder, with -C",
         )
     if target and ("/" in target or Path(target).exists()):
-        return _path(talk, Path(target), key, root, directory)
+        return verify_path(talk, Asked(Path(target), key, roots, identity, at, signature), root, directory)
+    if roots or identity or at or signature:
+        raise Usage("LG940", "certificates and --signature are for a PATH", next="lockgate verify DIR/ --help")
     from lockgate.project import Project
 
     project = Project.open(directory)
@@ -69,29 +107,4 @@ def command(
     talk.result("verify", report.as_json())
     if materialize:
         talk.next(f"model_signing verify key --signature {materialize}/model.sig --public_key KEY {materialize}")
-    return 0
-
-
-def _path(talk: Talk, path: Path, key: str | None, root: str, directory: str) -> int:
-    from lockgate.trust.oms_directory import verify_directory
-
-    if path.exists() and not path.is_dir():
-        raise Usage(
-            "LG940",
-            f"{path} is a file; a PATH is the folder of a signed model",
-            seen={"path": str(path)},
-            next="lockgate verify --help",
-        )
-
-    if key is None:
-        from lockgate.project import Project
-
-        public = Project.open(directory).public_key("signer", root=root)
-        whose = "the project's signer"
-    else:
-        public, whose = Path(key).read_bytes(), key
-    found = verify_directory(path, public)
-    talk.data(f"✓ {len(found.files)} files in {path} are exactly what {whose} signed")
-    talk.data("not proved: who holds that key, and what the files do")
-    talk.result("verify", {"path": str(path), "files": len(found.files), "verified": True})
     return 0
