@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,6 +15,9 @@ from lockgate.core.statement import Statement
 
 LEAF_VERSION = 1
 
+PENDING = -1
+"""The index of a statement that was signed and not sealed yet: it went to a file, for the machine with the sealer."""
+
 
 @dataclass(frozen=True)
 class Evidence:
@@ -23,6 +27,8 @@ class Evidence:
         index: leaf index in the event log.
         digest: digest of the envelope's bytes; statements name each other by it.
         time: when the log took it, in UTC, as its leaf says.
+        person, keyid: of the first signature; `persons` and `keyids` hold everybody and every key that signed, once.
+        payload: digest of the exact bytes that were signed.
     """
 
     index: int
@@ -34,11 +40,35 @@ class Evidence:
     person: str
     keyid: str
     time: datetime
+    persons: tuple[str, ...] = ()
+    keyids: tuple[str, ...] = ()
+    payload: Digest | None = None
 
     @property
     def predicate(self) -> Mapping[str, Any]:
         """The statement's predicate."""
         return self.statement.predicate
+
+    @property
+    def said_at(self) -> datetime:
+        """When it was said: the time that its signer signed, or that of its leaf where this is earlier or the only one.
+
+        A leaf's time is the sealer's word alone. Ages are counted from here, so that whoever holds the sealer's key,
+        and no other, cannot make old evidence young.
+        """
+        signed = signed_time(self.statement)
+        return self.time if signed is None else min(signed, self.time)
+
+
+def signed_time(statement: Statement) -> datetime | None:
+    """The time in the signed part, where each predicate type has it; None when there is none that can be read."""
+    run = statement.predicate.get("runDetails")
+    metadata = run.get("metadata") if isinstance(run, Mapping) else None
+    finished = metadata.get("finishedOn") if isinstance(metadata, Mapping) else None
+    for value in (statement.predicate.get("time"), statement.predicate.get("timeVerified"), finished):
+        with suppress(ValueError):
+            return parse_rfc3339(value)
+    return None
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from lockgate.audit.tiles import WIDTH, Tile, broken, parse_path
 
 CHECKPOINT = "checkpoint"
 NEXT_CHECKPOINT = "checkpoint.next"
+NEXT_VKEY = f"{VKEY}.next"
 TILES = "tile"
 
 
@@ -23,7 +24,7 @@ def listing(log_dir: Path) -> tuple[list[str], list[Tile]]:
     tops: list[str] = []
     tiles: list[Tile] = []
     for path in _files(log_dir, ""):
-        if path in (CHECKPOINT, NEXT_CHECKPOINT, VKEY):
+        if path in (CHECKPOINT, NEXT_CHECKPOINT, VKEY, NEXT_VKEY):
             tops.append(path)
             continue
         try:

@@ -8,34 +8,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from lockgate.audit.evidence import Evidence, Leaf
+from lockgate.audit import reigns
+from lockgate.audit.evidence import PENDING, Evidence, Leaf
 from lockgate.audit.heads import pick_head
 from lockgate.audit.log import Log
+from lockgate.audit.reigns import Reign
 from lockgate.audit.seen import SeenStore
 from lockgate.audit.tiles import TileReader
 from lockgate.core.checkpoint import Checkpoint
-from lockgate.core.digest import Digest, digest_of
+from lockgate.core.digest import Digest
 from lockgate.errors import Refused, VerificationFailed
 from lockgate.store.layout import RegistryStore
 from lockgate.store.lock import lock
+from lockgate.trust.authority import claim_of
 from lockgate.trust.dsse import Envelope
 from lockgate.trust.roles import Roles
 from lockgate.trust.verifier import Verified, verify, verify_roles
 
 EVENTS = "events"
 PREDICTIONS = "predictions"
-
-
-@dataclass(frozen=True)
-class Reign:
-    """The roles file in force from a log index on."""
-
-    since: int
-    roles: Roles
 
 
 def origin(project_id: str, log: str) -> str:
@@ -53,6 +47,8 @@ class Ledger:
         *,
         seen: SeenStore | None = None,
         seal: Callable[[Sequence[bytes]], object] | None = None,
+        hand_over: Callable[[Sequence[bytes], bytes], object] | None = None,
+        can_seal: Callable[[bytes], object] | None = None,
         now: Callable[[], datetime] | None = None,
     ) -> None:
         """Open and verify the event log in `home` (a `.lockgate`) from the pinned root fingerprint `root`.
@@ -63,6 +59,10 @@ class Ledger:
         3. The entries hash to the checkpoint's root.
         4. Each entry's statement is in the registry, byte for byte, and signed by a key that the roles file
            in force at that index allows to make this claim.
+        5. No key says the same twice, in whatever spelling of its signature.
+
+        `seal` appends leaves; `hand_over` appends leaves with which the sealer's key becomes the one given; `can_seal`
+        raises when that key is not at hand, before anything is written.
 
         Raises:
             VerificationFailed: anything of this does not hold.
@@ -73,10 +73,14 @@ class Ledger:
         self._registry = RegistryStore(home / "registry")
         self._seen = seen
         self._seal = seal
+        self._hand_over = hand_over
+        self._can_seal = can_seal
         self._now = now
         self._reigns: tuple[Reign, ...] = ()
         self._evidence: tuple[Evidence, ...] = ()
+        self._said: dict[tuple[Digest | None, str], int] = {}
         self._checkpoint: Checkpoint | None = None
+        self._note = b""
         self.refresh()
 
     @property
@@ -90,6 +94,20 @@ class Ledger:
         return self._reigns[-1].roles
 
     @property
+    def reigns(self) -> tuple[Reign, ...]:
+        """Every roles file that ever was in force, oldest first."""
+        return self._reigns
+
+    @property
+    def former_sealers(self) -> tuple[bytes, ...]:
+        """The keys that sealed the logs before the one in force: a checkpoint last seen may be signed by one."""
+        return reigns.sealers(self._reigns)[:-1]
+
+    def roles_at(self, index: int) -> Roles:
+        """The roles file that was in force for the entry at `index`."""
+        return reigns.roles_at(index, self._reigns)
+
+    @property
     def checkpoint(self) -> Checkpoint:
         """The verified checkpoint that everything here was read under."""
         if self._checkpoint is None:
@@ -99,19 +117,22 @@ class Ledger:
     def refresh(self) -> None:
         """Read and verify again what another process may have appended. Raises as the constructor."""
         unverified = _unverified_leaves(self.log_dir)
-        reigns = _reigns(unverified, self._registry, self.root)
-        sealer = reigns[-1].roles.sealer_key()
-        log = Log.open(self.log_dir, public_key=sealer, origin=origin(self.root, EVENTS), seen=self._seen)
+        found = reigns.reigns_of(unverified, self._registry, self.root)
+        former, sealer = reigns.sealers(found)[:-1], found[-1].roles.sealer_key()
+        log = Log.open(
+            self.log_dir, public_key=sealer, origin=origin(self.root, EVENTS), seen=self._seen, former=former
+        )
         verified = list(log.entries(0, log.size))
         if verified != unverified:
             # Another process appended between the two readings: the roles must come from what was verified.
-            reigns = _reigns(verified, self._registry, self.root)
-        leaves = [_leaf(index, data) for index, data in enumerate(verified)]
+            found = reigns.reigns_of(verified, self._registry, self.root)
+        leaves = [reigns.leaf_at(index, data) for index, data in enumerate(verified)]
         _refuse_repeats(leaves)
         known = len(self._evidence) if _extends(self._evidence, leaves) else 0
-        fresh = [self._read(index, leaf, reigns) for index, leaf in enumerate(leaves) if index >= known]
-        self._reigns, self._checkpoint = reigns, log.checkpoint
-        self._evidence = (*self._evidence[:known], *fresh)
+        fresh = [self._read(index, leaf, found) for index, leaf in enumerate(leaves) if index >= known]
+        evidence = (*self._evidence[:known], *fresh)
+        self._said = _said(evidence)
+        self._reigns, self._checkpoint, self._note, self._evidence = found, log.checkpoint, log.note, evidence
 
     def statements(
         self, claim: str | None = None, *, subject: Digest | None = None, environment: str | None = None
@@ -150,59 +171,100 @@ class Ledger:
     def append(self, envelope: bytes) -> Evidence:
         """Verify `envelope`, store it write-once, seal its leaf; return it as evidence.
 
+        1. It is signed by keys that may say it under the roles file in force, by as many persons as that asks for.
+        2. No key has said this in this log before.
+        3. The roles file has not expired.
+        4. With it at its end, the log is still one that everybody can read (`audit.admission`).
+
         The blob is written before the leaf: the sealed checkpoint is the only commit point, so a process
         killed in between leaves nothing but an unused blob, which the next writer accounts for.
+
+        Raises VerificationFailed (1); Refused LG752, LG753 (2), LG824 (3), LG864 (4); what sealing raises.
         """
+        from lockgate.audit import admission
+
         if self._seal is None or self._now is None:
             raise Refused("LG752", "this ledger was opened for reading", next="lockgate status")
         with self.writing():
-            verified = self._verify_next(envelope)
-            digest = digest_of(envelope)
+            if self._is_behind():
+                self.refresh()
+            # 1.
+            new = self._as_evidence(envelope, len(self._evidence), complete=True)
+            # 2.
+            admission.check_replay(new, self._said)
+            # 3.
+            admission.check_fresh(new, self.roles, new.time, self._evidence)
+            # 4.
+            admission.check_admissible(new, self._evidence)
+            sealer = self._sealer_of(new)
             self._registry.blobs.put(envelope)
-            time = self._now().replace(microsecond=0)
-            leaf = Leaf(verified.claim, digest, verified.statement.predicate_type, len(envelope), time)
-            self._seal([leaf.encode()])
+            self._seal_leaf(new, sealer)
             self.refresh()
-        return next(e for e in reversed(self._evidence) if e.digest == digest)
+        return self._evidence[new.index]
 
-    def _verify_next(self, envelope: bytes) -> Verified:
-        verified = verify(envelope, self.roles) if not _is_roles(envelope) else verify_roles(envelope, self.roles)
-        if any(evidence.digest == verified.digest for evidence in self._evidence):
-            raise Refused(
-                "LG753",
-                "this very statement is in the event log already",
-                seen={"statement": verified.digest},
-                next="lockgate log show",
-            )
-        return verified
+    def foresee(self, envelope: bytes) -> Evidence:
+        """`envelope` as the evidence that it would be, sealed elsewhere: its index is PENDING. Others may still sign.
 
-    def _read(self, index: int, leaf: Leaf, reigns: Sequence[Reign]) -> Evidence:
-        envelope = self._registry.blobs.read(leaf.digest)
-        reign = next(reign for reign in reversed(reigns) if reign.since <= index)
-        if leaf.claim == "roles":
-            before = [r for r in reigns if r.since < index]
-            verified = verify_roles(envelope, before[-1].roles if before else None, root=self.root)
+        Raises VerificationFailed as `append`, apart from the thresholds; Refused LG752, LG753.
+        """
+        from lockgate.audit import admission
+
+        new = self._as_evidence(envelope, PENDING, complete=False)
+        admission.check_replay(new, self._said)
+        return new
+
+    def _is_behind(self) -> bool:
+        """Whether another process has appended since this one read the log."""
+        return TileReader(self.log_dir).note() != self._note
+
+    def _as_evidence(self, envelope: bytes, index: int, *, complete: bool) -> Evidence:
+        if self._now is None:
+            raise Refused("LG752", "this ledger was opened for reading", next="lockgate status")
+        if is_roles(envelope):
+            verified = verify_roles(envelope, self.roles, complete=complete, new=True)
         else:
-            verified = verify(envelope, reign.roles)
-        seen = (verified.claim, verified.statement.predicate_type, len(envelope))
-        if seen != (leaf.claim, leaf.predicate_type, leaf.size):
-            raise VerificationFailed(
-                "LG754",
-                f"log entry {index} describes another statement than the one it names",
-                seen={"entry": index, "statement": leaf.digest, "entry_says": leaf.claim, "found": verified.claim},
-                next="lockgate log verify",
+            verified = verify(envelope, self.roles, complete=complete)
+        return _evidence(index, envelope, verified, self._now().replace(microsecond=0))
+
+    def _sealer_of(self, new: Evidence) -> bytes:
+        """The sealer's key that the log is signed by with `new` in it: that of a roles file which it brings."""
+        roles = Roles.from_predicate(new.predicate) if new.claim == "roles" else self.roles
+        sealer = roles.sealer_key()
+        if self._can_seal is not None:
+            self._can_seal(sealer)
+        if sealer != self.roles.sealer_key() and self._hand_over is None:
+            raise Refused(
+                "LG752",
+                "this process cannot hand the log over to another sealer's key",
+                seen={"statement": new.digest},
+                next="lockgate log add FILE",
             )
-        return Evidence(
-            index,
-            leaf.digest,
-            envelope,
-            verified.statement,
-            verified.claim,
-            verified.role,
-            verified.person,
-            verified.keyid,
-            leaf.time,
-        )
+        return sealer
+
+    def _seal_leaf(self, new: Evidence, sealer: bytes) -> None:
+        leaf = Leaf(new.claim, new.digest, new.statement.predicate_type, len(new.envelope), new.time).encode()
+        if sealer != self.roles.sealer_key() and self._hand_over is not None:
+            self._hand_over([leaf], sealer)
+        elif self._seal is not None:
+            self._seal([leaf])
+
+    def _read(self, index: int, leaf: Leaf, found: Sequence[Reign]) -> Evidence:
+        with reigns.telling(index, leaf):
+            envelope = self._registry.blobs.read(leaf.digest)
+            if leaf.claim == "roles":
+                before = [reign for reign in found if reign.since < index]
+                verified = verify_roles(envelope, before[-1].roles if before else None, root=self.root)
+            else:
+                verified = verify(envelope, reigns.roles_at(index, found))
+            seen = (verified.claim, verified.statement.predicate_type, len(envelope))
+            if seen != (leaf.claim, leaf.predicate_type, leaf.size):
+                raise VerificationFailed(
+                    "LG754",
+                    f"log entry {index} describes another statement than the one it names",
+                    seen={"entry": index, "statement": leaf.digest, "entry_says": leaf.claim, "found": verified.claim},
+                    next="lockgate log verify",
+                )
+        return _evidence(index, envelope, verified, leaf.time)
 
 
 def claimed_project(home: Path) -> str:
@@ -213,7 +275,7 @@ def claimed_project(home: Path) -> str:
     leaves = _unverified_leaves(home / "log" / EVENTS)
     if not leaves:
         raise Refused("LG755", "the event log is empty", seen={"folder": str(home)}, next="lockgate init")
-    envelope = Envelope.parse(RegistryStore(home / "registry").blobs.read(_leaf(0, leaves[0]).digest))
+    envelope = Envelope.parse(RegistryStore(home / "registry").blobs.read(reigns.leaf_at(0, leaves[0]).digest))
     return Roles.from_predicate(envelope.statement().predicate).project_id
 
 
@@ -229,35 +291,9 @@ def _unverified_leaves(log_dir: Path) -> list[bytes]:
     return list(reader.entries(0, reader.claimed_size()))
 
 
-def _reigns(leaves: Sequence[bytes], registry: RegistryStore, root: str) -> tuple[Reign, ...]:
-    """Step 1: the chain of roles files from the pinned root. Reads entries that are verified only afterwards."""
-    reigns: list[Reign] = []
-    for index, data in enumerate(leaves):
-        leaf = _leaf(index, data)
-        if index == 0 and leaf.claim != "roles":
-            raise VerificationFailed(
-                "LG756",
-                "the first entry of the event log is not the roles file",
-                seen={"entry": 0, "found": leaf.claim},
-                next="lockgate log verify",
-            )
-        if leaf.claim == "roles":
-            envelope = registry.blobs.read(leaf.digest)
-            verified = verify_roles(envelope, reigns[-1].roles if reigns else None, root=root)
-            reigns.append(Reign(index, Roles.from_predicate(verified.statement.predicate)))
-    return tuple(reigns)
-
-
-def _leaf(index: int, data: bytes) -> Leaf:
-    try:
-        return Leaf.parse(data)
-    except ValueError as error:
-        raise VerificationFailed(
-            "LG757",
-            f"log entry {index} is not a leaf that Lockgate writes: {error}",
-            seen={"entry": index, "digest": digest_of(data)},
-            next="lockgate log verify",
-        ) from None
+def is_roles(envelope: bytes) -> bool:
+    """Whether an envelope holds a roles file. Raises VerificationFailed LG810, LG811, LG815, LG816."""
+    return claim_of(Envelope.parse(envelope).statement()) == "roles"
 
 
 def _extends(evidence: Sequence[Evidence], leaves: Sequence[Leaf]) -> bool:
@@ -279,5 +315,36 @@ def _refuse_repeats(leaves: Sequence[Leaf]) -> None:
             )
 
 
-def _is_roles(envelope: bytes) -> bool:
-    return Envelope.parse(envelope).statement().claim == "roles"
+def _said(evidences: Sequence[Evidence]) -> dict[tuple[Digest | None, str], int]:
+    """Who said what, and where. Raises VerificationFailed LG753: sealed again, an old policy would be the newest.
+
+    Compared is what was signed: an envelope has another digest when a signature is written in another way.
+    """
+    said: dict[tuple[Digest | None, str], int] = {}
+    for one in evidences:
+        for keyid in one.keyids:
+            if said.setdefault((one.payload, keyid), one.index) != one.index:
+                raise VerificationFailed(
+                    "LG753",
+                    f"log entry {one.index} repeats the statement of entry {said[one.payload, keyid]}",
+                    seen={"entry": one.index, "statement": one.digest, "keyid": keyid},
+                    next="lockgate log verify",
+                )
+    return said
+
+
+def _evidence(index: int, envelope: bytes, verified: Verified, time: datetime) -> Evidence:
+    return Evidence(
+        index,
+        verified.digest,
+        envelope,
+        verified.statement,
+        verified.claim,
+        verified.role,
+        verified.person,
+        verified.keyid,
+        time,
+        verified.persons,
+        verified.keyids,
+        verified.payload,
+    )

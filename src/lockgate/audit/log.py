@@ -6,7 +6,8 @@ Trusts the sealer's public key, the origin and the store of checkpoints seen; no
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from lockgate.audit.seen import SeenStore
 from lockgate.audit.tiles import ENTRIES, WIDTH, RightEdge, Tile, TileReader, broken, encode_bundle
 from lockgate.core.checkpoint import Checkpoint, VerifierKey, parse_checkpoint
 from lockgate.core.merkle import EMPTY_ROOT, leaf_hash, node_hash, root_of, split_point
-from lockgate.errors import Refused
+from lockgate.errors import Refused, VerificationFailed
 from lockgate.trust.note import verify_note
 
 VKEY = "log.vkey"
@@ -36,8 +37,16 @@ class Log:
         self.edge = self._read_edge()
 
     @classmethod
-    def open(cls, log_dir: Path, *, public_key: bytes, origin: str, seen: SeenStore | None = None) -> Log:
-        """Open the log in `log_dir`.
+    def open(
+        cls,
+        log_dir: Path,
+        *,
+        public_key: bytes,
+        origin: str,
+        seen: SeenStore | None = None,
+        former: Sequence[bytes] = (),
+    ) -> Log:
+        """Open the log in `log_dir`. `former`: the sealer's earlier keys; one may have signed what was last seen.
 
         1. `log.vkey` names the key that the caller trusts.
         2. The checkpoint is one of this log and signed by that key.
@@ -45,15 +54,16 @@ class Log:
         4. The log is not older than the last checkpoint seen, and that one's tree is a prefix of this one's.
         5. This checkpoint is kept as seen.
 
-        Raises VerificationFailed LG701 to LG708 or LG718; Unavailable LG713.
+        Raises VerificationFailed LG701 to LG708 or LG718; LG866 a rotation of the sealer was interrupted;
+        Unavailable LG713.
         """
         last = seen.load() if seen else None
         reader = TileReader(log_dir)
-        check_vkey(reader, public_key, origin)
+        check_vkey(reader, public_key, origin, former)
         note = reader.note()
         log = cls(reader, verify_checkpoint(note, public_key, origin), note)
         if seen and last is not None:
-            log.check_extends(last, public_key, origin)
+            log.check_extends(last, public_key, origin, former)
         if seen and last != note:
             seen.advance(note)
         return log
@@ -109,10 +119,14 @@ class Log:
         self._tiles.move_to_end(tile)
         return self._tiles[tile]
 
-    def check_extends(self, last: bytes, public_key: bytes, origin: str) -> None:
-        """Step 4 of `open`, for the note last seen. Raises VerificationFailed LG707, LG708, LG718."""
+    def check_extends(self, last: bytes, public_key: bytes, origin: str, former: Sequence[bytes] = ()) -> None:
+        """Step 4 of `open`, for the note last seen. Raises VerificationFailed LG707, LG708, LG718.
+
+        What a former key signed is compared all the same: nothing is believed of it but that this tree was seen.
+        """
         try:
-            old = parse_checkpoint(verify_note(last, origin, public_key))
+            key = signed_by(last, origin, former) or public_key
+            old = parse_checkpoint(verify_note(last, origin, key))
         except ValueError as error:
             raise broken("LG718", f"the checkpoint that was last seen is damaged: {error}") from None
         if old.size > self.size:
@@ -192,15 +206,30 @@ def vkey_bytes(public_key: bytes, origin: str) -> bytes:
     return (VerifierKey(origin, public_key).line() + "\n").encode()
 
 
-def check_vkey(reader: TileReader, public_key: bytes, origin: str) -> None:
-    """Raise VerificationFailed LG704 unless `log.vkey` holds exactly the key that the caller trusts."""
+def signed_by(note: bytes, origin: str, keys: Sequence[bytes]) -> bytes | None:
+    """Which of `keys` signed `note` under the name `origin`; None when none did."""
+    for key in keys:
+        with suppress(ValueError):
+            verify_note(note, origin, key)
+            return key
+    return None
+
+
+def check_vkey(reader: TileReader, public_key: bytes, origin: str, former: Sequence[bytes] = ()) -> None:
+    """Raise VerificationFailed LG704 unless `log.vkey` holds exactly the key that the caller trusts.
+
+    LG866 when it is one that the roles file had before: a rotation was interrupted, or an old log was put here.
+    """
     found = reader.read(VKEY, _MAX_VKEY_BYTES, "LG704")
     expected = vkey_bytes(public_key, origin)
-    if found != expected:
-        raise broken(
-            "LG704",
-            "log.vkey is not the key that the roles file gives the sealer",
-            file=VKEY,
-            expected=expected.decode().strip(),
-            found=found[:200].decode(errors="replace").strip(),
+    if found == expected:
+        return
+    seen = {"expected": expected.decode().strip(), "found": found[:200].decode(errors="replace").strip()}
+    if found in [vkey_bytes(key, origin) for key in former]:
+        raise VerificationFailed(
+            "LG866",
+            "log.vkey still names the sealer's former key",
+            seen={"file": VKEY, **seen},
+            next="lockgate log reindex   # on the machine with the sealer's key",
         )
+    raise broken("LG704", "log.vkey is not the key that the roles file gives the sealer", file=VKEY, **seen)

@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from lockgate.audit.disk import Disk, locked, read_file
-from lockgate.audit.folder import CHECKPOINT, NEXT_CHECKPOINT, TILES, beyond, superseded
+from lockgate.audit.folder import CHECKPOINT, NEXT_CHECKPOINT, NEXT_VKEY, TILES, beyond, superseded
 from lockgate.audit.log import VKEY, Log, verify_checkpoint, vkey_bytes
 from lockgate.audit.seen import SeenStore
 from lockgate.audit.tiles import MAX_ENTRY_BYTES, WIDTH, RightEdge, Tile, TileReader, broken
@@ -57,8 +57,9 @@ class Sealer:
         seen: SeenStore | None = None,
         lock: Path | None = None,
         disk: Disk | None = None,
+        former: Sequence[bytes] = (),
     ) -> None:
-        """`lock`: a file to hold as well; the log's folder itself is always locked."""
+        """`lock`: a file to hold as well; the log's folder itself is always locked. `former`: as for `Log.open`."""
         self.log_dir = log_dir
         self.origin = origin
         self.public_key = public_key
@@ -66,6 +67,7 @@ class Sealer:
         self._seen = seen
         self._lock = lock
         self._disk = disk or Disk()
+        self._former = tuple(former)
         self._edge = RightEdge()
         self._note: bytes | None = None
 
@@ -90,6 +92,24 @@ class Sealer:
                 self._start()
             if entries:
                 self._commit(entries)
+            return Checkpoint(self.origin, self._edge.size, self._edge.root)
+
+    def hand_over(self, entries: Sequence[bytes], *, sign: Sign, public_key: bytes) -> Checkpoint:
+        """Append `entries` as one commit that another key signs; the log is that key's from then on.
+
+        With no entry the same tree is signed anew. The checkpoint is the commit point, and `log.vkey` follows it:
+        a process killed in between leaves what `audit.handover` finishes. Raises as `append`.
+        """
+        with self._telling_faults(), self._locked():
+            self._start()
+            before = self._sign, self.public_key, self._former
+            self._sign, self.public_key, self._former = sign, public_key, (*self._former, self.public_key)
+            try:
+                self._commit(entries)
+            except BaseException:
+                self._sign, self.public_key, self._former = before
+                raise
+            write_vkey(self.log_dir, public_key, self.origin, self._disk)
             return Checkpoint(self.origin, self._edge.size, self._edge.root)
 
     def _start(self) -> None:
@@ -122,7 +142,9 @@ class Sealer:
         self._publish(self._signed(RightEdge(0)))
 
     def _open(self) -> Log:
-        return Log.open(self.log_dir, public_key=self.public_key, origin=self.origin, seen=self._seen)
+        return Log.open(
+            self.log_dir, public_key=self.public_key, origin=self.origin, seen=self._seen, former=self._former
+        )
 
     def _carry_through(self, log: Log) -> bool:
         path = self.log_dir / NEXT_CHECKPOINT
@@ -230,3 +252,13 @@ class Sealer:
                 seen={"folder": str(self.log_dir), "errno": error.errno},
                 next="lockgate doctor",
             ) from None
+
+
+def write_vkey(log_dir: Path, public_key: bytes, origin: str, disk: Disk) -> None:
+    """Let `log.vkey` name `public_key`, in one step. The caller holds the log's lock."""
+    fresh = log_dir / NEXT_VKEY
+    if os.path.lexists(fresh):
+        disk.remove(fresh)
+    disk.write_new(fresh, vkey_bytes(public_key, origin))
+    disk.replace(fresh, log_dir / VKEY)
+    disk.sync_folder(log_dir)

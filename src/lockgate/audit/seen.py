@@ -1,6 +1,7 @@
 """The last checkpoint seen of a log, kept outside `.lockgate`: what notices a restored backup or a fork.
 
-Trusts the user's own state folder. Promises that what is stored only ever moves to a larger tree.
+Trusts the user's own state folder. Promises that what is stored only ever moves to a larger tree, or to the same tree
+signed anew, as when the sealer's key was rotated.
 """
 
 from __future__ import annotations
@@ -37,6 +38,8 @@ class SeenStore:
     def advance(self, note: bytes) -> None:
         """Store `note`, a verified checkpoint consistent with `load`, unless a larger one is stored by now.
 
+        The caller verified it with the key in force now, so that of one tree the note that came last is kept.
+
         Raises VerificationFailed LG708 when another tree of the same size was stored meanwhile.
         """
         if not self.keep:
@@ -45,12 +48,12 @@ class SeenStore:
         try:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             with locked(self.path.parent):
-                if self._is_newer(new):
+                if self._is_newer(new, note):
                     self._store(note)
         except OSError as error:
             raise self._unavailable(error) from None
 
-    def _is_newer(self, new: Checkpoint) -> bool:
+    def _is_newer(self, new: Checkpoint, note: bytes) -> bool:
         stored = self.load()
         if stored is None:
             return True
@@ -60,7 +63,7 @@ class SeenStore:
             raise self._damaged(str(error)) from None
         if old.size == new.size and old.root != new.root:
             raise broken("LG708", "the log has forked: two trees of one size", size=new.size, seen=str(self.path))
-        return new.size > old.size
+        return new.size > old.size or (new.size == old.size and note != stored)
 
     def _store(self, note: bytes) -> None:
         fresh = self.path.with_name(self.path.name + ".next")

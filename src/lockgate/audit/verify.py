@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
 from lockgate.audit.disk import locked
-from lockgate.audit.folder import CHECKPOINT, NEXT_CHECKPOINT, listing
+from lockgate.audit.folder import CHECKPOINT, NEXT_CHECKPOINT, NEXT_VKEY, listing
 from lockgate.audit.log import Log
 from lockgate.audit.seen import SeenStore
 from lockgate.audit.tiles import ENTRIES, WIDTH, Tile, broken, encode_bundle, tiles_of
@@ -34,8 +35,15 @@ class LogReport:
         return (Reason("LG710", Level.WARN, message, seen, "lockgate explain LG710"),)
 
 
-def full_verify(log_dir: Path, *, public_key: bytes, origin: str, seen: SeenStore | None = None) -> LogReport:
-    """Verify every byte of the log in `log_dir`; a writer waits meanwhile.
+def full_verify(
+    log_dir: Path,
+    *,
+    public_key: bytes,
+    origin: str,
+    seen: SeenStore | None = None,
+    former: Sequence[bytes] = (),
+) -> LogReport:
+    """Verify every byte of the log in `log_dir`; a writer waits meanwhile. `former`: see `Log.open`.
 
     1. Only files lie there that the log itself writes.
     2. Key, checkpoint, right edge and the checkpoint last seen agree (`Log.open`); no signature is left unchecked.
@@ -50,7 +58,7 @@ def full_verify(log_dir: Path, *, public_key: bytes, origin: str, seen: SeenStor
     try:
         with locked(log_dir, shared=True):
             tops, tiles = listing(log_dir)
-            log = Log.open(log_dir, public_key=public_key, origin=origin, seen=seen)
+            log = Log.open(log_dir, public_key=public_key, origin=origin, seen=seen, former=former)
             return _verify(log, tops, tiles)
     except OSError as error:
         raise Unavailable(
@@ -79,7 +87,7 @@ def _verify(log: Log, tops: list[str], tiles: list[Tile]) -> LogReport:
         for tile in files:
             if tile.width < len(entries):
                 _compare(log, tile, encode_bundle(entries[: tile.width]), "LG706")
-    unfinished = [name for name in tops if name == NEXT_CHECKPOINT]
+    unfinished = [name for name in tops if name in (NEXT_CHECKPOINT, NEXT_VKEY)]
     unfinished += [tile.path for tile in tiles if tile.width > tile.within(log.size)]
     return LogReport(log.checkpoint, len(inside) + 2, tuple(unfinished))
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from lockgate.audit.evidence import Evidence
 from lockgate.audit.ledger import Ledger
+from lockgate.audit.outbox import Outbox
 from lockgate.core.statement import Statement
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class Workplace:
         locked_python: makes (or finds and verifies) the locked environment; called when first needed.
         known_vulnerabilities: what the project's database says against some wheels; None when it has no database.
         package_origins: which index each package may come from; None: the machine's own.
+        outbox: where what is signed goes, to be sealed elsewhere; None: into the log, here.
     """
 
     root: Path
@@ -54,6 +56,7 @@ class Workplace:
     locked_python: Callable[[], PythonEnv]
     known_vulnerabilities: Callable[[Sequence[Any]], Mapping[str, Any] | None] = _nobody_asks
     package_origins: Callable[[], Any] | None = None
+    outbox: Outbox | None = None
 
     def python(self) -> PythonEnv:
         """The interpreter and packages in which the jail runs this project's code."""
@@ -65,8 +68,17 @@ class Workplace:
         return self.policy.environment(self.environment).least_jail_level
 
     def record(self, role: str, statement: Statement) -> Evidence:
-        """Sign `statement` as `role` and append it to the event log. Raises what signing and sealing raise."""
-        return self.ledger.append(self.keyring.signer(role).sign(statement))
+        """Sign `statement` as `role` and append it to the event log. Raises what signing and sealing raise.
+
+        With an outbox it is written there instead, and its evidence has the index PENDING: nothing is in force until
+        `lockgate log add`, on the machine with the sealer's key, has verified and sealed it.
+        """
+        envelope = self.keyring.signer(role).sign(statement)
+        if self.outbox is None:
+            return self.ledger.append(envelope)
+        evidence = self.ledger.foresee(envelope)
+        self.outbox.put(envelope)
+        return evidence
 
     @contextmanager
     def scratch(self) -> Iterator[Path]:

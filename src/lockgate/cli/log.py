@@ -1,4 +1,4 @@
-"""`lockgate log show|verify|prove`."""
+"""`lockgate log show|verify|prove|reindex|add`."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ import click
 
 from lockgate.cli.render import Talk, json_option, project_option, table
 from lockgate.core.digest import short
+from lockgate.core.shown import block
 
 
-@click.group("log", short_help="The audit log: show, verify, prove.")
+@click.group("log", short_help="The audit log: show, verify, prove, add.")
 def command() -> None:
     """Two append-only Merkle logs (C2SP tlog-tiles): every statement, and every prediction."""
 
@@ -71,7 +72,7 @@ def prove(receipt: str, out: str | None, directory: str, as_json: bool) -> None:
         Path(out).write_bytes(proof.text)
         talk.say(f"wrote {out}")
     else:
-        talk.data(proof.text.decode().rstrip("\n"))
+        talk.data(block(proof.text.decode().rstrip("\n").split("\n")))
     talk.result("proof", proof.as_json())
     talk.next(f"lockgate verify {receipt}" if receipt.startswith("lgr1.") else "lockgate verify --all")
 
@@ -89,3 +90,30 @@ def reindex(directory: str, as_json: bool) -> None:
     talk.data(f"registry/index.json and oci-layout follow from {entries} log entries")
     talk.result("log-reindex", {"entries": entries})
     talk.next("lockgate verify --all")
+
+
+@command.command("add")
+@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False))
+@click.option("--yes", is_flag=True, help="Seal more than 100 statements at once: you know how many there must be.")
+@project_option
+@json_option
+def add(files: tuple[str, ...], yes: bool, directory: str, as_json: bool) -> None:
+    """Verify the signed statements in FILES, as --to-file and `trust cosign` wrote them, and seal them in order.
+
+    Refused before it is sealed: what no key here may say, what was said before, and what the log could not bear.
+    """
+    from lockgate.project import Project
+    from lockgate.project.detached import Added
+
+    talk = Talk(as_json)
+
+    def told(one: Added) -> None:
+        talk.data(f"{one.claim} by {', '.join(one.persons)} as {one.role}: log entry {one.index}")
+
+    def counted(count: int) -> None:
+        talk.say(f"{count} statement{'' if count == 1 else 's'} in {len(files)} file{'' if len(files) == 1 else 's'}")
+
+    paths = [Path(file) for file in files]
+    done = Project.open(directory).add_statements(paths, told=told, counted=counted, confirmed=yes)
+    talk.result("log-add", {"added": [one.as_json() for one in done]})
+    talk.next("lockgate trust show" if any(one.claim == "roles" for one in done) else "lockgate status")

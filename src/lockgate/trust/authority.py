@@ -7,7 +7,7 @@ and an approval for `dev` says nothing about `prod`.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from lockgate.core import statement as s
@@ -61,6 +61,12 @@ AUTHORITIES: Final[Mapping[str, Authority]] = {
     "revoke": Authority(s.REVOCATION, ("revoker",)),
     "head": Authority(s.STAGE_HEAD, ()),
 }
+NAMES_PROJECT: Final = frozenset(
+    {"policy", "approve", "waive", "promote", "deploy", "revoke", "head", "register", "import"}
+)
+"""The claims whose predicate says which project they are for, in `project`. What a stage found out about bytes is as
+true elsewhere; what somebody decided is not, and one key may be in two projects."""
+
 _STAGES_WITH_HEADS: Final = ("ingest", "validate", "train", "judge", "register")
 
 
@@ -119,6 +125,25 @@ def check_authority(statement: Statement, role: str, environments: Collection[st
         )
     # 4.
     return _environment(statement, claim, role, environments) if authority.environment_bound else None
+
+
+def of_project(statement: Statement, project_id: str) -> Statement:
+    """`statement` as it is signed in a project: its predicate names it, where its claim decides something there."""
+    if claim_of(statement) not in NAMES_PROJECT:
+        return statement
+    return replace(statement, predicate={**statement.predicate, "project": project_id})
+
+
+def check_project(statement: Statement, project_id: str) -> None:
+    """Raises VerificationFailed (LG844) when a statement that decides something was said in another project."""
+    named = statement.predicate.get("project")
+    if claim_of(statement) in NAMES_PROJECT and named != project_id:
+        raise VerificationFailed(
+            "LG844",
+            f"a {claim_of(statement)} statement was made for another project",
+            seen={"claim": claim_of(statement), "expected": project_id, "seen": named},
+            next="have it made anew in this project",
+        )
 
 
 def _roles_of_head(statement: Statement) -> tuple[str, ...]:

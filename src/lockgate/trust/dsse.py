@@ -54,10 +54,13 @@ class Envelope:
         return pae(self.payload_type, self.payload)
 
     @staticmethod
-    def parse(data: bytes) -> Envelope:
-        """Read exactly what `encode` wrote. Raises VerificationFailed (LG810 malformed, LG811 other payload type)."""
+    def parse(data: bytes, *, draft: bool = False) -> Envelope:
+        """Read exactly what `encode` wrote. Raises VerificationFailed (LG810 malformed, LG811 other payload type).
+
+        `draft`: it may be without a signature still, to be carried to whoever signs it.
+        """
         try:
-            envelope = _read(data)
+            envelope = _read(data, least=0 if draft else 1)
         except ValueError as error:
             raise VerificationFailed(
                 "LG810", f"a statement's envelope is malformed: {error}", next="lockgate verify --all"
@@ -105,7 +108,7 @@ def from_base64(text: object) -> bytes:
     return data
 
 
-def _read(data: bytes) -> Envelope:
+def _read(data: bytes, *, least: int) -> Envelope:
     if len(data) > MOST:
         raise ValueError(f"larger than {MOST} bytes")
     value = decode_exact(data)
@@ -115,7 +118,7 @@ def _read(data: bytes) -> Envelope:
         raise ValueError("payloadType is a text and signatures a list")
     signatures = tuple(_signature(entry) for entry in value["signatures"])
     keyids = [one.keyid for one in signatures]
-    if not keyids or keyids != sorted(set(keyids)):
+    if len(keyids) < least or keyids != sorted(set(keyids)):
         raise ValueError("there is at least one signature, one per key, sorted by keyid")
     return Envelope(from_base64(value["payload"]), value["payloadType"], signatures)
 

@@ -7,8 +7,9 @@ A roles statement (claim `roles`, subject `project` = the project id) carries th
      "expires": RFC3339Z or null}
     KEY = {"keyid", "role", "person", "publicKey": <PEM>, "environments": ["*"] or names}    sorted by keyid
 
-The project id is the fingerprint of the first root key. A new version is signed by root keys of the version
-before; `trust.verifier.verify_roles` checks that, here only the form is checked.
+The project id is the fingerprint of the first root key, for ever. A revoked key stays listed, so that one can read
+whose it was. Here only the form is checked; `trust.succession` says what may follow what and how a new person can be
+named, and `trust.verifier.verify_roles` who must sign it. Persons are counted by `trust.persons.fold`.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from lockgate.core.statement import Statement, Subject, claim_uri
 from lockgate.errors import Refused, VerificationFailed
 from lockgate.trust.authority import ANY_ENVIRONMENT, ROLES, ROOT, SEALER
 from lockgate.trust.keys import PublicKey, parse_public_key
+from lockgate.trust.persons import distinct, fold
 
 _FIELDS = {"claim", "time", "version", "project", "root", "keys", "thresholds", "revoked", "expires"}
 _PERSON = re.compile(r"[^\x00-\x1f\x7f]{1,128}")
@@ -68,8 +70,8 @@ class Roles:
 
     @property
     def persons(self) -> tuple[str, ...]:
-        """Everybody who holds a key of a role, sorted."""
-        return tuple(sorted({entry.person for entry in self.keys.values()}))
+        """Everybody who holds a key of a role, sorted; each in one spelling."""
+        return tuple(sorted(distinct(entry.person for _, entry in sorted(self.keys.items())).values()))
 
     def threshold(self, role: str) -> int:
         """How many distinct persons must sign what `role` says."""
@@ -91,20 +93,33 @@ class Roles:
             )
         return found[0]
 
+    def root_keys_valid(self) -> dict[str, KeyEntry]:
+        """The root keys that may sign the next version, by fingerprint."""
+        return {keyid: entry for keyid, entry in self.root_keys.items() if keyid not in self.revoked}
+
+    def signed_by(self, role: str) -> str:
+        """Who signs as `role`, in a few letters: `mara 7f3a..91`, or how many persons do."""
+        found = self.keys_of(role)
+        if len(found) == 1:
+            return f"{found[0].person} {found[0].keyid[:4]}..{found[0].keyid[-2:]}"
+        return f"one of {len(distinct(entry.person for entry in found))} persons"
+
     def sealer_key(self) -> bytes:
         """The Ed25519 key (32 bytes) that signs the checkpoints of both logs."""
         return self.key_for(SEALER).key.raw
 
     def separation(self) -> str:
         """How far the roles are in different hands, in words: `none, one person holds 11 of 11 roles`."""
-        held = {role: {entry.person for entry in self.keys_of(role)} for role in ROLES}
+        held = {role: {fold(entry.person) for entry in self.keys_of(role)} for role in ROLES}
         counts = Counter(person for persons in held.values() for person in persons)
         filled = sum(1 for persons in held.values() if persons)
         if len(counts) == 1:
             return f"none, one person holds {filled} of {len(ROLES)} roles"
         most = max(counts.values(), default=0)
         word = "full" if most == 1 else "partial"
-        who = ", ".join(f"{person} {count}" for person, count in sorted(counts.items(), key=lambda c: (-c[1], c[0])))
+        named = distinct(self.persons)
+        ordered = sorted(((named[person], count) for person, count in counts.items()), key=lambda c: (-c[1], c[0]))
+        who = ", ".join(f"{person} {count}" for person, count in ordered)
         return f"{word}, {len(counts)} persons hold {filled} of {len(ROLES)} roles ({who})"
 
     def check_fresh(self, now: datetime) -> None:
@@ -114,7 +129,7 @@ class Roles:
                 "LG824",
                 f"the roles file expired at {rfc3339(self.expires)}",
                 seen={"version": self.version, "expires": rfc3339(self.expires), "now": rfc3339(now)},
-                next="lockgate trust rotate",
+                next="lockgate trust expire DATE   # where the root's key is",
             )
 
     def statement(self) -> Statement:
@@ -228,6 +243,6 @@ def _revoked(value: object) -> dict[str, str]:
 
 def _check_thresholds(roles: Roles) -> None:
     for role, needed in roles.thresholds.items():
-        holders = roles.root_keys.values() if role == ROOT else roles.keys_of(role)
-        if needed > len({entry.person for entry in holders}):
+        holders = roles.root_keys_valid().values() if role == ROOT else roles.keys_of(role)
+        if needed > len(distinct(entry.person for entry in holders)):
             raise ValueError(f"{needed} persons must sign for {role}, more than hold its keys")

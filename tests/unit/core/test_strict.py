@@ -98,6 +98,32 @@ def test_flaws_are_named_with_their_line(text: str, line: int, says: str) -> Non
     assert error.next == f"edit x.toml, line {line}"
 
 
+@pytest.mark.parametrize(
+    ("text", "line", "says"),
+    [
+        ("version = 1\n# at least:\u2028version = 2\n", 2, "U+2028 LINE SEPARATOR"),
+        ("# a\u0085b\nversion = 1\n", 1, "U+0085"),
+        ("version = 1 # \u202e0 = level\n", 1, "U+202E RIGHT-TO-LEFT OVERRIDE"),
+        ("version = 1\r\n\r\n[environment]\r\n'pr\u200bod' = {}\r\n", 4, "U+200B ZERO WIDTH SPACE"),
+        ("version\u00a0= 1\n", 1, "U+00A0 NO-BREAK SPACE"),
+        ("\ufeffversion = 1\n", 1, "U+FEFF"),
+        ("version = 1\n#\x1b[2J\n", 2, "U+001B"),
+        ("version = 1\n# a\rversion = 2\n", 2, "U+000D"),
+    ],
+)
+def test_what_is_read_is_what_is_seen(text: str, line: int, says: str) -> None:
+    """No sign that ends a line in an editor alone, turns the direction round, or is not seen at all."""
+    error = refusal(text)
+    assert error.message.startswith(f"x.toml:{line}: ")
+    assert says in error.message
+
+
+def test_other_languages_are_plain_signs() -> None:
+    """Letters, accents, tabs, both line ends, and what is written as an escape."""
+    text = "# Größe, حجم, 大きさ, e\u0301\tok\r\nversion = 1\n[[source]]\nfiles = 'é' # \u2713\n[train]\n"
+    assert read(text + 'code = ["\\u202e"]\n').values["train"]["code"] == ("\u202e",)
+
+
 def test_all_flaws_are_told_at_once() -> None:
     """A person mends a file in one pass: the other flaws stand beside the first."""
     error = refusal("verzion = 1\n[train]\nhold = 1\n")

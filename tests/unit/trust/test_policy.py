@@ -57,7 +57,13 @@ def test_weights_can_be_set_by_rule() -> None:
     [
         ("", "policy.toml:1: version is missing"),
         ("version = 1\n", "no environment"),
-        ("version = 0\n[environment.dev]\n", "at least 1"),
+        ("version = 0\n[environment.dev]\n", "from 1 to 2147483648"),
+        (f"version = {2**31 + 1}\n[environment.dev]\n", "from 1 to 2147483648"),
+        (f"version = {'9' * 300}\n[environment.dev]\n", "not a huge number"),
+        (f"version = 1\n[environment.dev]\napprovals = {2**53 + 1}\n", "too large"),
+        ("version = 1\n[environment.dev]\nmax_age_days = 1000000000\n", "from 0 to 36500"),
+        ("version = 1\n[environment.dev]\nmax_osv_age_days = 1e18\n", "from 0 to 36500"),
+        ("version = 1\n[environment.dev.max_age_days_of]\njudge = 36501\n", "from 0 to 36500"),
         ("version = 1\n[environment.dev]\nmax_age = 3\n", "policy.toml:3: unknown key environment.dev.max_age"),
         ("version = 1\n[environment.dev]\nenforce = true\n", 'expects "off" or "warn" or "enforce"'),
         ("version = 1\n[environment.dev]\nmin_jail_level = 4\n", "from 0 to 3"),
@@ -125,6 +131,30 @@ def test_versions_only_rise() -> None:
             Policy.from_text(text).check_follows(two)
         assert caught.value.finding == "LG842"
         assert "set version = 3" in caught.value.next
+
+
+def test_no_policy_reads_otherwise_than_it_looks() -> None:
+    """Refused as a file, and where it comes without one; a policy in force from before is read on and can be left."""
+    hidden = MINIMAL.replace("= 1", "= 2", 1) + "# \u2028min_jail_level = 3\n"
+    line = hidden.count("\n")
+    with pytest.raises(Usage, match=rf"^policy\.toml:{line}: .*U\+2028") as caught:
+        Policy.from_text(hidden)
+    assert caught.value.finding == "LG840"
+    sealed = Policy.from_text(hidden, sealed=True)
+    carried = Policy.from_predicate(sealed.statement(datetime(2026, 11, 26, tzinfo=UTC)).predicate)
+    with pytest.raises(Usage, match="U\\+2028"):
+        carried.check_follows(Policy.from_text(MINIMAL))
+    Policy.from_text(MINIMAL.replace("= 1", "= 3", 1)).check_follows(carried)
+
+
+def test_no_policy_uses_up_the_versions() -> None:
+    """A version rises by at most 1000: whoever signs one policy leaves room for the next, which ends what they did."""
+    two, last, far = (Policy.from_text(MINIMAL.replace("= 1", f"= {version}")) for version in (2, 1002, 1003))
+    last.check_follows(two)
+    far.check_follows(last)
+    with pytest.raises(Refused) as caught:
+        far.check_follows(two)
+    assert (caught.value.finding, "at most 1000" in caught.value.message) == ("LG842", True)
 
 
 @pytest.mark.parametrize(

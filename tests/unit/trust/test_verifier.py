@@ -13,7 +13,7 @@ from lockgate.core.digest import digest_of
 from lockgate.core.statement import PAYLOAD_TYPE, Statement
 from lockgate.errors import VerificationFailed
 from lockgate.trust import signer as signers
-from lockgate.trust.authority import AUTHORITIES
+from lockgate.trust.authority import AUTHORITIES, of_project
 from lockgate.trust.dsse import Envelope, Signature, pae
 from lockgate.trust.roles import KeyEntry, Roles
 from lockgate.trust.signer import Signer
@@ -47,8 +47,8 @@ def forged(signer: Signer, statement: Statement) -> bytes:
 def test_good_statements_are_verified(project: Any, make_statement: Make, claim: str) -> None:
     """One statement of each claim, by the right role: who, what and where are told."""
     role = "trainer" if claim == "head" else AUTHORITIES[claim].roles[0]
-    statement = make_statement(claim)
-    envelope = project.signed(role, statement)
+    statement = of_project(make_statement(claim), project.created.project_id)
+    envelope = project.signed(role, make_statement(claim))
     found = verify(envelope, project.created.roles)
     assert (found.statement, found.claim, found.role, found.person) == (statement, claim, role, "mara")
     assert found.digest == digest_of(envelope)
@@ -138,7 +138,7 @@ def test_environments_are_compared(project: Any, make_statement: Make) -> None:
 
 def test_a_key_for_one_environment_is_held_to_it(project: Any, make_statement: Make) -> None:
     """A deployer of dev cannot sign for prod."""
-    key = signers.generate("deployer")
+    key = signers.generate("deployer").within(project.created.project_id)
     roles = with_key(project.created.roles, key, "jo", environments=("dev",))
     assert verify(key.sign(make_statement("deploy")), roles).person == "jo"
     refused("LG819", lambda: verify(key.sign(make_statement("deploy", environment="prod")), roles))
@@ -146,7 +146,7 @@ def test_a_key_for_one_environment_is_held_to_it(project: Any, make_statement: M
 
 def test_thresholds_count_persons(project: Any, make_statement: Make) -> None:
     """Two keys of one person are one person; two persons are two."""
-    second, jos = signers.generate("approver"), signers.generate("approver")
+    second, jos = (signers.generate("approver").within(project.created.project_id) for _ in range(2))
     roles = with_key(with_key(project.created.roles, second, "mara"), jos, "jo")
     roles = replace(roles, thresholds={"approver": 2})
     one = project.signed("approver", make_statement("approve"))
@@ -159,7 +159,7 @@ def test_thresholds_count_persons(project: Any, make_statement: Make) -> None:
 def test_each_signature_must_hold(project: Any, make_statement: Make) -> None:
     """A second signature of a stranger, of another role, or a broken one spoils the envelope."""
     envelope = project.signed("approver", make_statement("approve"))
-    stranger = signers.generate("approver")
+    stranger = signers.generate("approver").within(project.created.project_id)
     refused("LG813", lambda: verify(stranger.cosign(envelope), project.created.roles))
     parsed = Envelope.parse(envelope)
     judge = project.keyring.signer("judge")
@@ -190,11 +190,13 @@ def test_a_stranger_cannot_quote_the_pinned_root(make_project: Any) -> None:
 
 
 def test_rotation(project: Any) -> None:
-    """A new version, signed by the old root, may bring a new root, which signs the next one."""
+    """A new version, signed by the old root and by the new one that it brings; the new one signs the next."""
     first, old = project.created.roles, project.keyring.signer("root")
     new = signers.generate("root")
-    second = replace(first, version=2, root_keys={new.keyid: KeyEntry("root", "mara", new.public)})
-    assert verify_roles(old.sign(second.statement()), first).claim == "roles"
+    only = {new.keyid: KeyEntry("root", "mara", new.public)}
+    second = replace(first, version=2, root_keys=only, revoked={old.keyid: "replaced"})
+    assert verify_roles(new.cosign(old.sign(second.statement())), first).claim == "roles"
+    refused("LG820", lambda: verify_roles(old.sign(second.statement()), first))
     third = replace(second, version=3)
     assert verify_roles(new.sign(third.statement()), second, root=first.project_id).keyid == new.keyid
     refused("LG823", lambda: verify_roles(old.sign(third.statement()), second))

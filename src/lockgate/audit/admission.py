@@ -1,0 +1,178 @@
+"""What may be sealed: nothing after which the project would not verify any more. Pure.
+
+A log never forgets. Whoever holds a role's key can sign nonsense: an approval without a manifest, a deployment out of
+order, a registration of files that nobody has. Sealed, each of these would stop every reader from then on, and no later
+statement could take it out again. So the statement is read as every reader will read it, on the log as it is with this
+statement at its end, before the sealer's key signs anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+from lockgate.audit import deployments, entries, imports
+from lockgate.audit.heads import pick_head
+from lockgate.audit.load import load_decision
+from lockgate.audit.origins import inputs_of
+from lockgate.audit.said import check_fields, check_names
+from lockgate.errors import LockgateError, Refused
+from lockgate.trust.roles import Roles
+
+if TYPE_CHECKING:
+    from lockgate.audit.evidence import Evidence
+    from lockgate.core.digest import Digest
+
+FROM_ELSEWHERE: Final = frozenset({"roles", "policy", "approve", "waive", "revoke", "promote", "deploy", "head"})
+"""The claims that stand on their own, so that they may come from another machine."""
+
+OLDEST: Final = timedelta(days=30)
+"""The oldest word that is taken from elsewhere: whoever kept it back may not choose when it counts."""
+
+CLOCKS: Final = timedelta(minutes=5)
+
+_ALWAYS: Final = frozenset({"roles", "revoke"})
+"""Claims that may be made under an expired roles file: a new one, and that something must not be used any more."""
+
+
+def check_admissible(new: Evidence, before: Sequence[Evidence]) -> None:
+    """Raises Refused (LG864) when the log `before` would not be read any more with `new` at its end.
+
+    `new` has been verified against the roles file in force, and has the index that it will get.
+    """
+    check = _CHECKS.get(new.claim)
+    if check is None:
+        return
+    try:
+        check_fields(new)
+        check_names(new, entries.registrations(before))
+        check(new, [*before, new])
+    except LockgateError as error:
+        raise Refused(
+            "LG864",
+            f"this {new.claim} statement was not sealed, for with it the project would not verify: {error.message}",
+            seen={"because": error.finding, **error.seen},
+            next=_NEXT.get(new.claim, "lockgate status"),
+        ) from None
+
+
+def check_replay(new: Evidence, said: Mapping[tuple[Digest | None, str], int]) -> None:
+    """Raises Refused (LG753) when a key that signed `new` has said exactly this in the log already.
+
+    Compared is what was signed, never the envelope: a signature can be written in two ways, and one of several can be
+    left out, so that an old statement comes back under another digest.
+    """
+    for keyid in new.keyids:
+        if (new.payload, keyid) in said:
+            raise Refused(
+                "LG753",
+                "this very statement is in the event log already",
+                seen={"statement": new.digest, "entry": said[new.payload, keyid]},
+                next="lockgate log show",
+            )
+
+
+def check_fresh(new: Evidence, roles: Roles, now: datetime, before: Sequence[Evidence]) -> None:
+    """Raises Refused (LG824) when the roles file has expired and `new` is not what takes something away.
+
+    Beside the next roles file and a revocation, that is a deployment of a version that really is below the one before
+    it in the log `before`; what a statement says of itself does not count.
+    """
+    if new.claim in _ALWAYS:
+        return
+    try:
+        roles.check_fresh(now)
+    except Refused:
+        if not deployments.goes_down(new, before):
+            raise
+
+
+def check_from_elsewhere(new: Evidence, now: datetime) -> None:
+    """What holds besides for a statement that was made on another machine.
+
+    1. It stands on its own: it is about nothing that only the machine that made it has.
+    2. It is neither of the future nor older than a month. A roles file has its version instead.
+
+    Raises Refused: LG865 (1), LG864 (2).
+    """
+    # 1.
+    check_stands_alone(new.claim)
+    # 2.
+    age = now - replace(new, time=now + CLOCKS * 2).said_at
+    if new.claim != "roles" and not -CLOCKS <= age <= OLDEST:
+        when = "in the future" if age < -CLOCKS else f"more than {OLDEST.days} days ago"
+        raise Refused(
+            "LG864",
+            f"this {new.claim} statement was signed {when}, so it was not sealed",
+            seen={"now": now.isoformat(), "days": age.days},
+            next=_NEXT.get(new.claim, "sign it anew"),
+        )
+
+
+def check_stands_alone(claim: str) -> None:
+    """Raises Refused (LG865) for a claim that is about what only the machine that made it has."""
+    if claim not in FROM_ELSEWHERE:
+        raise Refused(
+            "LG865",
+            f"a {claim} statement is about data that only the machine that made it has",
+            seen={"claim": claim, "accepted": sorted(FROM_ELSEWHERE)},
+            next="carry the model with all its evidence: lockgate push, lockgate pull",
+        )
+
+
+def _policy(new: Evidence, log: Sequence[Evidence]) -> None:
+    from lockgate.trust.policy import Policy
+
+    policy = Policy.from_predicate(new.predicate)
+    if [subject.digest for subject in new.statement.subjects] != [policy.digest]:
+        raise Refused("LG841", "its subject is another policy than its text", seen={"digest": policy.digest})
+    earlier = [one for one in log if one.claim == "policy" and one.index < new.index]
+    if earlier:
+        policy.check_follows(Policy.from_predicate(earlier[-1].predicate))
+
+
+def _register(new: Evidence, log: Sequence[Evidence]) -> None:
+    found = entries.registration(new)
+    known = [one for one in entries.registrations(log) if one.evidence.index < new.index and one.name == found.name]
+    following = max((one.version for one in known), default=0) + 1
+    if found.version != following:
+        taken = next((one.manifest for one in known if one.version == found.version), None)
+        raise Refused(
+            "LG864",
+            f"{found.ref} is another model already" if taken else f"{found.ref} is not the next version, {following}",
+            seen={"version": found.version, "next": following, "manifest": taken},
+            next="lockgate models",
+        )
+    imports.refuse_imported(found.name, log)
+    inputs_of(found, log)
+
+
+def _deploy(new: Evidence, log: Sequence[Evidence]) -> None:
+    found = entries.deployments([new])[0]
+    deployments.chain(found.environment, found.name, log)
+    load_decision(log, found.environment, new.time, name=found.name)
+
+
+def _head(new: Evidence, log: Sequence[Evidence]) -> None:
+    pick_head(str(new.predicate.get("stage")), log)
+
+
+_CHECKS: Final[Mapping[str, Callable[[Evidence, Sequence[Evidence]], object]]] = {
+    "policy": _policy,
+    "register": _register,
+    "import": lambda new, log: imports.check_follows(imports.imported(new), log),
+    "deploy": _deploy,
+    "head": _head,
+    "promote": lambda new, _: entries.summary(new),
+    "approve": lambda new, _: entries.approvals([new]),
+    "waive": lambda new, _: entries.waiver(new),
+    "revoke": lambda new, _: entries.revocations([new]),
+}
+
+_NEXT: Final[Mapping[str, str]] = {
+    "policy": "lockgate policy diff",
+    "register": "lockgate run",
+    "head": "lockgate log show",
+}
