@@ -1,10 +1,14 @@
-"""`lockgate policy show|sign|diff`."""
+"""`lockgate policy show|diff|sign|check`."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
-from lockgate.cli.render import Talk, json_option, project_option
+from lockgate.cli.render import Talk, json_option, outbox_option, project_option, table
+from lockgate.core.shown import block
+from lockgate.core.verdict_lines import verdict_lines
 
 
 @click.group("policy", short_help="Sign a changed policy; say what became looser.")
@@ -13,16 +17,22 @@ def command() -> None:
 
 
 @command.command("show")
+@click.option("--env", "environment", default="", help="Show each rule of this environment.")
 @project_option
 @json_option
-def show(directory: str, as_json: bool) -> None:
+def show(environment: str, directory: str, as_json: bool) -> None:
     """Show the policy in force, and whether policy.toml differs from it."""
     from lockgate.project import Project
 
     talk = Talk(as_json)
-    state = Project.open(directory).policy_state()
+    project = Project.open(directory)
+    state = project.policy_state()
     talk.data(state.text())
-    talk.result("policy", state.as_json())
+    lines = project.policy_rules(environment) if environment else ()
+    if lines:
+        talk.data(table([(line.rule, line.weight, line.settings) for line in lines]))
+    rules = {"environment": environment, "rules": [line.as_json() for line in lines]} if environment else {}
+    talk.result("policy", {**state.as_json(), **rules})
     talk.next("lockgate policy diff" if state.differs else "lockgate status")
 
 
@@ -35,22 +45,54 @@ def diff(directory: str, as_json: bool) -> None:
 
     talk = Talk(as_json)
     changes = Project.open(directory).policy_diff()
-    talk.data("\n".join(str(c) for c in changes) or "no difference")
+    talk.data(block(map(str, changes)) or "no difference")
     talk.result("policy-diff", {"changes": [c.as_json() for c in changes]})
     talk.next("lockgate policy sign   # after raising `version` in policy.toml" if changes else "lockgate status")
 
 
 @command.command("sign")
+@outbox_option
 @project_option
 @json_option
-def sign(directory: str, as_json: bool) -> None:
+def sign(to_file: str, directory: str, as_json: bool) -> None:
     """Put policy.toml in force: sign it with the policy key. Its version must be one higher."""
     from lockgate.project import Project
 
     talk = Talk(as_json)
-    signed = Project.open(directory).policy_sign()
-    for change in signed.changes:
+    signed = Project.open(directory).policy_sign(to_file=Path(to_file) if to_file else None)
+    for change in signed.looser:
         talk.say(str(change))
-    talk.data(f"policy version {signed.version} is in force   {signed.digest}   log entry {signed.index}")
+    stricter = len(signed.changes) - len(signed.looser)
+    talk.say(f"{len(signed.looser) or 'nothing'} looser, {stricter or 'nothing'} stricter")
+    where = (
+        f"is signed   {signed.digest}   {to_file}"
+        if to_file
+        else f"is in force   {signed.digest}   log entry {signed.index}"
+    )
+    talk.data(f"policy version {signed.version} {where}")
     talk.result("policy-sign", signed.as_json())
-    talk.next("lockgate status")
+    if to_file:
+        talk.detached(to_file)
+    else:
+        talk.next("lockgate status")
+
+
+@command.command("check")
+@click.argument("ref", default="latest")
+@click.option("--env", "environment", default="", help="Ask this environment's policy only.")
+@project_option
+@json_option
+def check(ref: str, environment: str, directory: str, as_json: bool) -> int:
+    """Say what the policy in force says of a registered model now. Signs nothing.
+
+    Exit code 1 when the environment that was asked for, or with none every environment, refuses the model.
+    """
+    from lockgate.project import Project
+
+    talk = Talk(as_json)
+    found = Project.open(directory).policy_check(ref, environment)
+    for line in verdict_lines(found.verdicts):
+        talk.data(line)
+    talk.result("policy-check", found.as_json())
+    talk.next(f"lockgate deploy {found.ref} --env {found.passed[0]}" if found.passed else "lockgate policy show")
+    return 0 if found.passed else 1

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from lockgate.cli.render import Talk
 from lockgate.core.digest import short
+from lockgate.core.verdict_lines import verdict_lines
 
 if TYPE_CHECKING:
     from lockgate.pipeline import RunResult, StageDone
@@ -42,15 +43,9 @@ class Story:
             self.talk.line("warn", "", f"{reason.finding}  {reason.message}   lockgate explain {reason.finding}")
 
     def verdicts(self, result: RunResult) -> None:
-        """What each environment's policy says of the model."""
-        for environment, verdict in result.verdicts.items():
-            if verdict.reasons:
-                words = "; ".join(f"{r.finding} {r.message}" for r in verdict.reasons[:3])
-                self.talk.line(
-                    "ok" if verdict.passed else "warn", "policy", f"{environment}: {verdict.result}: {words}"
-                )
-            else:
-                self.talk.line("ok", "policy", f"{environment}: {verdict.result}")
+        """What each environment's policy says of the model, and what is missing for the stricter one."""
+        for line in verdict_lines(result.verdicts):
+            self.talk.say(line)
 
 
 def candidate_table(result: RunResult) -> list[str]:

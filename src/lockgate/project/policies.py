@@ -1,32 +1,49 @@
-"""Putting a changed policy in force, and saying in words what became looser."""
+"""Putting a changed policy in force, and saying in words what became looser; what each rule says now."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
 from lockgate.audit.workplace import Workplace
 from lockgate.core.digest import Digest, short
+from lockgate.core.shown import Lines, block
 from lockgate.errors import Usage
 from lockgate.trust.policy import FILENAME, RULES, EnvironmentPolicy, Policy
+from lockgate.trust.policy_order import Direction
+from lockgate.trust.policy_values import Weight
 
 _WEIGHTS = {"off": 0, "warn": 1, "enforce": 2}
 
 
 @dataclass(frozen=True)
 class Change:
-    """One difference. `direction`: looser, stricter, or other."""
+    """One difference. Looser: something that was refused may pass."""
 
     environment: str
     what: str
     before: str
     after: str
-    direction: str
+    direction: Direction
 
     def __str__(self) -> str:
         return f"{self.direction:<8} {self.environment}: {self.what} {self.before} -> {self.after}"
+
+    def as_json(self) -> Mapping[str, Any]:
+        """For `--json`."""
+        return dict(vars(self))
+
+
+@dataclass(frozen=True)
+class RuleLine:
+    """One rule as an environment has it."""
+
+    rule: str
+    weight: Weight
+    settings: str
+    says: str
 
     def as_json(self) -> Mapping[str, Any]:
         """For `--json`."""
@@ -42,11 +59,12 @@ class PolicyState:
     environments: tuple[str, ...]
     differs: bool
 
-    def text(self) -> str:
+    def text(self) -> Lines:
         """Two lines."""
         file = "differs from it: it decides nothing until signed" if self.differs else "says the same"
         known = ", ".join(self.environments)
-        return f"in force: version {self.version}, {short(self.digest)}, environments {known}\n{FILENAME} {file}"
+        first = f"in force: version {self.version}, {short(self.digest)}, environments {known}"
+        return block((first, f"{FILENAME} {file}"))
 
     def as_json(self) -> Mapping[str, Any]:
         """For `--json`."""
@@ -61,6 +79,11 @@ class PolicySigned:
     digest: Digest
     index: int
     changes: tuple[Change, ...]
+
+    @property
+    def looser(self) -> tuple[Change, ...]:
+        """What may pass now and could not before."""
+        return tuple(change for change in self.changes if change.direction == "looser")
 
     def as_json(self) -> Mapping[str, Any]:
         """For `--json`."""
@@ -97,55 +120,56 @@ def sign(place: Workplace, file: Policy) -> PolicySigned:
 
 
 def compare(before: Policy, after: Policy) -> Iterator[Change]:
-    """Every difference that decides something, environment by environment. Pure."""
+    """Every difference that decides something, environment by environment. Pure.
+
+    An environment that is new is looser: nothing could go there before. One that is gone is stricter.
+    """
     for name in dict.fromkeys((*before.environments, *after.environments)):
         old, new = before.environments.get(name), after.environments.get(name)
-        if old is None or new is None:
-            gone = new is None
-            words = ("known", "gone") if gone else ("unknown", "new")
-            yield Change(name, "the environment", *words, "other")
-            continue
-        yield from _compare(name, old, new)
+        if old is None:
+            yield Change(name, "the environment", "unknown", "new: models may be deployed there", "looser")
+        elif new is None:
+            yield Change(name, "the environment", "known", "gone: nothing can be deployed there", "stricter")
+        else:
+            yield from _weights(name, old, new)
+            for rule in RULES.values():
+                yield from (Change(name, *astuple(each)) for each in rule.compare(old, new))
 
 
-def _compare(name: str, old: EnvironmentPolicy, new: EnvironmentPolicy) -> Iterator[Change]:
+def describe(policy: EnvironmentPolicy) -> Iterator[RuleLine]:
+    """Every rule, with its weight and its settings in words, by the table of rules. Pure."""
+    for rule in RULES.values():
+        values = {key: getattr(policy, key) for key in rule.settings}
+        yield RuleLine(rule.name, policy.weight(rule.name), words(values) if values else "", rule.says)
+
+
+def words(values: Mapping[str, Any]) -> str:
+    """Settings as a person reads them; a setting that says nothing is left out."""
+    parts = []
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            parts += [f"{inner}: {_word(each)}" for inner, each in value.items()]
+        elif value is not None:
+            prefix = "" if len(values) == 1 else f"{key} "
+            parts.append(prefix + _word(value))
+    return "; ".join(parts) or "not asked"
+
+
+def _word(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value)) or "none"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _weights(name: str, old: EnvironmentPolicy, new: EnvironmentPolicy) -> Iterator[Change]:
+    """Rules that weigh something else, those with the same change in one line."""
+    changed: dict[tuple[Weight, Weight], list[str]] = {}
     for rule in RULES:
-        yield from _ordered(name, f"{rule} weighs", old.weight(rule), new.weight(rule), _WEIGHTS)
-    # A rule's number: whether a higher one is stricter.
-    for what, higher_is_stricter in (
-        ("max_quarantined_share", False),
-        ("min_jail_level", True),
-        ("approvals", True),
-        ("refuse_tainted", True),
-        ("max_vulnerabilities", False),
-    ):
-        yield from _numbers(name, what, getattr(old, what), getattr(new, what), higher_is_stricter=higher_is_stricter)
-    for what in ("max_age_days", "max_osv_age_days"):
-        ages = [float("inf") if getattr(p, what) is None else getattr(p, what) for p in (old, new)]
-        yield from _numbers(name, what, ages[0], ages[1], higher_is_stricter=False)
-    for claim in sorted({*old.require} ^ {*new.require}):
-        dropped = claim in old.require
-        words = ("required", "not required") if dropped else ("not required", "required")
-        yield Change(name, f"{claim} statement", *words, "looser" if dropped else "stricter")
-    for metric in sorted({*old.metrics, *new.metrics}):
-        bounds = [_bounds(p, metric) for p in (old, new)]
-        yield from _numbers(name, f"least {metric}", bounds[0][0], bounds[1][0], higher_is_stricter=True)
-        yield from _numbers(name, f"most {metric}", bounds[0][1], bounds[1][1], higher_is_stricter=False)
-
-
-def _bounds(policy: EnvironmentPolicy, metric: str) -> tuple[float, float]:
-    found = policy.metrics.get(metric)
-    low = found.least if found and found.least is not None else float("-inf")
-    high = found.most if found and found.most is not None else float("inf")
-    return low, high
-
-
-def _ordered(name: str, what: str, old: str, new: str, order: Mapping[str, int]) -> Iterator[Change]:
-    if old != new:
-        yield Change(name, what, old, new, "looser" if order[new] < order[old] else "stricter")
-
-
-def _numbers(name: str, what: str, old: float, new: float, *, higher_is_stricter: bool) -> Iterator[Change]:
-    if old != new:
-        stricter = (new > old) == higher_is_stricter
-        yield Change(name, what, f"{old:g}", f"{new:g}", "stricter" if stricter else "looser")
+        pair = (old.weight(rule), new.weight(rule))
+        if pair[0] != pair[1]:
+            changed.setdefault(pair, []).append(rule)
+    for (was, now), rules in changed.items():
+        direction: Direction = "looser" if _WEIGHTS[now] < _WEIGHTS[was] else "stricter"
+        yield Change(name, f"weight of {', '.join(rules)}", was, now, direction)

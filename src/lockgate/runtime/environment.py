@@ -1,7 +1,8 @@
 """The locked environment: content-addressed, built in a jail from hashes, verified whole before each use.
 
     .lockgate/env/<lock, hex>/             a virtual environment; the jail sees it read-only at /env
-    .lockgate/state/env/<lock, hex>.json   {"v": 2, "lock", "python", "tree", "wheels": [{"name", "version", "sha256"}]}
+    .lockgate/state/env/<lock, hex>.json   {"v": 3, "lock", "python", "tree", "wheels": [{"name", "version", "sha256",
+                                            "licence"}]}
 
 The interpreter is Lockgate's own. Wheels only: nothing that is fetched runs before training does, and then in the
 train jail. The tree digest covers every file, its executable bit and every link. An environment without its state
@@ -40,17 +41,21 @@ from lockgate.trust.pin import state_home
 _MOST_LOCK = 16 << 20
 ANY_AGE = MinAge()
 _TRIES = 3
-_FORM = 2  # another one when more is checked of what an environment may hold
+_FORM = 3  # another one when more is checked, or known, of what an environment holds
 _PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
 @dataclass(frozen=True)
 class Wheel:
-    """An installed wheel: normal name, version, and the digest, among those of the lock, that its bytes had."""
+    """An installed wheel: normal name, version, and the digest, among those of the lock, that its bytes had.
+
+    `licence`: what it declares, as an SPDX expression; "" when that cannot be read. Its maker's word.
+    """
 
     name: str
     version: str
     digest: Digest
+    licence: str = ""
 
 
 @dataclass(frozen=True)
@@ -177,7 +182,8 @@ def _make(
         if not wrong:
             for wheel in filter(unpacked.has_plugin, wheels):
                 say(f"{wheel.name} has a plugin for pydantic: it is switched off in every jail")
-            return made, tree, tuple(Wheel(each.name, each.version, each.digest) for each in wheels)
+            found = (Wheel(w.name, w.version, w.digest, unpacked.licence(w)) for w in wheels)
+            return made, tree, tuple(found)
         names = ", ".join(wheel.name for wheel in wrong)
         say(f"unpacked files in {store.cache} were changed since: unpacking {names} again")
         for wheel in wrong:
@@ -279,7 +285,10 @@ def _interpreter() -> str:
 
 
 def _state(environment: Environment) -> bytes:
-    listed = [{"name": w.name, "version": w.version, "sha256": hex_of(w.digest)} for w in environment.wheels]
+    listed = [
+        {"name": w.name, "version": w.version, "sha256": hex_of(w.digest), "licence": w.licence}
+        for w in environment.wheels
+    ]
     return encode(
         {
             "v": _FORM,
@@ -298,7 +307,9 @@ def _read_state(home: Path, lock: Digest) -> Environment:
         if not _is_remembered(state):
             raise ValueError("this user has not built an environment like that")
         value = decode_exact(state)
-        wheels = tuple(Wheel(each["name"], each["version"], from_hex(each["sha256"])) for each in value["wheels"])
+        wheels = tuple(
+            Wheel(each["name"], each["version"], from_hex(each["sha256"]), each["licence"]) for each in value["wheels"]
+        )
         if value["lock"] != lock:
             raise ValueError("it is about another lock")
         return Environment(home / "env" / name, lock, Digest(value["tree"]), wheels)

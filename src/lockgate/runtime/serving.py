@@ -42,6 +42,7 @@ WIRE: Mapping[Kind, ColumnType] = {
 }
 NULL_TIMESTAMP = -(2**63)
 MAX_CLASSES = 1000
+LONGEST_NAME = 255
 LABEL, VALUE = "label", "value"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -132,7 +133,7 @@ def parse(data: bytes) -> ServingSpec:
         raise ValueError("io.json is not an object of version 1")
     if set(value) != {"v", "task", "label", "classes", "fields", "inputs", "outputs"}:
         raise ValueError("io.json has exactly v, task, label, classes, fields, inputs and outputs")
-    if value["task"] not in TASKS or not isinstance(value["label"], str):
+    if value["task"] not in TASKS or not _is_field(value["label"]):
         raise ValueError("io.json: unknown task, or a label that is not a name")
     fields = tuple(_field(entry) for entry in _list(value["fields"], "fields"))
     inputs = tuple(_input(entry) for entry in _list(value["inputs"], "inputs"))
@@ -180,7 +181,7 @@ def microseconds(value: object) -> int:
 def _field(entry: object) -> Field:
     if not isinstance(entry, dict) or set(entry) != {"name", "kind"}:
         raise ValueError("io.json: a field has exactly name and kind")
-    if not isinstance(entry["name"], str) or entry["kind"] not in WIRE:
+    if not _is_field(entry["name"]) or entry["kind"] not in WIRE:
         raise ValueError("io.json: a field's name or kind is wrong")
     return Field(entry["name"], entry["kind"])
 
@@ -189,7 +190,7 @@ def _input(entry: object) -> Input:
     if not isinstance(entry, dict) or set(entry) != {"input", "fields", "type", "shape"}:
         raise ValueError("io.json: an input has exactly input, fields, type and shape")
     fields = entry["fields"]
-    if not isinstance(entry["input"], str) or not _strings(fields) or entry["type"] not in get_args(InputType):
+    if not _is_node(entry["input"]) or not _strings(fields) or entry["type"] not in get_args(InputType):
         raise ValueError("io.json: an input's name, fields or type is wrong")
     if entry["shape"] != [None, len(fields)]:
         raise ValueError("io.json: an input's shape is [null, number of fields]")
@@ -212,9 +213,19 @@ def _classes(value: object, task: str) -> tuple[ClassValue, ...] | None:
 
 def _outputs(value: object, task: str) -> tuple[str | None, str | None, str | None]:
     wanted = {"value"} if task == "regression" else {"label", "scores"}
-    if not isinstance(value, dict) or set(value) != wanted or not all(isinstance(n, str) for n in value.values()):
+    if not isinstance(value, dict) or set(value) != wanted or not all(map(_is_node, value.values())):
         raise ValueError(f"io.json: outputs of {task} are {sorted(wanted)}")
     return value.get("label"), value.get("scores"), value.get("value")
+
+
+def _is_field(name: object) -> bool:
+    """A field of a contract is an attribute of a class; its name goes into programs and settings that we write."""
+    return isinstance(name, str) and name.isidentifier() and len(name) <= LONGEST_NAME
+
+
+def _is_node(name: object) -> bool:
+    """An input or output of a graph: its tool names it, mostly plainly, never with what steers a terminal."""
+    return isinstance(name, str) and name.isprintable() and 0 < len(name) <= LONGEST_NAME
 
 
 def _list(value: object, what: str) -> list[Any]:

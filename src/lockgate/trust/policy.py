@@ -10,88 +10,27 @@ Whether a fact meets the policy is decided by the stages' rules; how much a "no"
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from importlib.resources import files
-from typing import Any, Final, Literal, cast
+from typing import Any, Final
 
 from lockgate.core.digest import Digest, digest_of
 from lockgate.core.moments import rfc3339
 from lockgate.core.statement import POLICY, Statement, Subject, claim_uri
-from lockgate.core.strict import Key, Named, Table, flag, list_of, nearest, number, one_of, read_strict, share, whole
+from lockgate.core.strict import check_seen, nearest, read_strict
 from lockgate.core.verdict import Level, Reason
 from lockgate.errors import LockgateError, Refused, Usage, VerificationFailed
+from lockgate.trust.policy_rules import CLAIMS, LONGEST_STEP, RULES
+from lockgate.trust.policy_schema import SCHEMA, settings
+from lockgate.trust.policy_values import Bounds, Licences, Parity, SliceFloor, Weight
+
+__all__ = ["CLAIMS", "RULES", "SCHEMA", "Bounds", "EnvironmentPolicy", "Policy", "Weight", "default_policy"]
 
 FILENAME: Final = "policy.toml"
 MOST: Final = 1 << 20
 
-Weight = Literal["off", "warn", "enforce"]
-_WEIGHT = one_of("off", "warn", "enforce")
-
-RULES: Final = (
-    "require",
-    "max_quarantined_share",
-    "min_jail_level",
-    "max_age_days",
-    "approvals",
-    "metrics",
-    "refuse_tainted",
-    "separation",
-    "max_vulnerabilities",
-    "max_osv_age_days",
-)
-_ENFORCED_EVERYWHERE: Final = ("require", "max_quarantined_share", "min_jail_level")
-"""What even an environment that only warns enforces, unless it says otherwise: without it the chain proves nothing."""
-
-CLAIMS: Final = ("ingest", "validate", "train", "judge", "scan")
-
 _WEAKEST_LAUNCHER: Final = 2
 """The isolation level of the weakest launcher that there is."""
-
-SCHEMA: Final = Table(
-    {
-        "version": Key(whole(1), help="Rises by one or more with every change."),
-        "environment": Named(
-            Table(
-                {
-                    "enforce": Key(_WEIGHT, None, "What a broken rule does. dev: warn; elsewhere: enforce."),
-                    "require": Key(list_of(one_of(*CLAIMS)), CLAIMS, "The statements that a model must rest on."),
-                    "max_quarantined_share": Key(share(), 0.1, "Most rows that the contract may refuse."),
-                    "min_jail_level": Key(whole(0, 3), 3, "Least isolation of every jail that a model rests on."),
-                    "max_age_days": Key(number(0), None, "Oldest statement that a deployment may rest on."),
-                    "approvals": Key(whole(0), None, "Distinct persons who must approve. dev: 0; elsewhere: 1."),
-                    "max_vulnerabilities": Key(whole(0), 0, "Most known vulnerabilities, where a database was asked."),
-                    "max_osv_age_days": Key(number(0), None, "Oldest database of vulnerabilities; one must be asked."),
-                    "refuse_tainted": Key(flag(), default=True, help="Refuse revoked evidence, denied attempts."),
-                    "separation": Key(_WEIGHT, None, "Several roles in one hand. dev: off; elsewhere: warn."),
-                    "metrics": Named(
-                        Table({"min": Key(number(), None), "max": Key(number(), None)}),
-                        "Bounds on the judge's metrics, by name.",
-                    ),
-                    "levels": Table(
-                        {rule: Key(_WEIGHT, None) for rule in RULES if rule != "separation"},
-                        "The weight of single rules, where it differs from `enforce`.",
-                    ),
-                }
-            ),
-            "One table per environment.",
-        ),
-    }
-)
-
-
-@dataclass(frozen=True)
-class Bounds:
-    """The least and the most that a metric may be; None: no bound."""
-
-    least: float | None
-    most: float | None
-
-    def holds(self, value: float) -> bool:
-        """Whether `value` lies within. A value that is not a number never does."""
-        low = self.least is None or value >= self.least
-        high = self.most is None or value <= self.most
-        return value == value and low and high  # noqa: PLR0124 - NaN
 
 
 @dataclass(frozen=True)
@@ -111,6 +50,15 @@ class EnvironmentPolicy:
     levels: Mapping[str, Weight]
     max_vulnerabilities: int = 0
     max_osv_age_days: float | None = None
+    max_denied_attempts: int = 0
+    max_screen_findings: int | None = None
+    max_flagged_share: float | None = None
+    signers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    max_age_days_of: Mapping[str, float] = field(default_factory=dict)
+    slices: Mapping[str, SliceFloor] = field(default_factory=dict)
+    robustness: Mapping[str, Bounds] = field(default_factory=dict)
+    parity: Mapping[str, Parity] = field(default_factory=dict)
+    licences: Licences = field(default_factory=Licences)
 
     def weight(self, rule: str) -> Weight:
         """`off`, `warn` or `enforce` for one of RULES. Raises KeyError for another word."""
@@ -118,7 +66,7 @@ class EnvironmentPolicy:
             raise KeyError(rule)
         if rule == "separation":
             return self.separation
-        return self.levels.get(rule) or ("enforce" if rule in _ENFORCED_EVERYWHERE else self.enforce)
+        return self.levels.get(rule) or ("enforce" if RULES[rule].everywhere else self.enforce)
 
     @property
     def least_jail_level(self) -> int:
@@ -169,22 +117,22 @@ class Policy:
         return Statement((Subject(FILENAME, self.digest),), POLICY, predicate)
 
     @staticmethod
-    def from_text(text: str, filename: str = FILENAME) -> Policy:
-        """Read a policy file. Raises Usage (LG840) naming file and line."""
-        document = read_strict(text, filename, SCHEMA, finding="LG840")
+    def from_text(text: str, filename: str = FILENAME, *, sealed: bool = False) -> Policy:
+        """Read a policy file. Raises Usage (LG840) naming file and line. `sealed`: see `core.strict.read_strict`."""
+        document = read_strict(text, filename, SCHEMA, finding="LG840", sealed=sealed)
         found = document.values["environment"]
         if not found:
             raise Usage("LG840", f"{filename}:1: no environment: write [environment.dev]", next=f"edit {filename}")
-        environments = {name: _environment(name, values) for name, values in found.items()}
+        environments = {name: EnvironmentPolicy(name, **settings(name, document)) for name in found}
         return Policy(document.values["version"], environments, text, digest_of(text.encode()))
 
     @staticmethod
     def from_predicate(predicate: Mapping[str, Any]) -> Policy:
         """Read the predicate of a verified policy statement. Raises VerificationFailed (LG841)."""
         try:
-            if set(predicate) != {"claim", "time", "version", "digest", "text"}:
-                raise ValueError("it has exactly claim, time, version, digest and text")
-            policy = Policy.from_text(predicate["text"])
+            if set(predicate) - {"project"} != {"claim", "time", "version", "digest", "text"}:
+                raise ValueError("it has exactly claim, time, version, digest, text and project")
+            policy = Policy.from_text(predicate["text"], sealed=True)
             if predicate["digest"] != policy.digest:
                 raise ValueError("its digest is not that of its text")
             if type(predicate["version"]) is not int or predicate["version"] != policy.version:
@@ -196,11 +144,16 @@ class Policy:
         return policy
 
     def check_follows(self, previous: Policy) -> None:
-        """Raises Refused (LG842) unless this version is higher than that of the policy in force."""
-        if self.version <= previous.version:
+        """Raises Refused (LG842) unless this version is higher than that of the policy in force, and not by far.
+
+        Raises Usage (LG840) where its text is not what people see: it may have come without its file.
+        """
+        check_seen(self.text, FILENAME, finding="LG840")
+        if not previous.version < self.version <= previous.version + LONGEST_STEP:
+            above = f"above {previous.version}, which is in force, and by at most {LONGEST_STEP}"
             raise Refused(
                 "LG842",
-                f"the policy's version must rise above {previous.version}, which is in force",
+                f"the policy's version must rise {above}",
                 seen={"in_force": previous.version, "seen": self.version, "changed": self.digest != previous.digest},
                 next=f"set version = {previous.version + 1} in {FILENAME}, then lockgate policy sign",
             )
@@ -208,24 +161,6 @@ class Policy:
 
 def default_policy() -> str:
     """The text of `policy.toml` that `init` writes: dev warns, prod enforces."""
+    from importlib.resources import files
+
     return (files("lockgate.trust") / "default_policy.toml").read_text("utf-8")
-
-
-def _environment(name: str, values: Mapping[str, Any]) -> EnvironmentPolicy:
-    is_dev = name == "dev"
-    approvals = values["approvals"]
-    return EnvironmentPolicy(
-        name,
-        cast("Weight", values["enforce"] or ("warn" if is_dev else "enforce")),
-        values["require"],
-        values["max_quarantined_share"],
-        values["min_jail_level"],
-        values["max_age_days"],
-        (0 if is_dev else 1) if approvals is None else approvals,
-        values["refuse_tainted"],
-        cast("Weight", values["separation"] or ("off" if is_dev else "warn")),
-        {metric: Bounds(bounds["min"], bounds["max"]) for metric, bounds in values["metrics"].items()},
-        {rule: weight for rule, weight in values["levels"].items() if weight},
-        values["max_vulnerabilities"],
-        values["max_osv_age_days"],
-    )

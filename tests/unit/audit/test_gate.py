@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,9 +19,10 @@ PROD = Policy.from_text(POLICY).environment("prod")
 DEV = Policy.from_text(POLICY).environment("dev")
 
 
-@pytest.fixture(name="inputs")
-def _inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Evidence]:
-    made = signed_project(tmp_path, monkeypatch).candidate()
+@pytest.fixture(name="inputs", scope="module")
+def _inputs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Evidence]:
+    with pytest.MonkeyPatch.context() as patch:
+        made = signed_project(tmp_path_factory.mktemp("gate"), patch).candidate()
     return {**made, "scan": replace(made["judge"], claim="scan")}
 
 
@@ -38,7 +38,8 @@ def _saying(inputs: dict[str, Evidence], claim: str, **changes: Any) -> dict[str
 
 def _training(inputs: dict[str, Evidence], **internal: Any) -> dict[str, Evidence]:
     definition = inputs["train"].predicate["buildDefinition"]
-    return _saying(inputs, "train", buildDefinition={**definition, "internalParameters": internal})
+    stated = {"denied": [], **internal}
+    return _saying(inputs, "train", buildDefinition={**definition, "internalParameters": stated})
 
 
 def test_a_sound_candidate_gives_no_reason(inputs: dict[str, Evidence]) -> None:
@@ -50,7 +51,7 @@ def test_a_sound_candidate_gives_no_reason(inputs: dict[str, Evidence]) -> None:
 @pytest.mark.parametrize("claim", ["ingest", "validate", "train", "judge", "scan"])
 def test_a_required_statement_that_is_missing_refuses_everywhere(inputs: dict[str, Evidence], claim: str) -> None:
     """Also in dev: without it the chain proves nothing."""
-    del inputs[claim]
+    inputs = {known: one for known, one in inputs.items() if known != claim}
     policies = [DEV] if claim == "ingest" else [DEV, PROD]
     for policy in policies:
         found = judge_inputs(inputs, policy, next(iter(inputs.values())).time)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,9 +21,10 @@ DEV = Policy.from_text(POLICY).environment("dev")
 HIT = {"package": "numpy", "version": "1.0", "id": "PYSEC-1", "aliases": [], "severity": "", "summary": ""}
 
 
-@pytest.fixture(name="inputs")
-def _inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Evidence]:
-    made = signed_project(tmp_path, monkeypatch).candidate()
+@pytest.fixture(name="inputs", scope="module")
+def _inputs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Evidence]:
+    with pytest.MonkeyPatch.context() as patch:
+        made = signed_project(tmp_path_factory.mktemp("gate"), patch).candidate()
     return {**made, "scan": replace(made["judge"], claim="scan")}
 
 

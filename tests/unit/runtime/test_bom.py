@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from lockgate.core.digest import Digest
 from lockgate.runtime.locked import bom
 
@@ -50,3 +52,15 @@ def test_the_document_is_the_same_each_time() -> None:
         "specVersion": "1.6",
         "version": 1,
     }
+
+
+def test_a_declared_licence_is_in_the_bill_in_a_valid_form() -> None:
+    """As CycloneDX 1.6's schema wants it; an expression of the wrong type is none to it (positive control)."""
+    validation = pytest.importorskip("cyclonedx.validation.json", reason="cyclonedx-python-lib is not here")
+    schema = pytest.importorskip("cyclonedx.schema", reason="cyclonedx-python-lib is not here")
+    check = validation.JsonStrictValidator(schema.SchemaVersion.V1_6).validate_str
+    licence = "BSD-3-Clause AND LicenseRef-BSD-License"
+    (one,) = bom.components_of([("wheel/numpy", A, {"version": "2.4.6", "licence": licence})])
+    assert one["licenses"] == [{"expression": licence, "acknowledgement": "declared"}]
+    assert check(bom.document([one, bom.component("torch", "2.13.0", B)]).decode()) is None
+    assert check(bom.document([{**one, "licenses": [{"expression": 3}]}]).decode()) is not None

@@ -49,15 +49,26 @@ def test_an_environment_is_built_once_and_used_in_a_jail(place: Place, lock: str
     assert environment.described(place.home, PythonEnv.own()) is None
 
 
+def lock_of(digest: str) -> str:
+    """A lock of one package."""
+    return f"greeting==1.0 --hash=sha256:{digest}\n"
+
+
 def test_the_same_lock_gives_the_same_tree(tmp_path: Path) -> None:
-    """Two builds of one lock differ in no byte: the tree digest says something about the packages."""
-    digests = []
+    """Two builds of one lock differ in no byte: the tree digest says something about the packages.
+
+    What a wheel declares as its licence is known, in SPDX's spelling, when it is built and when it is used again.
+    """
+    trees, licences = [], []
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
         place = Place(tmp_path / name)
-        digest = wheel(place.wheels, "greeting", {"greeting.py": "WORD = 'hello'\n"})
-        digests.append(place.build(f"greeting==1.0 --hash=sha256:{digest}\n").tree_digest)
-    assert digests[0] == digests[1]
+        digest = wheel(place.wheels, "greeting", {"greeting.py": "WORD = 'hello'\n"}, licence="mit or isc")
+        made = place.build(lock_of(digest))
+        trees.append(made.tree_digest)
+        licences += [each.licence for found in (made, place.build(lock_of(digest))) for each in found.wheels]
+    assert trees[0] == trees[1]
+    assert licences == ["MIT OR ISC"] * 4
 
 
 @pytest.fixture(name="template", scope="module")

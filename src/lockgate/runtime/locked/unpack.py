@@ -23,11 +23,11 @@ from lockgate.contract.jailed import Task, run_task
 from lockgate.core.digest import hex_of
 from lockgate.errors import LockgateError, Refused
 from lockgate.runtime.lock import MAKE, normal
-from lockgate.runtime.locked import checks, uvjail
+from lockgate.runtime.locked import checks, licences, uvjail
 from lockgate.runtime.locked.wheels import Stored
 from lockgate.runtime.tree import refuse_hooks, tree_lines, walk
 from lockgate.sandbox.settings import Bind, Limits, PythonEnv, named
-from lockgate.store.files import atomic_write, read_regular, writing
+from lockgate.store.files import atomic_write, open_nofollow, read_regular, writing
 from lockgate.trust.pin import state_home
 
 _FORM = b"lockgate unpacked wheel 2\n"  # another one when more is checked: what was let in before is looked at again
@@ -72,6 +72,12 @@ class Unpacked:
         points = self.folder(wheel).glob(f"{checks.SITE}/*.dist-info/entry_points.txt")
         return any(checks.has_plugin(read_regular(each, _MOST)) for each in points)
 
+    def licence(self, wheel: Stored) -> str:
+        """The licence that `wheel` declares, as an SPDX expression; "" when it cannot be read."""
+        for each in self.folder(wheel).glob(f"{checks.SITE}/*.dist-info/METADATA"):
+            return licences.declared(_head(each))
+        return ""
+
     def drop(self, wheel: Stored) -> None:
         """Forget an unpacked wheel whose files are not what they were."""
         with suppress(FileNotFoundError):
@@ -113,6 +119,16 @@ class Unpacked:
             os.rename(made, self.folder(wheel))
             _record(wheel).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         atomic_write(_record(wheel), _FORM + b"".join(line for _, line in sorted(lines.items())), 0o600)
+
+
+def _head(path: Path) -> bytes:
+    """The first bytes of a file, enough for every header; none where it cannot be read."""
+    try:
+        fd = open_nofollow(path)
+    except (OSError, LockgateError):
+        return b""
+    with open(fd, "rb") as file:
+        return file.read(licences.MOST_HEADERS)
 
 
 def _key(wheel: Stored) -> str:

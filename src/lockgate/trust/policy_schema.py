@@ -1,0 +1,67 @@
+"""The form of `policy.toml`, made from the table of rules, and what its values mean. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from lockgate.core.strict import Document, Item, Key, Named, Table, nearest, one_of, whole
+from lockgate.errors import Usage
+from lockgate.trust.policy_rules import MOST_VERSIONS, RULES
+from lockgate.trust.policy_values import BETTER, Bounds, Licences, Parity, SliceFloor
+
+WEIGHT: Final = one_of("off", "warn", "enforce")
+
+
+def _environment() -> Table:
+    items: dict[str, Item] = {"enforce": Key(WEIGHT, None, "What a broken rule does. dev: warn; elsewhere: enforce.")}
+    for rule in RULES.values():
+        items |= rule.settings
+    items["separation"] = Key(WEIGHT, None, "Several roles in one hand. dev: off; elsewhere: warn.")
+    items["levels"] = Table(
+        {name: Key(WEIGHT, None) for name in RULES if name != "separation"},
+        "The weight of single rules, where it differs from `enforce`.",
+    )
+    return Table(items)
+
+
+SCHEMA: Final = Table(
+    {
+        "version": Key(whole(1, MOST_VERSIONS), help="Rises by one or more with every change, by at most 1000."),
+        "environment": Named(_environment(), "One table per environment."),
+    }
+)
+
+
+def settings(name: str, document: Document) -> dict[str, Any]:
+    """The settings of the environment `name`, as values. Raises Usage LG840 with file and line."""
+    values = dict(document.values["environment"][name])
+    is_dev = name == "dev"
+    values["enforce"] = values["enforce"] or ("warn" if is_dev else "enforce")
+    values["separation"] = values["separation"] or ("off" if is_dev else "warn")
+    if values["approvals"] is None:
+        values["approvals"] = 0 if is_dev else 1
+    for key in ("levels", "signers", "max_age_days_of"):
+        values[key] = {inner: value for inner, value in values[key].items() if value is not None}
+    for key in ("metrics", "robustness"):
+        values[key] = {metric: Bounds.of(each) for metric, each in values[key].items()}
+    values["slices"] = {metric: SliceFloor(Bounds.of(each), each["rows"]) for metric, each in values["slices"].items()}
+    values["parity"] = {metric: _parity(name, metric, each, document) for metric, each in values["parity"].items()}
+    found = values["licences"]
+    values["licences"] = Licences(found["allowed"], found["refused"], found["max_unknown"])
+    return values
+
+
+def _parity(environment: str, metric: str, values: Mapping[str, Any], document: Document) -> Parity:
+    better = values["better"] or BETTER.get(metric)
+    if better is None:
+        where = document.where("environment", environment, "parity", metric)
+        near = nearest(metric, list(BETTER))
+        hint = f": did you mean {near}?" if near else ': say better = "higher" or "lower"'
+        raise Usage(
+            "LG840",
+            f"{where}: nobody knows which way {metric} is better{hint}",
+            seen={"metric": metric, "known": sorted(BETTER)},
+            next=f"edit {document.filename}",
+        )
+    return Parity(better, values["worse"], values["same_rows"])
