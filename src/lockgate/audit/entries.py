@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from lockgate.core.digest import Digest, from_hex, parse_digest
+from lockgate.core.moments import parse_rfc3339
 from lockgate.core.names import check_file_name, check_model_name
 from lockgate.core.statement import digest_of_resource
 from lockgate.errors import VerificationFailed
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
 
 INPUTS = ("ingest", "validate", "train", "judge", "scan")
 """The claims that a registration rests on; `inputs` names one envelope digest for each."""
+
+MOST_COUNTED = 2**31
+"""The largest version, size or number in a chain: one more can always be counted, and written."""
 
 _RESERVED = frozenset({"latest", "live"})
 
@@ -91,6 +96,22 @@ class Approval:
 
 
 @dataclass(frozen=True)
+class Waiver:
+    """One person's signed word that a finding shall not refuse in one environment until `expires`: break-glass.
+
+    Attributes:
+        manifest: the only model for which it holds; None: for every one there.
+    """
+
+    evidence: Evidence
+    environment: str
+    finding: str
+    manifest: Digest | None
+    reason: str
+    expires: datetime
+
+
+@dataclass(frozen=True)
 class Summary:
     """A verification summary: this manifest met this policy in this environment, on these statements."""
 
@@ -123,11 +144,28 @@ def deployments(evidences: Iterable[Evidence]) -> list[Deployment]:
 
 def approvals(evidences: Iterable[Evidence]) -> list[Approval]:
     """All approvals, oldest first. Raises VerificationFailed."""
-    return [
-        Approval(one, _text(one, "environment"), _digest(one, one.predicate.get("manifest"), "manifest"))
-        for one in evidences
-        if one.claim == "approve"
-    ]
+    return [_approval(one) for one in evidences if one.claim == "approve"]
+
+
+def waivers(evidences: Iterable[Evidence]) -> list[Waiver]:
+    """All waivers, oldest first, whether they still hold or not. Raises VerificationFailed."""
+    return [waiver(one) for one in evidences if one.claim == "waive"]
+
+
+def waiver(one: Evidence) -> Waiver:
+    """Read one waiver. Raises VerificationFailed LG526."""
+    manifest = one.predicate.get("manifest")
+    found = Waiver(
+        one,
+        _text(one, "environment"),
+        _text(one, "finding"),
+        None if manifest is None else _digest(one, manifest, "manifest"),
+        _text(one, "reason"),
+        _time(one, "expires"),
+    )
+    if found.manifest is not None and [subject.digest for subject in one.statement.subjects] != [found.manifest]:
+        raise _malformed(one, "subject")
+    return found
 
 
 def revocations(evidences: Iterable[Evidence]) -> list[Revocation]:
@@ -194,6 +232,13 @@ def is_model_name(name: str) -> bool:
         return False
 
 
+def _approval(one: Evidence) -> Approval:
+    found = Approval(one, _text(one, "environment"), _digest(one, one.predicate.get("manifest"), "manifest"))
+    if [subject.digest for subject in one.statement.subjects] != [found.manifest]:
+        raise _malformed(one, "subject")
+    return found
+
+
 def _deployment(one: Evidence) -> Deployment:
     share, move, predecessor = (one.predicate.get(key) for key in ("share", "move", "predecessor"))
     if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
@@ -253,9 +298,16 @@ def _text(one: Evidence, key: str) -> str:
 
 
 def _count(one: Evidence, value: object, key: str) -> int:
-    if type(value) is not int or value < 1:
+    if type(value) is not int or not 1 <= value <= MOST_COUNTED:
         raise _malformed(one, key)
     return value
+
+
+def _time(one: Evidence, key: str) -> datetime:
+    try:
+        return parse_rfc3339(one.predicate.get(key))
+    except ValueError:
+        raise _malformed(one, key) from None
 
 
 def _digest(one: Evidence, value: object, key: str) -> Digest:

@@ -1,27 +1,27 @@
 """What must hold before a model is loaded, decided from verified statements alone. Pure.
 
-The gateway, `verify` and `status` ask here. Nothing is scanned, judged or evaluated again: the verification
-summary says that this was done, under which policy; what remains is that everything it rests on is there.
+The gateway, `verify` and `status` ask here. Nothing is scanned or judged again: statements say that this was done. What
+they say is held against the policy again, as it was when the model went live.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING
 
-from lockgate.audit import deployments, entries, joins
-from lockgate.audit.entries import Deployment, FileEntry, Registration, Summary
+from lockgate.audit import deployments, entries
+from lockgate.audit.again import check_judged
+from lockgate.audit.entries import Deployment, FileEntry, Registration, Summary, Waiver
+from lockgate.audit.origins import inputs_of, registration_of
+from lockgate.audit.standing import check_approved, check_waivers, policy_at, refuse_withdrawn, ruled_by
+from lockgate.audit.waivers import CLOCKS
 from lockgate.core.digest import Digest
 from lockgate.errors import Refused, Usage, VerificationFailed
 
 if TYPE_CHECKING:
     from lockgate.audit.evidence import Evidence
-
-CLOCK_SKEW = timedelta(minutes=5)
-
-_ROLES = {"ingest": "ingester", "validate": "validator", "train": "trainer", "judge": "judge", "scan": "signer"}
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,12 @@ class LoadDecision:
     registration: Registration
     deployment: Deployment
     summary: Summary
+    waivers: tuple[Waiver, ...] = ()
+
+    @property
+    def until(self) -> datetime | None:
+        """When the first waiver that it rests on ends, and it may not be answered from any more; None: no such end."""
+        return min((one.expires for one in self.waivers), default=None)
 
     def file(self, name: str) -> FileEntry:
         """The file of the closure called `name`. Raises VerificationFailed LG526."""
@@ -56,18 +62,23 @@ def load_decision(
     2. It names a registration of this project, by name, version and manifest.
     3. Every statement that the registration rests on is there, by the right role, before it, joined by digest.
     4. Its verification summary passed, for this manifest and environment, before the deployment, on at
-       least those statements, all of them there, under the policy that was in force.
-    5. Neither the manifest nor a statement it rests on is revoked.
+       least those statements, all of them there, under the policy that was in force; a new summary for each move
+       that does not return to an earlier one.
+    5. Nothing of this is revoked: the manifest, its data, a statement that model, summary or move rest on.
+    6. The approvals that the policy asked for are among what the summary rests on.
+    7. Each waiver among it still holds.
+    8. The gate, asked again as of the summary and with no other waivers, does not refuse.
 
     Raises:
-        Refused: LG520 nothing is deployed; LG514 revoked; LG525 dated in the future.
+        Refused: LG520 nothing is deployed; LG514 revoked; LG518 a waiver has expired; LG525 dated in the future.
         Usage: LG503 several models are deployed and `name` says none.
         VerificationFailed: LG521, LG522, LG515 (the chain), LG443 (what the registration rests on),
-            LG523, LG524, LG527 (the summary), LG526 (malformed).
+            LG523, LG524, LG527, LG528 (the summary and its policy), LG535 (approvals), LG519 (a waiver),
+            LG536 (the facts), LG526 (malformed).
     """
     # 1.
     deployment = _current(statements, environment, name)
-    if deployment.evidence.time > now + CLOCK_SKEW:
+    if deployment.evidence.time > now + CLOCKS:
         raise Refused(
             "LG525",
             f"the deployment of {deployment.name} is dated in the future",
@@ -81,11 +92,19 @@ def load_decision(
     # 2.
     registration = registration_of(deployment, statements)
     # 3.
-    inputs_of(registration, statements)
+    inputs = inputs_of(registration, statements)
     # 4.
     summary = summary_of(deployment, registration, statements)
     # 5.
     refuse_revoked(registration, statements)
+    refuse_withdrawn(deployment, statements)
+    # 6.
+    policy = ruled_by(summary, statements)
+    check_approved(summary, registration, inputs["train"], policy, statements)
+    # 7.
+    waivers = check_waivers(deployment, summary, statements, now)
+    # 8.
+    check_judged(deployment, registration, inputs, summary, policy, statements)
     return LoadDecision(
         environment,
         registration.name,
@@ -100,59 +119,8 @@ def load_decision(
         registration,
         deployment,
         summary,
+        waivers,
     )
-
-
-def registration_of(deployment: Deployment, statements: Sequence[Evidence]) -> Registration:
-    """The registration that a deployment names. Raises VerificationFailed LG443."""
-    for one in entries.registrations(statements):
-        wanted = (deployment.name, deployment.version, deployment.manifest)
-        if (one.name, one.version, one.manifest) == wanted and one.evidence.index < deployment.evidence.index:
-            return one
-    raise VerificationFailed(
-        "LG443",
-        f"{deployment.name}@{deployment.version} is deployed in {deployment.environment}, but was never registered so",
-        seen={"statement": deployment.evidence.digest, "manifest": deployment.manifest},
-        next="lockgate log verify",
-    )
-
-
-def inputs_of(registration: Registration, statements: Sequence[Evidence]) -> Mapping[str, Evidence]:
-    """The statements that a registration rests on, by claim.
-
-    1. Each is in the log before the registration, makes the claim it stands for, by the role of that claim.
-    2. They are joined by digest: ingest -> validate -> train -> judge, scan and the registered files.
-    3. The scan passed, and it was of exactly the registered files.
-
-    Raises:
-        VerificationFailed: LG443, naming the claim.
-    """
-    known = {one.digest: one for one in statements}
-    found: dict[str, Evidence] = {}
-    # 1.
-    for claim, digest in registration.inputs.items():
-        evidence = known.get(digest)
-        if evidence is None:
-            raise _not_joined(registration, claim, "is not in the event log", digest)
-        if evidence.claim != claim or evidence.role != _ROLES[claim]:
-            raise _not_joined(registration, claim, f"is a {evidence.claim} statement by role {evidence.role}", digest)
-        if evidence.index >= registration.evidence.index:
-            raise _not_joined(registration, claim, "is younger than the registration", digest)
-        found[claim] = evidence
-    # 2.
-    links = (*joins.ORDER, ("scan", "train"))
-    found["register"] = registration.evidence
-    for claim, before in links:
-        message = joins.gap(claim, found[claim].statement, found[before].statement)
-        if message:
-            raise _not_joined(registration, claim, f"does not fit: {message}", found[claim].digest)
-    # 3.
-    scanned = {one.name: one.digest for one in found["scan"].statement.subjects}
-    if scanned != {one.name: one.digest for one in registration.files}:
-        raise _not_joined(registration, "scan", "is about other files", found["scan"].digest)
-    if found["scan"].predicate.get("result") != "PASSED":
-        raise _not_joined(registration, "scan", "did not pass", found["scan"].digest)
-    return found
 
 
 def summary_of(deployment: Deployment, registration: Registration, statements: Sequence[Evidence]) -> Summary:
@@ -173,12 +141,13 @@ def summary_of(deployment: Deployment, registration: Registration, statements: S
     wanted = entries.resource_uri(deployment.environment, deployment.name)
     if summary.resource != wanted or evidence.predicate.get("environment") != deployment.environment:
         raise _no_summary(deployment, "the verification summary is for another environment or name")
-    if summary.policy != policy_at(evidence.index, statements):
+    moments = (evidence.index, _first_use(deployment, statements))
+    if {summary.policy} != {policy_at(index, statements) for index in moments}:
         raise VerificationFailed(
             "LG524",
             "the verification summary was made under a policy that was not in force",
             seen={"statement": evidence.digest, "log_index": evidence.index, "policy": summary.policy},
-            next="lockgate log verify",
+            next=f"lockgate deploy {registration.ref} --env {deployment.environment}",
         )
     earlier = {one.digest for one in statements if one.index < evidence.index}
     rests_on = {registration.evidence.digest, *registration.inputs.values()}
@@ -193,10 +162,14 @@ def summary_of(deployment: Deployment, registration: Registration, statements: S
     return summary
 
 
-def policy_at(index: int, statements: Sequence[Evidence]) -> Digest | None:
-    """The digest of the policy in force at a log index: the subject of the newest policy statement before it."""
-    before = [one for one in statements if one.claim == "policy" and one.index < index]
-    return before[-1].statement.subjects[0].digest if before else None
+def _first_use(deployment: Deployment, statements: Sequence[Evidence]) -> int:
+    """The log index of the first move under this summary: of an earlier one when this one goes back to its model."""
+    place = (deployment.environment, deployment.name, deployment.manifest, deployment.summary)
+    return min(
+        one.evidence.index
+        for one in entries.deployments(statements)
+        if (one.environment, one.name, one.manifest, one.summary) == place
+    )
 
 
 def policy_in_force(statements: Sequence[Evidence]) -> Digest:
@@ -238,15 +211,6 @@ def _current(statements: Sequence[Evidence], environment: str, name: str | None)
             next=f"lockgate deploy {wanted or 'latest'} --env {environment}",
         )
     return found
-
-
-def _not_joined(registration: Registration, claim: str, what: str, digest: Digest) -> VerificationFailed:
-    return VerificationFailed(
-        "LG443",
-        f"the {claim} statement that {registration.ref} rests on {what}",
-        seen={"registration": registration.evidence.digest, "claim": claim, "statement": digest},
-        next="lockgate log verify",
-    )
 
 
 def _no_summary(deployment: Deployment, message: str) -> VerificationFailed:

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING
 
 from lockgate.audit import deployments, entries
 from lockgate.audit.entries import Registration
-from lockgate.audit.load import registration_of
+from lockgate.audit.imports import named
+from lockgate.audit.origins import registration_of
 from lockgate.core.digest import short
 from lockgate.errors import Refused, Usage
 
@@ -35,11 +36,12 @@ def resolve(ref: str, evidences: Sequence[Evidence], environment: str) -> Regist
     """The registration that `ref` names; `environment` is the one that a bare `name:live` means.
 
     Raises:
-        Usage: LG501 not a REF, LG502 it fits nothing, LG503 it fits several.
+        Usage: LG501 not a REF, LG502 it fits nothing, LG503 it fits several, LG468 it names an imported model.
         Refused: LG520 nothing is live there.
         VerificationFailed: as `deployments.chain`, for `name:live`.
     """
     known = entries.registrations(evidences)
+    _refuse_import(ref, evidences)
     if ref == "latest":
         return _only(ref, known[-1:])
     prefix = _PREFIX.match(ref)
@@ -57,6 +59,19 @@ def resolve(ref: str, evidences: Sequence[Evidence], environment: str) -> Regist
     if form["version"]:
         return _only(ref, _of_version(ref, form["version"], named))
     return _only(ref, [*named[-1:], *by_digest])
+
+
+def _refuse_import(ref: str, evidences: Sequence[Evidence]) -> None:
+    """An import has no contract, no judge and no training: it is named, and is no model that could be moved."""
+    found = named(ref.partition(":")[0], evidences)
+    if found is not None:
+        file = max(found.files, key=lambda each: each.size).name
+        raise Usage(
+            "LG468",
+            f"{found.ref} was imported: it can be trained with, and not deployed",
+            seen={"manifest": found.manifest, "statement": found.evidence.digest},
+            next=f'in lockgate.toml: [[input]], source = "import:{found.ref}/{file}"; then lockgate run',
+        )
 
 
 def _live(name: str, environment: str, evidences: Sequence[Evidence], named: Sequence[Registration]) -> Registration:

@@ -24,5 +24,9 @@ def command(directory: str, as_json: bool) -> None:
         talk.data(f"{'✓' if stage.mark == 'ok' else '!' if stage.mark == 'warn' else '·'} {stage.name:<9} {stage.text}")
     for line in status.live:
         talk.data(f"  {line}")
+    for line in status.waivers:
+        talk.data(f"! waived    {line}")
+    if status.policy:
+        talk.data(f"  {status.policy}   lockgate policy check")
     talk.result("status", status.as_json())
     talk.next(*status.next)

@@ -13,6 +13,7 @@ from lockgate.audit.workplace import Workplace
 from lockgate.core.moments import rfc3339
 from lockgate.deploy import rules
 from lockgate.deploy.spec import RollbackResult
+from lockgate.deploy.statements import deployment_statement
 from lockgate.deploy.turn import turn
 from lockgate.errors import Refused, Usage
 
@@ -26,7 +27,7 @@ def rollback(workplace: Workplace, what: str, to: str = "", reason: str = "") ->
 
     Raises:
         Usage: LG501, LG502, LG503 `to` fits nothing or several; an environment that the policy does not know.
-        Refused: LG520 nothing is live there; LG514, LG515, LG530, LG531 as `rules.rollback_target`;
+        Refused: LG520 nothing is live there; LG514, LG515, LG518, LG530, LG531 as `rules.rollback_target`;
             LG532 the stage has nothing to return to, or stands there already.
     """
     with turn(workplace):
@@ -86,8 +87,8 @@ def _environment(workplace: Workplace, environment: str, to: str, reason: str) -
             seen={"environment": environment},
             next=f"lockgate deploy latest --env {environment}",
         )
-    earlier, registration = rules.rollback_target(chain, wanted, statements)
-    statement = rules.deployment_statement(
+    earlier, registration = rules.rollback_target(chain, wanted, statements, workplace.now())
+    statement = deployment_statement(
         registration,
         environment,
         chain[-1],

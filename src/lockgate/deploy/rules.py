@@ -1,69 +1,89 @@
-"""The decisions of deployment, and the statements they become. Pure: time is an argument.
+"""The decisions of deployment. Pure: time is an argument. The statements that they become: `deploy.statements`.
 
-What the pipeline's statements must say is `audit.gate`'s question, asked by registration too. Here: who
-approved, what may follow what, and where a rollback leads.
+What the pipeline's statements must say is `audit.gate`'s question, asked by registration too. Here: the whole answer
+of an environment, what may follow what, and where a rollback leads.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
 
-from lockgate.audit import entries
-from lockgate.audit.deployments import revocation_of
-from lockgate.audit.entries import Deployment, Registration
+from lockgate.audit import entries, waivers
+from lockgate.audit.approvals import approvals_of, judge_approvals, missing, signers
+from lockgate.audit.deployments import revoked_digests
+from lockgate.audit.entries import Deployment, Registration, Waiver
 from lockgate.audit.evidence import Evidence
-from lockgate.audit.load import refuse_revoked
+from lockgate.audit.gate import judge_inputs, live_inputs
+from lockgate.audit.load import refuse_revoked, summary_of
+from lockgate.audit.standing import check_waivers, refuse_withdrawn
 from lockgate.core.digest import Digest
-from lockgate.core.moments import rfc3339
-from lockgate.core.statement import (
-    APPROVAL,
-    DEPLOYMENT,
-    REVOCATION,
-    VERIFICATION_SUMMARY,
-    Statement,
-    Subject,
-    claim_uri,
-    resource,
-)
-from lockgate.core.verdict import Level, Reason, Verdict
-from lockgate.errors import Refused
+from lockgate.core.verdict import Verdict
+from lockgate.errors import LockgateError, Refused
 from lockgate.trust.policy import EnvironmentPolicy
 
 
-def approvals_of(registration: Registration, environment: str, statements: Iterable[Evidence]) -> list[Evidence]:
-    """The approvals that count: for this manifest, in this environment, given after it was registered."""
-    return [
-        one.evidence
-        for one in entries.approvals(statements)
-        if (one.environment, one.manifest) == (environment, registration.manifest)
-        and one.evidence.index > registration.evidence.index
-    ]
+@dataclass(frozen=True)
+class Ruling:
+    """What an environment says to a model, and on whose word.
 
-
-def judge_approvals(
-    approvals: Sequence[Evidence], trainer: Evidence, registration: Registration, policy: EnvironmentPolicy
-) -> tuple[Reason, ...]:
-    """Whether enough distinct persons approved. The same person twice is one; `trainer` is the train statement.
-
-    An approval by the trainer's person breaks the rule `separation`; where that is enforced, it does not count.
+    Attributes:
+        approvals: those that count. `missing`: how many further persons must approve.
+        waivers: those without which the verdict would be another.
     """
-    apart = policy.separation == "enforce"
-    own = [one for one in approvals if one.person == trainer.person]
-    persons = sorted({one.person for one in approvals if not apart or one.person != trainer.person})
-    reasons = []
-    if own and policy.approvals and policy.separation != "off":
-        word = "does not count" if apart else "is no second opinion"
-        message = f"the approval by {trainer.person}, who trained {registration.ref}, {word}"
-        reasons.append(Reason("LG513", Level.WARN, message, {"person": trainer.person}, "lockgate trust show"))
-    if len(persons) < policy.approvals and policy.weight("approvals") != "off":
-        message = (
-            f"{registration.ref} has {len(persons)} of the {policy.approvals} approvals that {policy.name} asks for"
-        )
-        seen: dict[str, object] = {"needed": policy.approvals, "persons": persons}
-        following = f"lockgate approve {registration.ref} --env {policy.name}"
-        reasons.append(policy.judge("approvals", False, Reason("LG512", Level.REFUSE, message, seen, following)))
-    return tuple(reasons)
+
+    verdict: Verdict
+    approvals: tuple[Evidence, ...]
+    missing: int
+    waivers: tuple[Waiver, ...]
+
+    @property
+    def named(self) -> dict[str, Digest]:
+        """The words of persons that the verdict rests on, as a verification summary names them."""
+        said = {f"approve/{number}": one.digest for number, one in enumerate(self.approvals, 1)}
+        return said | {f"waive/{number}": one.evidence.digest for number, one in enumerate(self.waivers, 1)}
+
+
+def ruling(
+    registration: Registration,
+    inputs: Mapping[str, Evidence],
+    policy: EnvironmentPolicy,
+    statements: Sequence[Evidence],
+    now: datetime,
+) -> Ruling:
+    """The whole answer of deployment: the gate, with what is waived; then approvals, which nothing waives.
+
+    Args:
+        inputs: the statements that the model rests on, by claim.
+        statements: the whole event log, in order.
+
+    Raises VerificationFailed as `gate.live_inputs`.
+    """
+    trainer = inputs["train"]
+    approvals = approvals_of(registration, policy.name, statements)
+    live = live_inputs(policy.name, registration.name, statements)
+    reasons, used = waivers.apply(
+        judge_inputs(inputs, policy, now, revoked_digests(statements), live=live),
+        waivers.in_force(statements, policy, now, trainer=signers(trainer)),
+        environment=policy.name,
+        manifest=registration.manifest,
+        now=now,
+    )
+    said = judge_approvals(approvals, trainer, registration, policy)
+    return Ruling(Verdict((*reasons, *said)), tuple(approvals), missing(approvals, trainer, policy), used)
+
+
+def verdict(
+    registration: Registration,
+    inputs: Mapping[str, Evidence],
+    policy: EnvironmentPolicy,
+    statements: Sequence[Evidence],
+    now: datetime,
+) -> Verdict:
+    """The verdict of `ruling`, for those who only show it."""
+    return ruling(registration, inputs, policy, statements, now).verdict
 
 
 def check_floor(registration: Registration, before: Deployment | None, floor: int | None) -> int:
@@ -81,130 +101,51 @@ def check_floor(registration: Registration, before: Deployment | None, floor: in
 
 
 def rollback_target(
-    chain: Sequence[Deployment], wanted: Registration | None, statements: Sequence[Evidence]
+    chain: Sequence[Deployment], wanted: Registration | None, statements: Sequence[Evidence], now: datetime
 ) -> tuple[Deployment, Registration]:
     """The earlier deployment to return to, and its registration.
 
-    It was made live by a deployer before, is not what is live now, is unrevoked, and is at or above the floor.
-    Without `wanted`: the newest one for which all that holds.
+    It was made live by a deployer before, is not what is live now, is at or above the floor, and nothing of it is
+    revoked, nor has a waiver expired on which it went live. Without `wanted`: the newest one for which all that holds.
 
     Raises:
-        Refused: LG530 `wanted` was never live here; LG531 nothing to return to; LG514 revoked; LG515 the floor.
+        Refused: LG530 `wanted` was never live here; LG531 nothing to return to; LG514 revoked; LG515 the floor;
+            LG518 an expired waiver.
     """
-    now = chain[-1]
+    live = chain[-1]
     known = {one.manifest: one for one in entries.registrations(statements)}
-    earlier = [one for one in reversed(chain[:-1]) if one.evidence.role == "deployer" and one.manifest != now.manifest]
+    earlier = [one for one in reversed(chain[:-1]) if one.evidence.role == "deployer" and one.manifest != live.manifest]
     if wanted is not None:
         chosen = next((one for one in earlier if one.manifest == wanted.manifest), None)
         if chosen is None:
-            why = "is live already" if wanted.manifest == now.manifest else "was never live"
+            why = "is live already" if wanted.manifest == live.manifest else "was never live"
             raise Refused(
                 "LG530",
-                f"{wanted.ref} {why} in {now.environment}",
-                seen={"manifest": wanted.manifest, "environment": now.environment},
-                next=f"lockgate deploy {wanted.ref} --env {now.environment}",
+                f"{wanted.ref} {why} in {live.environment}",
+                seen={"manifest": wanted.manifest, "environment": live.environment},
+                next=f"lockgate deploy {wanted.ref} --env {live.environment}",
             )
-        refuse_revoked(wanted, statements)
-        check_floor(wanted, now, None)
+        _check_returns(chosen, wanted, live, statements, now)
         return chosen, wanted
     for one in earlier:
         registration = known.get(one.manifest)
-        if registration and registration.version >= now.floor and revocation_of(registration, statements) is None:
+        if registration is None:
+            continue
+        with suppress(LockgateError):
+            _check_returns(one, registration, live, statements, now)
             return one, registration
     raise Refused(
         "LG531",
-        f"there is no earlier version of {now.name} in {now.environment} to return to",
-        seen={"environment": now.environment, "floor": now.floor},
+        f"there is no earlier version of {live.name} in {live.environment} to return to",
+        seen={"environment": live.environment, "floor": live.floor},
         next="lockgate models",
     )
 
 
-def summary_statement(
-    registration: Registration,
-    environment: str,
-    *,
-    policy: Digest,
-    inputs: Mapping[str, Digest],
-    verdict: Verdict,
-    now: datetime,
-) -> Statement:
-    """The verification summary (SLSA VSA v1). `inputs`: envelope digests of everything the verdict rests on."""
-    predicate = {
-        "verifier": {"id": claim_uri("promote")},
-        "timeVerified": rfc3339(now),
-        "environment": environment,
-        "resourceUri": entries.resource_uri(environment, registration.name),
-        "policy": {"uri": f"urn:lockgate:policy:{environment}", **_digest_set(policy)},
-        "inputAttestations": [resource(name, digest) for name, digest in inputs.items()],
-        "verificationResult": "PASSED" if verdict.passed else "FAILED",
-        "verifiedLevels": [],
-        "reasons": [reason.as_json() for reason in verdict.reasons],
-    }
-    return Statement((_subject(registration),), VERIFICATION_SUMMARY, predicate)
-
-
-def deployment_statement(
-    registration: Registration,
-    environment: str,
-    before: Deployment | None,
-    *,
-    summary: Digest,
-    rung: str,
-    floor: int,
-    reason: str,
-    now: datetime,
-) -> Statement:
-    """The deployment that follows `before`. It is a move down when it returns to a lower version."""
-    down = before is not None and registration.version < before.version
-    predicate = {
-        "claim": claim_uri("deploy"),
-        "time": rfc3339(now),
-        "environment": environment,
-        "name": registration.name,
-        "version": registration.version,
-        "manifest": registration.manifest,
-        "sequence": before.sequence + 1 if before else 1,
-        "predecessor": before.evidence.digest if before else None,
-        "rung": rung,
-        "share": 1.0,
-        "vsa": summary,
-        "floor": floor,
-        "reason": reason,
-        "move": "down" if down else "up",
-    }
-    return Statement((_subject(registration),), DEPLOYMENT, predicate)
-
-
-def approval_statement(registration: Registration, environment: str, *, reason: str, now: datetime) -> Statement:
-    """A person's word that this manifest may go live in this environment."""
-    predicate = {
-        "claim": claim_uri("approve"),
-        "time": rfc3339(now),
-        "environment": environment,
-        "name": registration.name,
-        "version": registration.version,
-        "manifest": registration.manifest,
-        "reason": reason,
-    }
-    return Statement((_subject(registration),), APPROVAL, predicate)
-
-
-def revocation_statement(registration: Registration, *, reason: str, now: datetime) -> Statement:
-    """The word that this manifest must not be used any more, anywhere."""
-    predicate = {
-        "claim": claim_uri("revoke"),
-        "time": rfc3339(now),
-        "name": registration.name,
-        "version": registration.version,
-        "manifest": registration.manifest,
-        "reason": reason,
-    }
-    return Statement((_subject(registration),), REVOCATION, predicate)
-
-
-def _subject(registration: Registration) -> Subject:
-    return Subject(registration.ref, registration.manifest)
-
-
-def _digest_set(digest: Digest) -> dict[str, dict[str, str]]:
-    return {"digest": {"sha256": digest.removeprefix("sha256:")}}
+def _check_returns(
+    earlier: Deployment, registration: Registration, live: Deployment, statements: Sequence[Evidence], now: datetime
+) -> None:
+    refuse_revoked(registration, statements)
+    check_floor(registration, live, None)
+    refuse_withdrawn(earlier, statements)
+    check_waivers(earlier, summary_of(earlier, registration, statements), statements, now)

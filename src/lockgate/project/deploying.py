@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
+from lockgate.audit import waivers
+from lockgate.audit.entries import Waiver
 from lockgate.audit.heads import STAGE_ROLES, Stale
 from lockgate.audit.workplace import Workplace
 from lockgate.core.digest import Digest
+from lockgate.core.moments import rfc3339
 from lockgate.core.verdict import Verdict
+from lockgate.deploy import revoking, words
 from lockgate.deploy import rollback as going_back
 from lockgate.deploy import run as going_live
-from lockgate.deploy import words
-from lockgate.deploy.spec import DeploySpec, WordResult
+from lockgate.deploy.spec import Asked, DeploySpec, Hit, Revoked
 from lockgate.pipeline.done import Observer
 
 
@@ -28,6 +32,7 @@ class Deployed:
     index: int
     verdict: Verdict
     cached: bool
+    floor: int
 
     def as_json(self) -> Mapping[str, Any]:
         """For `--json`."""
@@ -36,6 +41,7 @@ class Deployed:
             "manifest": self.manifest,
             "environment": self.environment,
             "rung": "live",
+            "floor": self.floor,
             "sequence": self.sequence,
             "log_index": self.index,
             "cached": self.cached,
@@ -46,16 +52,86 @@ class Deployed:
 
 @dataclass(frozen=True)
 class Worded:
-    """An approval or a revocation that was signed."""
+    """An approval that was signed, or was there (`cached`), and what is still missing with it."""
 
     ref: str
     manifest: Digest
+    environment: str
     person: str
     index: int
+    cached: bool
+    missing: int
+    persons: tuple[str, ...]
+    verdict: Verdict
 
     def as_json(self) -> Mapping[str, Any]:
         """For `--json`."""
-        return {"ref": self.ref, "manifest": self.manifest, "person": self.person, "log_index": self.index}
+        return {
+            "ref": self.ref,
+            "manifest": self.manifest,
+            "environment": self.environment,
+            "person": self.person,
+            "log_index": self.index,
+            "cached": self.cached,
+            "missing": self.missing,
+            "approved_by": list(self.persons),
+            "policy": self.verdict.result,
+            "findings": [reason.as_json() for reason in self.verdict.reasons],
+        }
+
+
+@dataclass(frozen=True)
+class Withdrawn:
+    """A revocation that was signed, or was there (`cached`), and what it takes out of use."""
+
+    what: str
+    target: Digest
+    person: str
+    index: int
+    cached: bool
+    hits: tuple[Hit, ...]
+    stopped: tuple[str, ...]
+
+    def lines(self) -> tuple[str, ...]:
+        """What is hit, a line each."""
+        models = [
+            f"{one.ref} must not be used any more"
+            + (f"; it was live in {', '.join(one.live_in)}" if one.live_in else "")
+            for one in self.hits
+        ]
+        moves = [f"{one} is not answered from any more, until it is deployed again" for one in self.stopped]
+        return (*models, *moves) or ("no registered model rests on it",)
+
+    def as_json(self) -> Mapping[str, Any]:
+        """For `--json`."""
+        return {
+            "what": self.what,
+            "target": self.target,
+            "person": self.person,
+            "log_index": self.index,
+            "cached": self.cached,
+            "models": [{"ref": one.ref, "manifest": one.manifest, "live_in": list(one.live_in)} for one in self.hits],
+            "stopped": list(self.stopped),
+        }
+
+
+@dataclass(frozen=True)
+class WaiverLine:
+    """One waiver, for people and for `--json`."""
+
+    identity: Digest
+    index: int
+    finding: str
+    environment: str
+    ref: str
+    person: str
+    reason: str
+    expires: str
+    text: str
+
+    def as_json(self) -> Mapping[str, Any]:
+        """For `--json`."""
+        return {**vars(self)}
 
 
 @dataclass(frozen=True)
@@ -79,26 +155,84 @@ class RolledBack:
         }
 
 
-def deploy(place: Workplace, ref: str, *, rung: str, reason: str, observer: Observer | None) -> Deployed:
+def deploy(
+    place: Workplace, ref: str, *, rung: str, reason: str, observer: Observer | None, raise_floor: bool | int = False
+) -> Deployed:
     """Make `ref` live in the workplace's environment."""
-    done = going_live.deploy(place, DeploySpec(ref, place.environment, rung, reason))
+    floor = None if isinstance(raise_floor, bool) else raise_floor
+    spec = DeploySpec(ref, place.environment, rung, reason, floor, raise_floor=raise_floor is True)
+    done = going_live.deploy(place, spec)
     if observer is not None:
         for said in done.verdict.reasons:
             observer.say(f"{said.finding}  {said.message}")
     one = done.deployment
     return Deployed(
-        done.ref, one.manifest, one.environment, one.sequence, one.evidence.index, done.verdict, done.cached
+        done.ref, one.manifest, one.environment, one.sequence, one.evidence.index, done.verdict, done.cached, one.floor
     )
 
 
-def approve(place: Workplace, ref: str, *, reason: str) -> Worded:
-    """Sign, as approver, that `ref` may go live in the workplace's environment."""
-    return _worded(words.approve(place, ref, place.environment, reason))
+def approve(place: Workplace, ref: str, *, reason: str, show: Callable[[str], None]) -> Worded:
+    """Sign, as approver, that `ref` may go live in the workplace's environment; first show what is approved."""
+
+    def told(asked: Asked) -> None:
+        for line in asked_lines(asked):
+            show(line)
+
+    done = words.approve(place, ref, place.environment, reason, show=told)
+    asked = done.asked
+    return Worded(
+        asked.ref,
+        asked.registration.manifest,
+        asked.environment,
+        done.evidence.person,
+        done.evidence.index,
+        done.cached,
+        asked.missing,
+        asked.persons,
+        asked.verdict,
+    )
 
 
-def revoke(place: Workplace, ref: str, *, reason: str) -> Worded:
-    """Sign, as revoker, that `ref` must not be used any more."""
-    return _worded(words.revoke(place, ref, reason))
+def asked_lines(asked: Asked) -> tuple[str, ...]:
+    """What somebody approves, before it is signed."""
+    lines = [f"{asked.ref}  {asked.registration.manifest}", f"policy of {asked.environment}: {asked.verdict.result}"]
+    lines += [f"  {one.level.value:<6} {one.finding}  {one.message}" for one in asked.verdict.reasons]
+    lines += [f"  waived: {waivers.words(one)}" for one in asked.waivers]
+    so_far = ", ".join(asked.persons) or "nobody"
+    return (*lines, f"approved so far by {so_far}; {asked.missing or 'no'} more needed")
+
+
+def revoke(place: Workplace, what: str, *, reason: str) -> Withdrawn:
+    """Sign, as revoker, that a model, or a statement and what rests on it, must not be used any more."""
+    return _withdrawn(revoking.revoke(place, what, reason))
+
+
+def waive(place: Workplace, finding: str, *, reason: str, expires: datetime | timedelta, ref: str) -> WaiverLine:
+    """Sign, as approver, that a finding shall not refuse in the workplace's environment for a while."""
+    until = place.now() + expires if isinstance(expires, timedelta) else expires
+    done = words.waive(place, finding, place.environment, reason=reason, expires=until.replace(microsecond=0), ref=ref)
+    return waiver_line(done.waiver)
+
+
+def end_waiver(place: Workplace, identity: str, *, reason: str) -> Withdrawn:
+    """Revoke a waiver before it expires."""
+    return _withdrawn(revoking.end_waiver(place, identity, reason))
+
+
+def waiver_line(one: Waiver) -> WaiverLine:
+    """One waiver as it is shown."""
+    ref = "" if one.manifest is None else one.evidence.statement.subjects[0].name
+    return WaiverLine(
+        one.evidence.digest,
+        one.evidence.index,
+        one.finding,
+        one.environment,
+        ref,
+        one.evidence.person,
+        one.reason,
+        rfc3339(one.expires),
+        f"{one.environment}: {waivers.words(one)}",
+    )
 
 
 def rollback(place: Workplace, what: str, *, to: str, reason: str) -> RolledBack:
@@ -114,5 +248,6 @@ def rollback(place: Workplace, what: str, *, to: str, reason: str) -> RolledBack
     )
 
 
-def _worded(done: WordResult) -> Worded:
-    return Worded(done.ref, done.registration.manifest, done.evidence.person, done.evidence.index)
+def _withdrawn(done: Revoked) -> Withdrawn:
+    said = done.evidence
+    return Withdrawn(done.what, done.target, said.person, said.index, done.cached, done.hits, done.stopped)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lockgate.project.folder import DEV
@@ -9,18 +12,33 @@ from lockgate.project.opened import Opened
 
 if TYPE_CHECKING:
     from lockgate.pipeline import Observer
-    from lockgate.project.deploying import Deployed, RolledBack, Worded
+    from lockgate.project.deploying import Deployed, RolledBack, WaiverLine, Withdrawn, Worded
 
 
 class Moving(Opened):
-    """Approve, deploy, roll back, revoke."""
+    """Approve, waive, deploy, roll back, revoke. With `to_file` a statement is signed into a file, not into the log."""
 
-    def approve(self, ref: str, *, environment: str, reason: str = "") -> Worded:
-        """Sign, as approver, that `ref` may go live in `environment`."""
+    def approve(
+        self,
+        ref: str,
+        *,
+        environment: str,
+        reason: str = "",
+        show: Callable[[str], None] = lambda _: None,
+        to_file: Path | None = None,
+    ) -> Worded:
+        """Sign, as approver, that `ref` may go live in `environment`; `show` gets what is approved, before it is."""
         from lockgate.project.deploying import approve
 
-        with self.workplace(environment) as place:
-            return approve(place, ref, reason=reason)
+        with self.workplace(environment, to_file=to_file) as place:
+            return approve(place, ref, reason=reason, show=show)
+
+    def asked(self, ref: str, *, environment: str) -> tuple[str, ...]:
+        """What an approval of `ref` for `environment` would be about, a line each. Signs nothing."""
+        from lockgate.deploy.words import asked
+        from lockgate.project.deploying import asked_lines
+
+        return asked_lines(asked(self.unlocked(environment), ref, environment))
 
     def deploy(
         self,
@@ -29,13 +47,18 @@ class Moving(Opened):
         environment: str = DEV,
         rung: str = "live",
         reason: str = "",
+        raise_floor: bool | int = False,
         observer: Observer | None = None,
+        to_file: Path | None = None,
     ) -> Deployed:
-        """Make `ref` live in `environment`, if its policy agrees. Raises as `lockgate.deploy.run.deploy`."""
+        """Make `ref` live in `environment`, if its policy agrees. Raises as `lockgate.deploy.run.deploy`.
+
+        `raise_floor`: no version below this number goes live there any more; True: none below that of `ref`.
+        """
         from lockgate.project.deploying import deploy
 
-        with self.workplace(environment) as place:
-            return deploy(place, ref, rung=rung, reason=reason, observer=observer)
+        with self.workplace(environment, to_file=to_file) as place:
+            return deploy(place, ref, rung=rung, reason=reason, observer=observer, raise_floor=raise_floor)
 
     def rollback(self, what: str, *, to: str = "", reason: str = "") -> RolledBack:
         """Make an earlier statement of a stage its head, or an earlier model live in an environment."""
@@ -44,9 +67,42 @@ class Moving(Opened):
         with self.workplace() as place:
             return rollback(place, what, to=to, reason=reason)
 
-    def revoke(self, ref: str, *, reason: str) -> Worded:
-        """Sign, as revoker, that `ref` must not be used any more."""
+    def revoke(self, what: str, *, reason: str, to_file: Path | None = None) -> Withdrawn:
+        """Sign, as revoker, that a model, or a statement and all that rests on it, must not be used any more."""
         from lockgate.project.deploying import revoke
 
-        with self.workplace() as place:
-            return revoke(place, ref, reason=reason)
+        with self.workplace(to_file=to_file) as place:
+            return revoke(place, what, reason=reason)
+
+    def waive(
+        self,
+        finding: str,
+        *,
+        environment: str,
+        reason: str,
+        expires: datetime | timedelta,
+        ref: str = "",
+        to_file: Path | None = None,
+    ) -> WaiverLine:
+        """Sign, as approver, that `finding` shall not refuse in `environment` until `expires`; with `ref`: that model.
+
+        Raises Refused (LG516) what cannot be waived, Usage (LG517) too long.
+        """
+        from lockgate.project.deploying import waive
+
+        with self.workplace(environment, to_file=to_file) as place:
+            return waive(place, finding, reason=reason, expires=expires, ref=ref)
+
+    def waivers(self) -> tuple[WaiverLine, ...]:
+        """The waivers that hold now, in every environment."""
+        from lockgate.deploy.status import status_of
+        from lockgate.project.deploying import waiver_line
+
+        return tuple(waiver_line(one) for one in status_of(self.ledger().statements(), self.now()).waivers)
+
+    def end_waiver(self, identity: str, *, reason: str, to_file: Path | None = None) -> Withdrawn:
+        """Revoke a waiver before it expires: by the digest of its statement, a prefix, or its log index."""
+        from lockgate.project.deploying import end_waiver
+
+        with self.workplace(to_file=to_file) as place:
+            return end_waiver(place, identity, reason=reason)

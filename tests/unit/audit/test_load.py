@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
+from lockgate.audit import deployments
 from lockgate.audit.deployments import chain, current
 from lockgate.audit.load import load_decision
+from lockgate.deploy.spec import LIVE
 from lockgate.errors import LockgateError, Refused, Usage, VerificationFailed
 from tests.support.evidence import Chronicle, blob, with_predicate
 
@@ -226,6 +228,64 @@ def test_the_guard_may_do_nothing_else(changes: dict[str, Any]) -> None:
     assert refusal.finding in {"LG522", "LG515"}
 
 
+@pytest.mark.parametrize(("share", "finding"), [(0.01, ""), (0.02, "LG522"), (1.0, "LG522"), (0.0, "LG522")])
+def test_the_guard_returns_only_to_a_share_that_a_deployer_gave(share: float, finding: str) -> None:
+    """Version 1 had a hundredth of the traffic: the online key can give it that again, and nothing else."""
+    log = Chronicle()
+    log.policy()
+    one, two = log.model("a", version=1), log.model("b", version=2)
+    summary = log.summary(one)
+    log.deploy(one, summary=summary, share=0.01)
+    log.deploy(two)
+    log.deploy(one, summary=summary, role="guard", move="down", share=share)
+    if finding:
+        assert _refusal(log.evidences).finding == finding
+    else:
+        assert chain("dev", "flights", log.evidences)[-1].share == share
+
+
+def test_the_guard_returns_only_to_a_rung_that_a_deployer_gave(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there are two rungs, version 1 stood on the other one: LG522 on this one."""
+    monkeypatch.setattr(deployments, "RUNGS", {"live", "canary"})
+    for rung in ("canary", "live"):
+        log = Chronicle()
+        log.policy()
+        one, two = log.model("a", version=1), log.model("b", version=2)
+        summary = log.summary(one)
+        log.deploy(one, summary=summary, rung="canary")
+        log.deploy(two)
+        log.deploy(one, summary=summary, role="guard", move="down", rung=rung)
+        if rung == "canary":
+            assert chain("dev", "flights", log.evidences)[-1].rung == rung
+        else:
+            assert _refusal(log.evidences).finding == "LG522"
+
+
+def test_a_rung_is_one_that_there_is() -> None:
+    """Whoever deploys: a rung that no server knows is LG526, and the one that `lockgate deploy` offers is known."""
+    assert LIVE in deployments.RUNGS
+    log = Chronicle()
+    log.policy()
+    log.deploy(log.model("a", version=1), rung="canary")
+    assert _refusal(log.evidences).finding == "LG526"
+
+
+@pytest.mark.parametrize("versions", [(1,), (1, 2), (1, 1)], ids=["the first", "to a higher one", "to the same one"])
+def test_what_says_that_it_moves_down_does(versions: tuple[int, ...]) -> None:
+    """Also by the deployer's key: LG526 for the last move, when it calls itself down; the honest one is read."""
+    for move in ("up", "down"):
+        log = Chronicle()
+        log.policy()
+        models = {version: log.model(str(version), version=version) for version in sorted(set(versions))}
+        for version in versions[:-1]:
+            log.deploy(models[version])
+        log.deploy(models[versions[-1]], move=move)
+        if move == "up":
+            assert chain("dev", "flights", log.evidences)[-1].version == versions[-1]
+        else:
+            assert _refusal(log.evidences).finding == "LG526"
+
+
 @pytest.mark.parametrize("move", [_guard_up, _guard_first])
 def test_the_guard_cannot_raise_or_begin(move: Callable[..., None]) -> None:
     """A version never live before, or the first of an environment, needs the deployer's key."""
@@ -257,6 +317,8 @@ def test_nothing_goes_below_the_floor_and_the_floor_never_sinks() -> None:
     [
         {"version": "1"},
         {"version": True},
+        {"version": 2**31 + 1},
+        {"floor": 2**31 + 1},
         {"share": 2},
         {"share": True},
         {"move": "sideways"},
@@ -283,6 +345,7 @@ def test_a_malformed_deployment_stops(changes: dict[str, Any]) -> None:
         {"inputs": {}},
         {"name": "latest"},
         {"name": "../x"},
+        {"version": 2**31 + 1},
         {"manifest": None},
     ],
 )

@@ -117,7 +117,7 @@ def test_full_disk_at_every_step(for_good: bool, tmp_path: Path) -> None:
         shutil.rmtree(folder)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(each, marks=pytest.mark.nightly) for each in range(1, 10))])
 def test_power_cut_at_every_step(seed: int, tmp_path: Path) -> None:
     """What was not fsynced is lost or torn, name by name: what was acknowledged is there all the same."""
     random, step, finished = Random(seed), 0, False

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from lockgate.audit.entries import registrations
 from lockgate.audit.evidence import Evidence
 from lockgate.audit.load import load_decision
 from lockgate.core.digest import from_hex
+from lockgate.core.moments import rfc3339
+from lockgate.deploy.revoking import revoke
 from lockgate.deploy.rollback import rollback
 from lockgate.deploy.run import deploy
 from lockgate.deploy.spec import DeploySpec
+from lockgate.deploy.statements import approval_statement
 from lockgate.deploy.status import status
-from lockgate.deploy.words import approve, revoke
+from lockgate.deploy.words import approve
 from lockgate.errors import LockgateError, Refused, Usage, VerificationFailed
 from lockgate.store.oci import parse_manifest
 from tests.support.project import POLICY, SignedProject, register_here, signed_project
+from tests.support.thief import said_anew, seal_anyway
 
 
 @pytest.fixture(name="project")
@@ -323,16 +329,40 @@ def test_the_guards_own_key_can_only_go_down(two: SignedProject) -> None:
     with pytest.raises(VerificationFailed) as at_signing:
         _append(two, "guard", second, sequence=4, predecessor=two.ledger.statements("deploy")[-1].digest)
     assert at_signing.value.finding == "LG817"
-    _append(two, "guard", second, sequence=4, predecessor=two.ledger.statements("deploy")[-1].digest, move="down")
+    up = {"sequence": 4, "predecessor": two.ledger.statements("deploy")[-1].digest, "move": "down"}
+    with pytest.raises(Refused) as at_sealing:
+        _append(two, "guard", second, **up)
+    assert (at_sealing.value.finding, at_sealing.value.seen["because"]) == ("LG864", "LG522")
+    seal_anyway(two, two.keyring.signer("guard").sign(said_anew(second, **up)))
     with pytest.raises(LockgateError) as at_loading:
         _live(two)
     assert at_loading.value.finding == "LG522"
 
 
+def test_under_an_expired_roles_file_a_version_only_sinks(two: SignedProject) -> None:
+    """Rolling back works without the root; approving, or deploying anew, waits for it (LG824), whatever it says."""
+    registered = two.ledger.statements("register")[1]
+    roles = replace(two.ledger.roles, version=2, time=two.clock(), expires=two.clock() + timedelta(hours=1))
+    two.record("root", roles.statement())
+    two.clock.now += timedelta(hours=2)
+    up = said_anew(two.ledger.statements("deploy")[1], time=rfc3339(two.clock()), sequence=3, move="down")
+    approval = approval_statement(registrations([registered])[0], "prod", reason="", now=two.clock())
+    down = replace(approval, predicate={**approval.predicate, "move": "down"})
+    for role, statement in (("deployer", up), ("approver", approval), ("approver", down)):
+        with pytest.raises(Refused) as raised:
+            two.record(role, statement)
+        assert raised.value.finding == "LG824"
+    rollback(two.workplace(), "dev")
+    assert _live(two) == 1
+
+
 def test_a_replayed_deployment_stops_the_loader(two: SignedProject) -> None:
     """The deployer's old word, signed again, is no new deployment."""
     first = two.ledger.statements("deploy")[0]
-    _append(two, "deployer", first)
+    with pytest.raises(Refused) as at_sealing:
+        _append(two, "deployer", first)
+    assert at_sealing.value.finding == "LG753"
+    seal_anyway(two, two.keyring.signer("deployer").sign(said_anew(first, reason="again")))
     with pytest.raises(VerificationFailed) as no:
         _live(two)
     assert no.value.finding == "LG521"
