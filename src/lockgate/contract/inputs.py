@@ -9,17 +9,20 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lockgate.core.digest import Digest, from_hex
 from lockgate.core.statement import digest_of_resource, resource
-from lockgate.core.strict import Key, Kind, Many, Table
+
+if TYPE_CHECKING:
+    from lockgate.core.strict import Kind, Many
 
 TAKEN = frozenset({"train.parquet", "heldout.parquet", "accepted.parquet"})
 """Names that mean rows. A file of another content under one of them would be read as such."""
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]{0,127}")
 _SHA256 = re.compile(r"(?:sha256:)?([0-9a-f]{64})")
+_IMPORTED = re.compile(r"import:([a-z0-9._-]+)@([1-9][0-9]{0,8})/(.+)", re.DOTALL)
 _PREFIX = "input/"
 _USE = "input"
 
@@ -37,13 +40,29 @@ class Wanted:
         return {"name": self.name, "source": self.source, "sha256": self.sha256}
 
 
+def is_imported(source: str) -> bool:
+    """Whether a source names a file of an imported model."""
+    return source.startswith("import:")
+
+
+def imported_file(source: str) -> tuple[str, int, str] | None:
+    """Name, version and file of `import:NAME@VERSION/FILE`; None when it is not in this form."""
+    found = _IMPORTED.fullmatch(source)
+    return (found[1], int(found[2]), found[3]) if found else None
+
+
 def table(source: Kind) -> Many:
     """`[[input]]` of lockgate.toml; `source` is what `[data] sources` takes."""
+    # Whoever only reads statements does without the reader of settings.
+    from lockgate.core.strict import Key, Many, Table
+
     return Many(
         Table(
             {
                 "name": Key(_name(), help="What it is called in $LOCKGATE_DATA."),
-                "source": Key(source, help="As one of [data] sources; it must be a single file."),
+                "source": Key(
+                    source, help='As one of [data] sources, a single file; or "import:NAME@1/FILE", of an import.'
+                ),
                 "sha256": Key(_digest(), help="The digest that it must have: sha256sum FILE."),
             }
         ),
@@ -74,6 +93,8 @@ def inputs_of(dependencies: Iterable[Mapping[str, Any]]) -> dict[str, Digest]:
 
 
 def _name() -> Kind:
+    from lockgate.core.strict import Kind
+
     def read(value: object) -> str:
         if not isinstance(value, str) or not _NAME.fullmatch(value):
             raise ValueError
@@ -85,6 +106,8 @@ def _name() -> Kind:
 
 
 def _digest() -> Kind:
+    from lockgate.core.strict import Kind
+
     def read(value: object) -> Digest:
         found = _SHA256.fullmatch(value) if isinstance(value, str) else None
         if found is None:

@@ -1,16 +1,20 @@
 """`[[input]]` -> stored files with the digests that a person gave. The shell.
 
 An input is fetched as rows are: a file of the project is copied, an object or a query's result comes out of a jail of
-its own. Nobody parses it here. What has another digest than lockgate.toml says is never stored.
+its own. A file of an imported model is read from the registry, by the digest of its import statement. Nobody parses
+it here. What has another digest than lockgate.toml says is never stored.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from lockgate.contract.inputs import Wanted
+from lockgate.audit.imports import asked_for, find_file, told
+from lockgate.contract.inputs import Wanted, is_imported
 from lockgate.contract.sources import SourceFile, capture, expand
 from lockgate.core.digest import Digest
 from lockgate.errors import LockgateError, Refused
@@ -20,19 +24,27 @@ from lockgate.ingest.fetch import Asker
 from lockgate.ingest.spec import IngestSpec, Kept
 from lockgate.sandbox.report import JailReport
 from lockgate.store.blobs import BlobStore
-from lockgate.store.files import hash_fd, open_nofollow
+from lockgate.store.files import damaged, hash_fd, missing, open_nofollow
+
+if TYPE_CHECKING:
+    from lockgate.audit.workplace import Workplace
 
 
-def fetch_inputs(spec: IngestSpec, asker: Asker) -> tuple[dict[Wanted, SourceFile], list[JailReport]]:
+def fetch_inputs(
+    spec: IngestSpec, asker: Asker, workplace: Workplace
+) -> tuple[dict[Wanted, SourceFile], list[JailReport]]:
     """Fetch and check every input of `spec`; and the reports of the jails that fetched.
 
     1. Each source names one file.   2. The file has the digest that lockgate.toml gives.
-    Raises Refused LG370 (2), LG371 (1), and what fetching rows raises.
+    Raises Refused LG370 (2), LG371 (1), LG466 and Usage LG469 of an import, and what fetching rows raises.
     """
     found: dict[Wanted, SourceFile] = {}
     reports = []
     for number, wanted in enumerate(spec.inputs):
-        file, report = _fetched(wanted, spec, asker, f"input-{number:05d}")  # 1
+        if is_imported(wanted.source):
+            file, report = _brought(wanted, workplace, asker.scratch / f"input-{number:05d}"), None  # 1
+        else:
+            file, report = _fetched(wanted, spec, asker, f"input-{number:05d}")  # 1
         check(wanted, file.digest)  # 2
         found[wanted] = file
         reports += [report] if report is not None else []
@@ -65,7 +77,7 @@ def inputs_unchanged(root: Path, spec: IngestSpec) -> bool:
 
     What comes from elsewhere is stored under its digest already, and cannot be another file under the same digest.
     """
-    places = [(wanted, place_of(wanted.source, spec)) for wanted in spec.inputs]
+    places = [(wanted, place_of(wanted.source, spec)) for wanted in spec.inputs if not is_imported(wanted.source)]
     return all(digest_at(root / wanted.source) == wanted.sha256 for wanted, place in places if isinstance(place, Local))
 
 
@@ -81,6 +93,19 @@ def _fetched(wanted: Wanted, spec: IngestSpec, asker: Asker, folder: str) -> tup
             return group[0], report
         case Query() as query:
             return answer(asker, query, folder)
+
+
+def _brought(wanted: Wanted, workplace: Workplace, into: Path) -> SourceFile:
+    """A file of an import that is not revoked: a private copy, hashed as it is made."""
+    name, version, file = asked_for(wanted)
+    brought, entry = find_file(name, version, file, workplace.ledger.statements())
+    stored = workplace.registry.blobs.path(entry.digest)
+    if not stored.exists():
+        raise missing(stored, entry.digest)
+    copy = capture(stored.parent, stored.name, into)
+    if copy.digest != entry.digest:
+        raise damaged(stored, entry.digest, copy.digest)
+    return replace(copy, name=wanted.source, origin=told(brought))
 
 
 def _check_single(wanted: Wanted, files: int) -> None:

@@ -35,7 +35,7 @@ def run(workplace: Workplace, spec: IngestSpec) -> IngestResult:
     with workplace.scratch() as scratch:
         captured = capture_all(workplace.root, spec, scratch)  # 2
         sources = captured.files
-        fetched, fetchers = fetch_inputs(spec, Asker(workplace.root, scratch))
+        fetched, fetchers = fetch_inputs(spec, Asker(workplace.root, scratch), workplace)
         snapshot, account, report = read_sources(
             sources, null=spec.null, delimiter=spec.delimiter, encoding=spec.encoding, into=scratch / "out"
         )  # 3, 4

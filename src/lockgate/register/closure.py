@@ -6,6 +6,7 @@ bytes, hence the same manifest: that is how a second registration of the same mo
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from lockgate.audit import joins
 from lockgate.core.digest import Digest, short
 from lockgate.core.encoding import encode
 from lockgate.core.names import check_file_name
+from lockgate.core.shown import shown
 from lockgate.errors import Refused, VerificationFailed
 from lockgate.runtime.locked import bom
 
@@ -104,7 +106,9 @@ def card(name: str, description: str, heads: Mapping[str, Evidence]) -> str:
         lines += ["", "Judged on rows that training never saw:", "", "| metric | value | interval |", "|---|---|---|"]
         lines += metrics
     lines += ["", "| file | digest |", "|---|---|"]
-    lines += [f"| {file} | {short(digest)} |" for file, digest in joins.candidate(heads["train"].statement).items()]
+    lines += [
+        f"| {_cell(file)} | {short(digest)} |" for file, digest in joins.candidate(heads["train"].statement).items()
+    ]
     return "\n".join(lines) + "\n"
 
 
@@ -119,8 +123,13 @@ def _metrics(metrics: object) -> list[str]:
             interval = (
                 f"{low:.4g} to {high:.4g}" if isinstance(low, int | float) and isinstance(high, int | float) else ""
             )
-            rows.append(f"| {metric} | {value:.4g} | {interval} |")
+            rows.append(f"| {_cell(str(metric))} | {value:.4g} | {interval} |")
     return rows
+
+
+def _cell(text: str) -> str:
+    """A name that others gave, as one cell of a table: it ends no cell, no line, and is no mark-up."""
+    return re.sub(r"[|<>`\[\]\\]", lambda one: f"&#{ord(one[0])};", shown(text))
 
 
 def _check_name(file: str, taken: Mapping[str, Digest], train: Evidence) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from lockgate.audit.workplace import Workplace
 from lockgate.errors import Refused
 from lockgate.sandbox.launch import Jail, JailReport, JailResult, Target
-from lockgate.sandbox.settings import Bind, JailSettings, Limits, named
+from lockgate.sandbox.settings import Bind, JailSettings, Limits, PythonEnv, named
 
 REPORT = "scan.json"
 MOST_REPORT = 16 << 20
@@ -32,23 +32,37 @@ def look(workplace: Workplace, files: Mapping[str, bytes]) -> tuple[bytes, JailR
             path = closure / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
-        result = Jail(_settings(workplace, closure)).run(
-            Target(module="lockgate.register.jail.scan", arguments=("/in/closure",)), out_dir=out
-        )
-        found = result.files.get(REPORT)
-        if not result.ok or found is None:
-            raise _unfinished(result)
-        return found.read_bytes(), result.report
+        return _scan(_settings(workplace.python(), closure), out, "scan")
 
 
-def _settings(workplace: Workplace, closure: Path) -> JailSettings:
-    return named("parse", python=workplace.python(), binds=[Bind(closure, "/in/closure")], limits=LIMITS)
+def look_at_import(workplace: Workplace, folder: Path, *, has_onnx: bool) -> tuple[bytes, JailReport]:
+    """Scan the files of a model that was made elsewhere, in a private `folder`. Returns and raises as `look`.
+
+    Only what reads ONNX is in the project's locked environment; for anything else none need be there.
+    """
+    python = workplace.python() if has_onnx else PythonEnv.own()
+    with workplace.scratch() as out:
+        return _scan(_settings(python, folder), out, "scan_import")
+
+
+def _scan(settings: JailSettings, out: Path, module: str) -> tuple[bytes, JailReport]:
+    result = Jail(settings).run(
+        Target(module=f"lockgate.register.jail.{module}", arguments=("/in/closure",)), out_dir=out
+    )
+    found = result.files.get(REPORT)
+    if not result.ok or found is None:
+        raise _unfinished(result)
+    return found.read_bytes(), result.report
+
+
+def _settings(python: PythonEnv, closure: Path) -> JailSettings:
+    return named("parse", python=python, binds=[Bind(closure, "/in/closure")], limits=LIMITS)
 
 
 def _unfinished(result: JailResult) -> Refused:
     return Refused(
         "LG420",
-        f"the scan did not finish (ended by {result.ended}, exit code {result.exit_code}), so nothing is registered",
+        f"the scan did not finish (ended by {result.ended}, exit code {result.exit_code}), so nothing comes in",
         seen={"talk": result.talk.decode("utf-8", "replace")[-2000:], "skipped": dict(result.skipped)},
         next="lockgate explain LG420",
     )

@@ -130,13 +130,17 @@ def scan_statement(
     jail: Mapping[str, Any],
     failed: Sequence[str] = (),
     now: datetime,
+    by: Digest | None = None,
 ) -> Statement:
-    """What was scanned, by which rules, in which jail. `failed`: `<file>: <finding>`."""
+    """What was scanned, in which jail, by which rules: those `by` this digest, or those for what is registered.
+
+    `failed`: `<file>: <finding>`.
+    """
     return test_result(
         "scan",
         [Subject(name, digest) for name, digest in sorted(files.items())],
         result,
-        rules=formats.rules_digest(),
+        rules=by or formats.rules_digest(),
         configuration=[resource("scan.json", report)],
         passed=[] if failed else ["allowlist"],
         failed=failed,

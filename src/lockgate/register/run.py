@@ -9,10 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from lockgate.audit import waivers
+from lockgate.audit.approvals import signers
 from lockgate.audit.deployments import revoked_digests
 from lockgate.audit.entries import FileEntry, Registration, registration, registrations
 from lockgate.audit.evidence import Evidence
-from lockgate.audit.gate import judge_inputs
+from lockgate.audit.gate import judge_inputs, live_inputs
+from lockgate.audit.imports import refuse_imported
 from lockgate.audit.load import policy_in_force
 from lockgate.audit.shelf import shelf
 from lockgate.audit.stored import check_stored
@@ -26,6 +29,7 @@ from lockgate.register.spec import RegisterResult, RegisterSpec
 from lockgate.store.lock import lock
 from lockgate.store.oci import ModelFile, model_config, model_manifest
 from lockgate.trust import oms
+from lockgate.trust.policy import EnvironmentPolicy
 
 
 def run(workplace: Workplace, spec: RegisterSpec) -> RegisterResult:
@@ -42,7 +46,7 @@ def run(workplace: Workplace, spec: RegisterSpec) -> RegisterResult:
 
     Raises:
         Usage: LG440 the name.
-        Refused: LG401, LG402, LG403 (1), LG410 to LG420 (4), LG430 (5).
+        Refused: LG460 the name is an import's; LG401, LG402, LG403 (1), LG410 to LG420 (4), LG430 (5).
         VerificationFailed: LG404 (1), LG802, LG805 (3), LG421 (4), LG444 (2).
         Unfit, Unavailable: no jail, no key, no disk.
     """
@@ -54,6 +58,7 @@ def run(workplace: Workplace, spec: RegisterSpec) -> RegisterResult:
 
 def _register(workplace: Workplace, spec: RegisterSpec) -> RegisterResult:
     statements = workplace.ledger.statements()
+    refuse_imported(spec.name, statements)
     # 1.
     heads = rules.candidate(statements)
     plan = closure.plan(spec.name, spec.description, heads)
@@ -68,7 +73,7 @@ def _register(workplace: Workplace, spec: RegisterSpec) -> RegisterResult:
     # 4.
     inputs = {**heads, "scan": _scanned(workplace, files, digests, statements)}
     # 5.
-    verdicts = _verdicts(workplace, inputs, statements)
+    verdicts = _verdicts(workplace, spec.name, inputs, statements)
     verdict = verdicts[workplace.environment]
     if not verdict.passed:
         raise rules.policy_said_no(spec.name, workplace.environment, verdict)
@@ -96,10 +101,11 @@ def _register(workplace: Workplace, spec: RegisterSpec) -> RegisterResult:
 
 
 def _again(workplace: Workplace, existing: Registration, statements: Sequence[Evidence]) -> RegisterResult:
-    check_stored(existing, workplace.registry, workplace.ledger.roles)
+    check_stored(existing, workplace.registry, workplace.ledger.roles_at(existing.evidence.index))
     workplace.registry.publish(shelf(statements))
     inputs = {claim: workplace.ledger.get(digest) for claim, digest in existing.inputs.items()}
-    return RegisterResult(existing, cached=True, verdicts=_verdicts(workplace, inputs, statements))
+    verdicts = _verdicts(workplace, existing.name, inputs, statements)
+    return RegisterResult(existing, cached=True, verdicts=verdicts)
 
 
 def _scanned(
@@ -133,14 +139,27 @@ def _record_scan(
 
 
 def _verdicts(
-    workplace: Workplace, inputs: Mapping[str, Evidence], statements: Sequence[Evidence]
+    workplace: Workplace, name: str, inputs: Mapping[str, Evidence], statements: Sequence[Evidence]
 ) -> dict[str, Verdict]:
-    revoked = revoked_digests(statements)
     own = workplace.policy.environment(workplace.environment)
-    return {
-        policy.name: Verdict(judge_inputs(inputs, policy, workplace.now(), revoked))
-        for policy in (own, *(one for one in workplace.policy.environments.values() if one.name != own.name))
-    }
+    others = (one for one in workplace.policy.environments.values() if one.name != own.name)
+    return {policy.name: _verdict(workplace, name, inputs, policy, statements) for policy in (own, *others)}
+
+
+def _verdict(
+    workplace: Workplace,
+    name: str,
+    inputs: Mapping[str, Evidence],
+    policy: EnvironmentPolicy,
+    statements: Sequence[Evidence],
+) -> Verdict:
+    """What one environment says of statements of which no model is made yet: a waiver for a model is none for it."""
+    now, live = workplace.now(), live_inputs(policy.name, name, statements)
+    reasons = judge_inputs(inputs, policy, now, revoked_digests(statements), live=live)
+    trainer = signers(inputs["train"])
+    known = waivers.in_force(statements, policy, now, trainer=trainer)
+    reasons, _ = waivers.apply(reasons, known, environment=policy.name, manifest=None, now=now)
+    return Verdict(reasons)
 
 
 def _store(

@@ -1,0 +1,151 @@
+"""Models that were made elsewhere: taking one in, the list of them, and what of one can be proved."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lockgate.audit.imports import Import, check_follows, imports, refuse_revoked
+from lockgate.audit.stored_imports import check_imported
+from lockgate.audit.withdrawn import withdrawn
+from lockgate.core.digest import Digest, parse_digest
+from lockgate.core.moments import rfc3339
+from lockgate.core.verdict import Level, Reason
+from lockgate.errors import Refused, Usage
+from lockgate.project.reports import Link, ModelReport
+from lockgate.project.sentences import sentence
+from lockgate.project.steps import Steps
+from lockgate.store.layout import RegistryStore
+from lockgate.trust import pin as pins
+
+if TYPE_CHECKING:
+    from lockgate.audit.ledger import Ledger
+    from lockgate.audit.workplace import Workplace
+    from lockgate.register.imports.run import Confirm
+
+NOT_PROVED = (
+    "anything about its training: data, code, who trained it",
+    "what it answers, and whether it hides a backdoor",
+    "that who vouched for the digest had it from its maker",
+    "that who holds a key is who they say",
+)
+
+
+@dataclass(frozen=True)
+class ImportLine:
+    """One import in the list."""
+
+    ref: str
+    kind: str
+    manifest: Digest
+    imported: str
+    signer: str
+    person: str
+    files: tuple[str, ...]
+    revoked: bool
+
+    def as_json(self) -> Mapping[str, Any]:
+        """For `--json`."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What came in, or was there (`cached`)."""
+
+    line: ImportLine
+    index: int
+    statement: Digest
+    cached: bool
+
+    def as_json(self) -> Mapping[str, Any]:
+        """For `--json`."""
+        found = self.line.as_json()
+        return {**found, "log_index": self.index, "statement": self.statement, "cached": self.cached}
+
+
+def import_folder(
+    place: Workplace, folder: Path, name: str, *, key: Path | None, digest: str, confirm: Confirm | None
+) -> Imported:
+    """Take `folder` in as `name`. Raises Usage LG940 for what is no digest; as `register.imports.run.run`."""
+    from lockgate.register.imports.run import run
+    from lockgate.register.imports.spec import ImportSpec
+
+    pem = None if key is None else key.read_bytes()
+    done = run(place, ImportSpec(folder, name, pem, _digest(digest)), confirm)
+    one = done.imported
+    return Imported(_line(one, revoked=False), one.evidence.index, one.evidence.digest, done.cached)
+
+
+def import_lines(ledger: Ledger) -> tuple[ImportLine, ...]:
+    """All imports, oldest first."""
+    gone = withdrawn(ledger.statements()).digests
+    return tuple(
+        _line(one, revoked=bool(gone & {one.manifest, one.evidence.digest})) for one in imports(ledger.statements())
+    )
+
+
+def prove_import(
+    ledger: Ledger, one: Import, now: datetime, *, revoked_fails: bool = True, steps: Steps | None = None
+) -> ModelReport:
+    """What of one import can be proved, in a verified log.
+
+    1. Its statement follows the one before it, and rests on a scan of its files that passed.
+    2. Manifest, files and the signature that they bore are in the registry, byte for byte.
+    3. It is not revoked; without `revoked_fails` that is a warning.
+
+    Raises VerificationFailed, Refused.
+    """
+    steps, statements = steps or Steps(), ledger.statements()
+    # 1.
+    with steps.step("the statements that it rests on", f"how {one.ref} came in is not proved", one.evidence):
+        check_follows(one, statements)
+    # 2.
+    effect = f"{one.ref} is not what was imported: ingest refuses to read it"
+    with steps.step("the bytes in the registry", effect, one.evidence):
+        check_imported(one, RegistryStore(ledger.home / "registry"))
+    # 3.
+    warnings = []
+    with steps.step("revocation", f"nothing trains with {one.ref}", one.evidence):
+        try:
+            refuse_revoked(one, statements)
+        except Refused as revoked:
+            if revoked_fails:
+                raise
+            warnings.append(Reason(revoked.finding, Level.WARN, revoked.message, dict(revoked.seen), revoked.next))
+    scan = ledger.get(one.scan)
+    links = [Link("scan", sentence(scan), scan), Link("import", sentence(one.evidence), one.evidence)]
+    links += [Link("file", f"{file.name}   {file.size:,} bytes   {file.digest}") for file in one.files]
+    return ModelReport(
+        one.ref,
+        one.manifest,
+        ledger.root,
+        pins.pinned(ledger.root) is not None,
+        ledger.roles.separation(),
+        tuple(links),
+        NOT_PROVED,
+        len(statements),
+        tuple(warnings),
+        now,
+    )
+
+
+def _line(one: Import, *, revoked: bool) -> ImportLine:
+    signer = one.signer.keyid if one.signer else ""
+    names = tuple(file.name for file in one.files)
+    when = rfc3339(one.evidence.time)
+    return ImportLine(one.ref, one.kind, one.manifest, when, signer, one.person, names, revoked)
+
+
+def _digest(text: str) -> Digest | None:
+    if not text:
+        return None
+    try:
+        return parse_digest(text)
+    except ValueError:
+        raise Usage(
+            "LG940", f"--digest takes sha256: and 64 hex digits, not {text[:80]!r}", next="lockgate import --help"
+        ) from None
