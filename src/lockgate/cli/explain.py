@@ -7,6 +7,7 @@ from difflib import get_close_matches
 import click
 
 from lockgate.cli.render import Talk, json_option
+from lockgate.core.shown import Lines, block
 from lockgate.core.words import WORDS
 from lockgate.errors import Usage
 
@@ -20,13 +21,14 @@ def command(topic: str, as_json: bool) -> None:
 
     talk = Talk(as_json)
     if not topic:
-        talk.data("\n".join(f"{word:<10} {text.split('. ')[0]}." for word, text in WORDS.items()))
+        talk.data(block(f"{word:<10} {text.split('. ')[0]}." for word, text in WORDS.items()))
         talk.result("words", {"words": WORDS})
         talk.next("lockgate explain contract", "lockgate explain LG203")
         return
     if topic.lower() in WORDS:
         text = WORDS[topic.lower()]
-        talk.data(f"{topic.lower()}\n{click.wrap_text(text, 100, '    ', '    ')}")
+        talk.data(topic.lower())
+        talk.data(_wrapped(text))
         talk.result("word", {"word": topic.lower(), "text": text})
         return
     finding = FINDINGS.get(topic.upper())
@@ -38,6 +40,10 @@ def command(topic: str, as_json: bool) -> None:
             next=f"lockgate explain {near[0]}" if near else "lockgate explain",
         )
     talk.data(f"{finding.id}  {finding.title}")
-    talk.data(click.wrap_text(finding.why, 100, "    ", "    "))
-    talk.data(click.wrap_text("What to do: " + finding.do, 100, "    ", "    "))
+    talk.data(_wrapped(finding.why))
+    talk.data(_wrapped("What to do: " + finding.do))
     talk.result("finding", {"id": finding.id, "title": finding.title, "why": finding.why, "do": finding.do})
+
+
+def _wrapped(text: str) -> Lines:
+    return block(click.wrap_text(text, 100, "    ", "    ").split("\n"))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lockgate.cli.render import Talk, json_option, project_option, table
+from lockgate.core.shown import block
 from lockgate.errors import Refused, Usage, VerificationFailed
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def _write(directory: str, out: str, talk: Talk) -> None:
     rendered = objects(spec)
     _judge(rendered)
     if out == "-":
-        talk.data(as_yaml(rendered).removesuffix("\n"))
+        talk.data(block(as_yaml(rendered).removesuffix("\n").split("\n")))
         commands = ["lockgate export kubernetes --out DIR"]
     else:
         _files(Path(out), rendered)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from importlib import import_module
-from importlib.metadata import version
 from typing import Any
 
 import click
@@ -42,7 +41,7 @@ VERBS: dict[str, str] = {
     "clients": "API keys: add, list, revoke.",
     "trust": "The root, the roles, who holds which key.",
     "policy": "Sign a changed policy; say what became looser.",
-    "log": "The audit log: show, verify, prove.",
+    "log": "The audit log: show, verify, prove, add.",
     "export": "What others need: manifests for a cluster.",
     "explain": "What a word or a finding id means.",
 }
@@ -85,7 +84,7 @@ class Verbs(click.Group):
     epilog="Exit codes: 0 ok, 1 refused, 2 usage, 3 verification failed, 4 this machine cannot. "
     "Each finding has an id: lockgate explain LG203.",
 )
-@click.version_option(version("lockgate"), prog_name="lockgate")
+@click.version_option(package_name="lockgate", prog_name="lockgate")
 def cli() -> None:
     """From data, a Pydantic contract and train.py to a served model whose whole history can be proved."""
 

@@ -12,16 +12,26 @@ from lockgate.core.digest import short
 @project_option
 @json_option
 def command(directory: str, as_json: bool) -> None:
-    """List the registered models, oldest first, with the environments in which each is live."""
+    """List the registered models, oldest first, with the environments in which each is live; then the imports."""
     from lockgate.project import Project
 
     talk = Talk(as_json)
-    models = Project.open(directory).models()
+    project = Project.open(directory)
+    models, imports = project.models(), project.imports()
     rows = [
         (m.ref, short(m.manifest), m.registered, ", ".join(m.live_in) or ("revoked" if m.revoked else "-"))
         for m in models
     ]
     if rows:
         talk.data(table([("model", "manifest", "registered", "live in"), *rows], indent=0))
-    talk.result("models", {"models": [m.as_json() for m in models]})
+    brought = [
+        (i.ref, short(i.manifest), i.imported, i.signer[:12] or "nobody", i.person + (", REVOKED" if i.revoked else ""))
+        for i in imports
+    ]
+    if brought:
+        head = ("import", "manifest", "imported", "signed by", "vouched for by")
+        if rows:
+            talk.data("")
+        talk.data(table([head, *brought], indent=0))
+    talk.result("models", {"models": [m.as_json() for m in models], "imports": [i.as_json() for i in imports]})
     talk.next(f"lockgate show {models[-1].ref}" if models else "lockgate run")

@@ -13,10 +13,12 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from lockgate.config import FILENAME
+from lockgate.core.names import PROJECT_FILE
 from lockgate.errors import Usage
+from lockgate.project.bringing import Bringing
 from lockgate.project.carrying import Carrying
 from lockgate.project.folder import DEV, now
+from lockgate.project.keeping import Keeping
 from lockgate.project.moving import Moving
 from lockgate.project.proofs import Proving
 from lockgate.project.trusting import Trusting
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     from lockgate.serve.spec import Client
 
 
-class Project(Trusting, Moving, Proving, Carrying):
+class Project(Trusting, Keeping, Bringing, Moving, Proving, Carrying):
     """A folder with a lockgate.toml. Holds nothing open; each method opens, verifies, does, and closes."""
 
     @staticmethod
@@ -37,7 +39,7 @@ class Project(Trusting, Moving, Proving, Carrying):
         """The project in `directory`, or in the nearest folder above. Raises Usage (LG945)."""
         start = Path(directory).resolve()
         for place in (start, *start.parents):
-            if (place / FILENAME).is_file():
+            if (place / PROJECT_FILE).is_file():
                 return Project(place)
         raise Usage(
             "LG945",
@@ -62,8 +64,10 @@ class Project(Trusting, Moving, Proving, Carrying):
         Raises Refused when a rule says no, Usage when the user's files are wrong, Unfit when the jail cannot hold.
         """
         from lockgate.pipeline import ORDER, Nobody, run_stages
+        from lockgate.project.carry.mirror import refuse_work
         from lockgate.project.pages import run_result
 
+        refuse_work(self.home)
         began = monotonic()
         watcher = observer or Nobody()
         with self.workplace(environment, say=watcher.say) as place:
@@ -73,7 +77,9 @@ class Project(Trusting, Moving, Proving, Carrying):
     def run_stage(self, name: str, *, environment: str = DEV, observer: Observer | None = None) -> StageDone:
         """One stage, done anew."""
         from lockgate.pipeline import Nobody, run_stages
+        from lockgate.project.carry.mirror import refuse_work
 
+        refuse_work(self.home)
         watcher = observer or Nobody()
         with self.workplace(environment, say=watcher.say) as place:
             return run_stages(place, self.config, (name,), watcher, fresh=True)[0]
@@ -105,7 +111,8 @@ class Project(Trusting, Moving, Proving, Carrying):
         """One model's page."""
         from lockgate.project.pages import model_page
 
-        return model_page(self.ledger(), self.resolve(ref), self.now())
+        ledger = self.ledger()
+        return model_page(ledger, self.resolve(ref), self.policy(ledger), self.now())
 
     def status(self) -> StatusPage:
         """Where everything stands."""

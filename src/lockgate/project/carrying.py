@@ -2,8 +2,41 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 from lockgate.project.opened import Opened
+
+if TYPE_CHECKING:
+    from lockgate.project.carry.pulling import Pulled
+    from lockgate.project.carry.pushing import Pushed
+    from lockgate.project.carry.remote import Progress
+
+
+def _silent(_what: str, _done: int, _all: int) -> None:
+    return
 
 
 class Carrying(Opened):
     """Push, pull, import."""
+
+    def push(self, ref: str, remote: str, *, check: bool = True, progress: Progress = _silent) -> Pushed:
+        """Carry a model with all its evidence to a repository of a registry. See `carry.pushing.push`."""
+        from lockgate.project.carry.pushing import push
+
+        return push(self, ref, remote, check=check, progress=progress)
+
+    def pull(self, remote: str, *, name: str = "", progress: Progress = _silent) -> Pulled:
+        """Merge what a repository holds into this project, or into this mirror. See `carry.pulling`."""
+        from lockgate.project.carry import mirror, pulling
+
+        asked = pulling.Asked.of(remote, self.trusted_root(), self.now, name=name, progress=progress)
+        if mirror.read_mirror(self.home) is not None:
+            return pulling.pull_to_mirror(asked, self.root)
+        return pulling.pull_to_project(self, asked)
+
+    def pull_plain(self, ref: str, folder: Path) -> Pulled:
+        """Write a registered model as a plain folder with a predict.py that needs no Lockgate; verified first."""
+        from lockgate.project.carry.pulling import write_plain
+
+        return write_plain(self, ref, folder)

@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING
 
 from lockgate.audit import deployments
 from lockgate.audit.entries import registrations
+from lockgate.audit.imports import imports
 from lockgate.audit.ledger import EVENTS, PREDICTIONS, Ledger, origin
 from lockgate.audit.load import load_decision
 from lockgate.audit.predictions import PredictionIndex
 from lockgate.audit.shelf import shelf
 from lockgate.audit.verify import full_verify
 from lockgate.errors import Refused, VerificationFailed
+from lockgate.project.carry.mirror import absent, freshness, held, is_held
+from lockgate.project.importing import prove_import
+from lockgate.project.prediction_log import MACHINE, prediction_log
 from lockgate.project.proving import open_ledger, prove_model
 from lockgate.project.receipts import predictions
 from lockgate.project.reports import EverythingReport, LogsReport
@@ -29,14 +33,29 @@ def verify_logs(project: Folder, *, root: str = "", steps: Steps | None = None) 
     """Read every file of both logs, replay them, check the predictions' sequence numbers. Raises VerificationFailed."""
     steps = steps or Steps()
     ledger = open_ledger(project, root, steps)
-    key = ledger.roles.sealer_key()
     reports, warnings = {}, []
-    for name in (EVENTS, PREDICTIONS):
-        folder, seen = project.home / "log" / name, project.seen(ledger.root, name)
-        with steps.step(f"every file of the log of {name}", f"what the log of {name} says is not proved"):
-            found = full_verify(folder, public_key=key, origin=origin(ledger.root, name), seen=seen)
-        reports[name] = found
-        warnings += list(found.reasons)
+    served = prediction_log(project, ledger)
+    key, former = ledger.roles.sealer_key(), ledger.former_sealers
+    with steps.step("every file of the log of events", "what the log of events says is not proved"):
+        reports[EVENTS] = full_verify(
+            project.home / "log" / EVENTS,
+            public_key=key,
+            origin=origin(ledger.root, EVENTS),
+            seen=project.seen(ledger.root, EVENTS),
+            former=former,
+        )
+    if not served.begun:
+        # A mirror that never served: it has no key of its own, and so no log of predictions.
+        _check_folder(project.home / "log", {EVENTS})
+        return LogsReport(reports[EVENTS].checkpoint.size, 0, reports[EVENTS].files, (), reports[EVENTS].reasons)
+    with steps.step("every file of the log of predictions", "what the log of predictions says is not proved"):
+        reports[PREDICTIONS] = full_verify(
+            project.home / "log" / PREDICTIONS,
+            public_key=served.public_key,
+            origin=served.origin,
+            seen=served.seen,
+            former=served.former,
+        )
     with steps.step("the predictions' numbers", "a prediction may be missing from the log"):
         _check_folder(project.home / "log", {EVENTS, PREDICTIONS})
         index = PredictionIndex(predictions(project, ledger))
@@ -44,9 +63,12 @@ def verify_logs(project: Folder, *, root: str = "", steps: Steps | None = None) 
         if refusals:
             first = refusals[0]
             raise VerificationFailed(first.finding, first.message, seen=first.seen, next=first.next)
+    for found in reports.values():
+        warnings += list(found.reasons)
     files = sum(report.files for report in reports.values())
     sizes = [reports[name].checkpoint.size for name in (EVENTS, PREDICTIONS)]
-    return LogsReport(sizes[0], sizes[1], files, index.gateways(), tuple(warnings))
+    own = MACHINE if served.own else ""
+    return LogsReport(sizes[0], sizes[1], files, index.gateways(), tuple(warnings), own)
 
 
 def verify_everything(project: Folder, *, root: str = "") -> EverythingReport:
@@ -54,8 +76,8 @@ def verify_everything(project: Folder, *, root: str = "") -> EverythingReport:
 
     1. Both logs, file by file.
     2. Every statement (the ledger does this on opening).
-    3. The registry: every blob, and no file that no statement names.
-    4. Each model's chain; revoked models are reported, not failed.
+    3. The registry: every blob, and no file that no statement names. A mirror holds some models, a project all.
+    4. The chain of each model that is held, and of each import; revoked ones are reported, not failed.
     5. What is live is what a loader would load.
     """
     steps = Steps()
@@ -66,14 +88,31 @@ def verify_everything(project: Folder, *, root: str = "") -> EverythingReport:
     # 3.
     with steps.step("every file of the registry", "a model in this registry may not load; lockgate models lists them"):
         registry = RegistryStore(project.home / "registry")
-        blobs = registry.check(shelf(statements), [one.digest for one in statements])
+        entries = shelf(statements)
+        blobs = registry.check(held(project.home, entries), [one.digest for one in statements])
     # 4.
     now = project.now()
-    models = tuple(prove_model(ledger, one, now, revoked_fails=False) for one in registrations(statements))
+    here = [one for one in registrations(statements) if is_held(project.home, one.manifest)]
+    brought = [one for one in imports(statements) if is_held(project.home, one.manifest)]
+    models = (
+        *(prove_model(ledger, one, now, revoked_fails=False) for one in here),
+        *(prove_import(ledger, one, now, revoked_fails=False) for one in brought),
+    )
     # 5.
     live = tuple(_live_lines(ledger, now))
     apart = ledger.roles.separation()
-    return EverythingReport(ledger.root, logs, blobs, len(statements), models, live, apart, NOT_PROVED)
+    return EverythingReport(
+        ledger.root,
+        logs,
+        blobs,
+        len(statements),
+        models,
+        live,
+        apart,
+        NOT_PROVED,
+        absent(project.home, entries),
+        freshness(project.home, now),
+    )
 
 
 def _live_lines(ledger: Ledger, now: datetime) -> list[str]:

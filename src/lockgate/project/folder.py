@@ -7,13 +7,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lockgate.audit.ledger import EVENTS, Ledger, claimed_project
 from lockgate.audit.seen import SeenStore
-from lockgate.config import Config, load_config
 from lockgate.errors import Refused, VerificationFailed
 from lockgate.trust import pin as pins
-from lockgate.trust.policy import Policy
+
+if TYPE_CHECKING:
+    from lockgate.config import Config
+    from lockgate.trust.policy import Policy
 
 DEV = "dev"
 
@@ -45,6 +48,9 @@ class Folder:
     @cached_property
     def config(self) -> Config:
         """`lockgate.toml`, read once. Raises Usage (LG942)."""
+        # What only verifies reads no settings, and need not load what understands them all.
+        from lockgate.config import load_config
+
         return load_config(self.root)
 
     def trusted_root(self, root: str = "") -> str:
@@ -98,6 +104,8 @@ class Folder:
         head = ledger.head("policy")
         if head is None:
             raise VerificationFailed("LG524", "no policy was ever signed in this project", next="lockgate policy sign")
+        from lockgate.trust.policy import Policy
+
         return Policy.from_predicate(head.predicate)
 
     def seen(self, trusted: str, log: str) -> SeenStore:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lockgate.errors import LockgateError
@@ -25,18 +26,29 @@ class Opened(Folder):
         return resolve(ref, self.ledger(root).statements(), environment)
 
     @contextmanager
-    def workplace(self, environment: str = DEV, *, say: Callable[[str], None] = lambda _: None) -> Iterator[Workplace]:
+    def workplace(
+        self,
+        environment: str = DEV,
+        *,
+        say: Callable[[str], None] = lambda _: None,
+        to_file: Path | None = None,
+    ) -> Iterator[Workplace]:
         """What the stages work with, while holding the project's lock. Repairs what a killed process left.
+
+        With `to_file`, what is signed goes into that new file instead of the log, to be sealed elsewhere.
 
         Raises as `trusted_root` and `Ledger`; Unavailable (LG807) when another command is at work here.
         """
+        from lockgate.audit.ledger import PREDICTIONS
+        from lockgate.audit.outbox import Outbox
         from lockgate.project.opening import repair, workplace_of
         from lockgate.sandbox.levels import at_least
 
         trusted = self.trusted_root()
         with lock(self.home / "state" / "locks" / "project", wait=False):
-            place = workplace_of(self, trusted, environment, say)
-            repair(place)
+            outbox = None if to_file is None else Outbox(to_file)
+            place = workplace_of(self, trusted, environment, say, outbox)
+            repair(place, self.seen(trusted, PREDICTIONS))
             with at_least(place.least_jail_level):
                 yield place
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -16,11 +16,16 @@ from lockgate.audit.workplace import Workplace
 from lockgate.config import Config
 from lockgate.core.digest import Digest, short
 from lockgate.core.moments import rfc3339
+from lockgate.core.shown import Lines, block
+from lockgate.core.verdict import Verdict
+from lockgate.core.verdict_lines import verdict_lines
 from lockgate.deploy.status import status_of
 from lockgate.errors import LockgateError
 from lockgate.pipeline import RunResult, StageDone
+from lockgate.project.lives import live_lines, waiver_in_words
 from lockgate.project.reports import age
 from lockgate.project.sentences import sentence
+from lockgate.project.verdicts import newest_in_words, verdicts_as_json, verdicts_of
 from lockgate.trust.policy import Policy
 
 
@@ -54,8 +59,9 @@ class ModelPage:
     judged: int
     live_in: tuple[str, ...]
     revoked: bool
+    verdicts: Mapping[str, Verdict] = field(default_factory=dict)
 
-    def text(self) -> str:
+    def text(self) -> Lines:
         """The page for a terminal."""
         state = "REVOKED" if self.revoked else f"live in {', '.join(self.live_in)}" if self.live_in else "not live"
         lines = [f"{self.ref}   {self.manifest}", f"{self.task}, registered {self.registered}, {state}", ""]
@@ -69,13 +75,16 @@ class ModelPage:
                 + ", ".join(f"{name} {metric['value']:.3f}" for name, metric in list(part["metrics"].items())[:2])
                 for part in self.slices[:12]
             ]
+        lines += ["", *verdict_lines(self.verdicts)] if self.verdicts else []
         lines += ["", f"{len(self.files)} signed files"]
         lines += [f"    {each['name']:<28} {each['size']:>11,} bytes   {short(each['digest'])}" for each in self.files]
-        return "\n".join(lines)
+        return block(lines)
 
     def as_json(self) -> Mapping[str, Any]:
         """For `--json`."""
-        return asdict(self)
+        found = asdict(replace(self, verdicts={}))
+        del found["verdicts"]
+        return {**found, "policy": verdicts_as_json(self.verdicts)}
 
 
 @dataclass(frozen=True)
@@ -97,31 +106,8 @@ class StatusPage:
     stages: tuple[StageLine, ...]
     live: tuple[str, ...]
     next: tuple[str, ...]
-
-    def as_json(self) -> Mapping[str, Any]:
-        """For `--json`."""
-        return asdict(self)
-
-
-@dataclass(frozen=True)
-class KeyLine:
-    """One key of the roles file."""
-
-    role: str
-    person: str
-    keyid: str
-    kind: str
-
-
-@dataclass(frozen=True)
-class TrustPage:
-    """Root, roles, holders."""
-
-    project_id: str
-    pinned: bool
-    version: int
-    keys: tuple[KeyLine, ...]
-    separation: str
+    policy: str = ""
+    waivers: tuple[str, ...] = ()
 
     def as_json(self) -> Mapping[str, Any]:
         """For `--json`."""
@@ -132,11 +118,10 @@ def header(config: Config, policy: Policy, ledger: Ledger, environment: str) -> 
     """The first line of a run: name, policy, who signs, how far apart the persons are."""
     rules = policy.environment(environment)
     weight = {"off": "off", "warn": "warns", "enforce": "enforces"}[rules.enforce]
-    trainer = ledger.roles.key_for("trainer")
     return (
         config.name,
         f"policy {environment} ({weight})",
-        f"signed by {trainer.person} {trainer.keyid[:4]}..{trainer.keyid[-2:]}",
+        f"signed by {ledger.roles.signed_by('trainer')}",
         f"jail level {rules.min_jail_level} demanded",
     )
 
@@ -159,7 +144,7 @@ def run_result(place: Workplace, config: Config, stages: Sequence[StageDone], se
         facts["metrics"],
         f"{config.name}@{live.version}" if live else "",
         live_metrics,
-        made.verdicts,
+        _verdicts(place, made.digest, statements) or made.verdicts,
         seconds,
     )
 
@@ -179,7 +164,7 @@ def model_lines(ledger: Ledger, now: datetime) -> tuple[ModelLine, ...]:  # noqa
     )
 
 
-def model_page(ledger: Ledger, one: Registration, now: datetime) -> ModelPage:  # noqa: ARG001 - as above
+def model_page(ledger: Ledger, one: Registration, policy: Policy, now: datetime) -> ModelPage:
     """One model's page."""
     statements = ledger.statements()
     metrics, said = _metrics(ledger, one)
@@ -198,6 +183,7 @@ def model_page(ledger: Ledger, one: Registration, now: datetime) -> ModelPage:  
         int(said.get("judged", 0)),
         live_in(one, statements),
         deployments.revocation_of(one, statements) is not None,
+        verdicts_of(one, policy, statements, now),
     )
 
 
@@ -213,11 +199,7 @@ def status_page(ledger: Ledger, config: Config, policy: Policy, now: datetime) -
         else:
             text = f"{sentence(head)}   log entry {head.index}, {age(head.time, now)} ago"
             lines.append(StageLine(claim, "warn" if claim in behind else "ok", behind.get(claim) or text))
-    live = tuple(
-        f"{one.environment}: {one.name}@{one.version} since {rfc3339(one.since)}"
-        + (f"   ! {one.problem}" if one.problem else "")
-        for one in found.live
-    )
+    live = tuple(line for one in found.live for line in live_lines(one, now))
     return StatusPage(
         config.name,
         ledger.root,
@@ -225,17 +207,9 @@ def status_page(ledger: Ledger, config: Config, policy: Policy, now: datetime) -
         tuple(lines),
         live or (f"nothing is live in {', '.join(policy.environments)}",),
         _next(found.heads, bool(behind), bool(found.live)),
+        newest_in_words(policy, ledger.statements(), now),
+        tuple(waiver_in_words(one, now) for one in found.waivers),
     )
-
-
-def trust_page(ledger: Ledger, *, is_pinned: bool) -> TrustPage:
-    """Root, roles, holders."""
-    roles = ledger.roles
-    keys = tuple(
-        KeyLine(entry.role, entry.person, keyid, entry.key.kind)
-        for keyid, entry in sorted(roles.keys.items(), key=lambda item: item[1].role)
-    )
-    return TrustPage(ledger.root, is_pinned, roles.version, keys, roles.separation())
 
 
 def live_in(one: Registration, statements: Sequence[Evidence]) -> tuple[str, ...]:
@@ -263,6 +237,12 @@ def _metrics(ledger: Ledger, one: Registration) -> tuple[Mapping[str, Any], Mapp
     said = ledger.get(one.inputs["judge"]).predicate
     metrics = said.get("metrics")
     return (metrics if isinstance(metrics, Mapping) else {}), said
+
+
+def _verdicts(place: Workplace, manifest: Digest, statements: Sequence[Evidence]) -> Mapping[str, Verdict]:
+    """What every environment says of the model that a run made: also of approvals and waivers, as at deployment."""
+    one = next((one for one in registrations(statements) if one.manifest == manifest), None)
+    return verdicts_of(one, place.policy, statements, place.now(), first=place.environment) if one else {}
 
 
 def _next(heads: Mapping[str, Evidence | None], is_stale: bool, is_live: bool) -> tuple[str, ...]:  # noqa: FBT001

@@ -15,6 +15,7 @@ from lockgate.audit.prove import prove as prove_entry
 from lockgate.core.moments import rfc3339
 from lockgate.core.records import PredictionRecord, commitment, parse_receipt
 from lockgate.errors import Refused, Usage, VerificationFailed
+from lockgate.project.prediction_log import prediction_log
 from lockgate.project.proving import open_ledger, prove_model
 from lockgate.project.reports import Proof, ReceiptReport
 from lockgate.project.steps import Steps
@@ -94,13 +95,14 @@ def prove(project: Folder, what: str) -> Proof:
             found.index,
             log.entry(found.index),
             prove_entry(log, found.index),
-            origin(ledger.root, PREDICTIONS),
+            log.checkpoint.origin,
         )
     log = Log.open(
         ledger.log_dir,
         public_key=ledger.roles.sealer_key(),
         origin=origin(ledger.root, EVENTS),
         seen=project.seen(ledger.root, EVENTS),
+        former=ledger.former_sealers,
     )
     index = _statement_index(ledger, what)
     return _proof(what, EVENTS, log, index)
@@ -111,13 +113,11 @@ def _proof(what: str, name: str, log: Log, index: int) -> Proof:
 
 
 def predictions(project: Folder, ledger: Ledger) -> Log:
-    """The log of predictions, opened under the sealer's key and the checkpoint last seen. VerificationFailed."""
-    return Log.open(
-        project.home / "log" / PREDICTIONS,
-        public_key=ledger.roles.sealer_key(),
-        origin=origin(ledger.root, PREDICTIONS),
-        seen=project.seen(ledger.root, PREDICTIONS),
-    )
+    """The log of predictions, opened under its sealer's key and the checkpoint last seen. VerificationFailed.
+
+    In a mirror the sealer is this machine's own; LG701 where nothing was served yet.
+    """
+    return prediction_log(project, ledger).open(project.home / "log" / PREDICTIONS)
 
 
 def _not_sealed(token: str, gateway: str, seq: int, log: Log) -> ReceiptReport:

@@ -9,6 +9,7 @@ from typing import Any
 
 from lockgate.audit.evidence import Evidence
 from lockgate.core.digest import Digest, short
+from lockgate.core.shown import Lines, block
 from lockgate.core.verdict import Reason
 
 
@@ -46,7 +47,7 @@ class ModelReport:
     now: datetime | None = None
     materialized: str = ""
 
-    def text(self) -> str:
+    def text(self) -> Lines:
         """The picture: a box a line, one line of verdict, one line of what is not proved."""
         how = "pinned" if self.pinned else "given with --root"
         lines = [f"{self.ref}  {short(self.manifest)}", f"root      sha256:{self.root[:8]}..{self.root[-4:]} ({how})"]
@@ -57,7 +58,7 @@ class ModelReport:
         lines.append("NOT proved: " + "; ".join(self.not_proved) + ".")
         if self.materialized:
             lines.append(f"written: exactly the signed files and model.sig, to {self.materialized}")
-        return "\n".join(lines)
+        return block(lines)
 
     def as_json(self) -> Mapping[str, Any]:
         """For `--json`."""
@@ -83,15 +84,17 @@ class LogsReport:
     files: int
     gateways: tuple[str, ...]
     warnings: tuple[Reason, ...]
+    sealed_by: str = ""
 
-    def text(self) -> str:
+    def text(self) -> Lines:
         """Two lines, and the warnings."""
         lines = [
             f"✓ events       {self.events} entries",
             f"✓ predictions  {self.predictions} entries from {len(self.gateways)} gateways, without a gap",
             f"  {self.files} files read, each accounted for",
         ]
-        return "\n".join([*lines, *(f"! {reason.finding}  {reason.message}" for reason in self.warnings)])
+        lines += [f"  {self.sealed_by}"] if self.sealed_by else []
+        return block([*lines, *(f"! {reason.finding}  {reason.message}" for reason in self.warnings)])
 
     def as_json(self) -> Mapping[str, Any]:
         """For `--json`."""
@@ -102,6 +105,7 @@ class LogsReport:
             "files": self.files,
             "gateways": list(self.gateways),
             "warnings": [reason.as_json() for reason in self.warnings],
+            "sealed_by": self.sealed_by or "the sealer of the roles file",
         }
 
 
@@ -117,18 +121,22 @@ class EverythingReport:
     live: tuple[str, ...]
     separation: str
     not_proved: tuple[str, ...]
+    absent: tuple[str, ...] = ()
+    mirror: str = ""
 
-    def text(self) -> str:
+    def text(self) -> Lines:
         """A few lines."""
         models = ", ".join(model.ref for model in self.models) or "none"
-        return "\n".join(
+        return block(
             [
                 f"root      sha256:{self.root[:8]}..{self.root[-4:]}",
                 self.logs.text(),
                 f"✓ statements   {self.statements}, each signed by a key of its role",
                 f"✓ registry     {self.blobs} blobs, each what its digest says and named by a statement",
                 f"✓ models       {models}",
+                *([f"  registered, and not held in this mirror: {', '.join(self.absent)}"] if self.absent else []),
                 f"  live: {'; '.join(self.live) or 'nothing'}",
+                *([f"  {self.mirror}"] if self.mirror else []),
                 f"separation of persons: {self.separation}",
                 f"NOT proved: {'; '.join(self.not_proved)}.",
             ]
@@ -145,6 +153,8 @@ class EverythingReport:
             "models": [model.as_json() for model in self.models],
             "live": list(self.live),
             "separation": self.separation,
+            "absent": list(self.absent),
+            "mirror": self.mirror,
         }
 
 
@@ -159,10 +169,10 @@ class ReceiptReport:
     opened: Mapping[str, bool]
     model: ModelReport | None
 
-    def text(self) -> str:
+    def text(self) -> Lines:
         """What answered, when, and what the receipt opens."""
         if self.record is None:
-            return f"{self.state}: the record is not in a signed checkpoint yet; ask again in a moment"
+            return block((f"{self.state}: the record is not in a signed checkpoint yet; ask again in a moment",))
         record = self.record
         lines = [
             f"✓ receipt   entry {self.index} of the prediction log",
@@ -173,7 +183,7 @@ class ReceiptReport:
             lines.append(f"  {'✓' if holds else '✗'} the {name} that you gave is the one in the record")
         if not self.opened:
             lines.append("  not opened: what was asked and answered (give it with --input FILE)")
-        return "\n".join([*lines, *([self.model.text()] if self.model else [])])
+        return block([*lines, *([self.model.text()] if self.model else [])])
 
     def as_json(self) -> Mapping[str, Any]:
         """For `--json`."""
@@ -220,13 +230,13 @@ def age(then: datetime, now: datetime) -> str:
     return f"{seconds} s"
 
 
-def _line(link: Link, now: datetime | None) -> str:
+def _line(link: Link, now: datetime | None) -> Lines:
     head = f"✓ {link.box:<9} {link.text}"
     if link.evidence is None:
-        return head
+        return block((head,))
     one = link.evidence
     old = f", {age(one.time, now)} ago" if now is not None else ""
-    return f"{head}\n            {one.person} as {one.role}, key {one.keyid[:8]}, log entry {one.index}{old}"
+    return block((head, f"            {one.person} as {one.role}, key {one.keyid[:8]}, log entry {one.index}{old}"))
 
 
 def joined(parts: Sequence[str]) -> str:

@@ -92,6 +92,15 @@ def _register(one: Evidence) -> str:
     return f"{field(one.predicate, 'name')}@{field(one.predicate, 'version')}, {len(files)} files, write-once"
 
 
+def _import(one: Evidence) -> str:
+    said = one.predicate
+    vouched, signer = field(said, "vouched", "person"), field(said, "signer", "keyid")
+    signed = f"signed by key {str(signer)[:12]}" if signer else "signed by nobody"
+    how = {"terminal": "on a terminal", "digest": "by its digest"}.get(str(field(said, "vouched", "how")), "?")
+    files = len(field(said, "files") or [])
+    return f"{said.get('kind')} from {said.get('origin')}, {files} files, {signed}; {vouched} vouched for it {how}"
+
+
 _SENTENCES: dict[str, Callable[[Evidence], str]] = {
     "ingest": _ingest,
     "validate": _validate,
@@ -100,4 +109,5 @@ _SENTENCES: dict[str, Callable[[Evidence], str]] = {
     "reproduce": _reproduce,
     "scan": _scan,
     "register": _register,
+    "import": _import,
 }

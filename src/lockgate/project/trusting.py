@@ -5,20 +5,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lockgate.audit.ledger import Ledger
-from lockgate.project.opened import Opened
+from lockgate.project.succeeding import Succeeding
 from lockgate.trust import pin as pins
 
 if TYPE_CHECKING:
-    from lockgate.project.pages import TrustPage
-    from lockgate.project.policies import Change, PolicySigned, PolicyState
+    from pathlib import Path
+
+    from lockgate.project.policies import Change, PolicySigned, PolicyState, RuleLine
+    from lockgate.project.trust_page import TrustPage
+    from lockgate.project.verdicts import PolicyChecked
 
 
-class Trusting(Opened):
+class Trusting(Succeeding):
     """What is trusted, who may say what, and what must hold."""
 
     def trust(self, root: str = "") -> TrustPage:
-        """Root, roles, holders. With `root`, also where it is not pinned."""
-        from lockgate.project.pages import trust_page
+        """Root, roles, holders, and every version of the roles file. With `root`, also where it is not pinned."""
+        from lockgate.project.trust_page import trust_page
 
         ledger = self.ledger(root)
         return trust_page(ledger, is_pinned=pins.pinned(ledger.root) is not None)
@@ -34,9 +37,9 @@ class Trusting(Opened):
         """Trust that root no longer."""
         pins.unpin(pins.check_project_id(fingerprint.removeprefix("sha256:")))
 
-    def public_key(self, role: str, *, root: str = "") -> bytes:
-        """The public half of a role's key (PEM), from the verified roles file."""
-        return self.ledger(root).roles.key_for(role).pem.encode()
+    def public_keys(self, role: str, *, root: str = "") -> tuple[bytes, ...]:
+        """The public halves (PEM) of all keys of a role that count now."""
+        return tuple(entry.pem.encode() for entry in self.ledger(root).roles.keys_of(role))
 
     def policy_state(self) -> PolicyState:
         """The policy in force, and whether policy.toml says something else."""
@@ -44,15 +47,32 @@ class Trusting(Opened):
 
         return state(self.policy(self.ledger()), read_policy_file(self.root))
 
+    def policy_rules(self, environment: str) -> tuple[RuleLine, ...]:
+        """Each rule of one environment in the policy in force. Raises Usage LG843."""
+        from lockgate.project.policies import describe
+
+        return tuple(describe(self.policy(self.ledger()).environment(environment)))
+
+    def policy_check(self, ref: str = "latest", environment: str = "") -> PolicyChecked:
+        """What the policy in force says of a registered model now; signs nothing. Raises Usage LG501, LG843."""
+        from lockgate.audit.refs import resolve
+        from lockgate.project.folder import DEV
+        from lockgate.project.verdicts import check
+
+        ledger = self.ledger()
+        statements = ledger.statements()
+        one = resolve(ref, statements, environment or DEV)
+        return check(one, self.policy(ledger), statements, self.now(), environment)
+
     def policy_diff(self) -> tuple[Change, ...]:
         """What policy.toml would change."""
         from lockgate.project.policies import compare, read_policy_file
 
         return tuple(compare(self.policy(self.ledger()), read_policy_file(self.root)))
 
-    def policy_sign(self) -> PolicySigned:
-        """Put policy.toml in force. Raises Refused (LG842) unless its version rises."""
+    def policy_sign(self, *, to_file: Path | None = None) -> PolicySigned:
+        """Put policy.toml in force, or sign it into `to_file`. Raises Refused (LG842) unless its version rises."""
         from lockgate.project.policies import read_policy_file, sign
 
-        with self.workplace() as place:
+        with self.workplace(to_file=to_file) as place:
             return sign(place, read_policy_file(self.root))

@@ -13,7 +13,7 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,11 +21,12 @@ from typing import Any
 
 import uvicorn
 
-from lockgate.audit.deployments import revocation_of
 from lockgate.audit.ledger import Ledger
-from lockgate.audit.load import load_decision
+from lockgate.audit.load import load_decision, refuse_revoked
 from lockgate.audit.spool import Spool
+from lockgate.audit.standing import refuse_withdrawn
 from lockgate.contract.jail.outcome import place
+from lockgate.core.checkpoint import MAX_NOTE_BYTES
 from lockgate.core.digest import Digest
 from lockgate.core.wire import WireError
 from lockgate.errors import LockgateError
@@ -42,10 +43,15 @@ from lockgate.serve.recorder import SpoolRecorder
 from lockgate.serve.seen import MemorySeen
 from lockgate.serve.service import Service, WorkerLost
 from lockgate.serve.settings import CONTROL_FD, HOME, LISTENER_FD, SPOOL, GatewaySettings
+from lockgate.store.files import read_regular
 from lockgate.store.layout import RegistryStore
 from lockgate.trust._edgefile import parse_edge_secrets
 
 LOOK_SECONDS = 1.0
+HONOURED_SECONDS = 5.0
+"""What the log says (a revocation, a move) and when a waiver ends is honoured within this time, or nothing is answered.
+
+While the bytes of a newly deployed model are read and hashed, at most LOAD_SECONDS, no second look is taken."""
 LOAD_SECONDS = 60.0
 _TRIES = 3
 _HOME = place(HOME)
@@ -104,16 +110,25 @@ async def run(
 class Library:
     """The evidence as it stands on disk, looked at again and again. Blocking: the gateway calls it in a thread."""
 
-    def __init__(self, settings: GatewaySettings, home: Path, seen: bytes) -> None:
+    def __init__(
+        self,
+        settings: GatewaySettings,
+        home: Path,
+        seen: bytes,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
         self._settings = settings
         self._home = home
+        self._now = now
+        self.reading = False
+        """Whether the bytes of a model are being read just now."""
         self._seen = MemorySeen(seen)
         self._registry = RegistryStore(home / "registry")
         self._ledger: Ledger | None = None
         self._read: bytes | None = None
 
     def look(self, loaded: Loadable | None) -> Loadable | None:
-        """What is live now; None when the log has not changed since the last look that went well.
+        """What is live now; None when the log has not changed since the last look that went well, and no waiver ended.
 
         For the manifest of `loaded` no file is read again: its verified bytes are in memory. A look that meets a
         writer at work is repeated. Raises LockgateError, OSError: then nothing may be answered.
@@ -125,8 +140,11 @@ class Library:
         return self._look(loaded)
 
     def _look(self, loaded: Loadable | None) -> Loadable | None:
-        note = (self._home / "log" / "events" / "checkpoint").read_bytes()
-        if note == self._read:
+        last, self._read = self._read, None
+        note = read_regular(self._home / "log" / "events" / "checkpoint", MAX_NOTE_BYTES)
+        until = loaded.decision.until if loaded is not None else None
+        if note == last and (until is None or self._now() < until):
+            self._read = last
             return None
         if self._ledger is None:
             self._ledger = evidence.open_ledger(self._home, self._settings.root, self._seen)
@@ -136,19 +154,32 @@ class Library:
         self._read = note
         return found
 
-    def revoked(self, loaded: Loadable) -> bool:
-        """Whether the log, as last read, revokes a model that was loaded before."""
+    def fallen(self, loaded: Loadable) -> bool:
+        """Whether a model that was loaded before may not be answered from while the next one loads.
+
+        The log, as last read, revokes it or a word on which it was live; or the waiver that it rests on has ended.
+        """
         if self._ledger is None:
             return True
-        return revocation_of(loaded.decision.registration, self._ledger.statements()) is not None
+        statements, decision = self._ledger.statements(), loaded.decision
+        try:
+            refuse_revoked(decision.registration, statements)
+            refuse_withdrawn(decision.deployment, statements)
+        except LockgateError:
+            return True
+        return decision.until is not None and self._now() >= decision.until
 
     def _decide(self, ledger: Ledger, loaded: Loadable | None) -> Loadable:
-        environment, name, now = self._settings.environment, self._settings.name, datetime.now(UTC)
+        environment, name, now = self._settings.environment, self._settings.name, self._now()
         if loaded is not None:
             decision = load_decision(ledger.statements(), environment, now, name=name)
             if decision.manifest == loaded.decision.manifest:
                 return evidence.redeployed(loaded, decision)
-        return evidence.load(ledger, self._registry, environment, name, now)
+        self.reading = True
+        try:
+            return evidence.load(ledger, self._registry, environment, name, now)
+        finally:
+            self.reading = False
 
 
 class Gateway:
@@ -164,6 +195,7 @@ class Gateway:
         self._server = server
         self._loaded: Loadable | None = None
         self._engine: JailedEngine | None = None
+        self._answering: Loadable | None = None
         self._links: dict[tuple[Digest, str], WorkerLink] = {}
         self._offered: list[Told] = []
         self._closed = ""
@@ -184,17 +216,33 @@ class Gateway:
             told.drop()
 
     async def watch(self) -> None:
-        """Look at the evidence once a second. Fail closed: no answer while it does not hold."""
+        """Look at the evidence once a second. Fail closed: no answer while it does not hold, or cannot be looked at."""
         while True:
             try:
-                found = await asyncio.to_thread(self._library.look, self._loaded)
+                found = await self._look()
                 if found is not None:
                     self._settle(found)
+                self._drop_fallen()
             except LockgateError as error:
                 self._close(error.finding, error.message)
             except OSError as error:
                 self._close("LG623", f"the evidence cannot be read: {error.strerror}")
             await asyncio.sleep(LOOK_SECONDS)
+
+    async def _look(self) -> Loadable | None:
+        """One look. When it takes too long, nothing is answered until it has ended: a disk, or somebody, holds it."""
+        before, late = self._loaded, False
+        look = asyncio.ensure_future(asyncio.to_thread(self._library.look, before))
+        while True:
+            reading = self._library.reading
+            limit = LOAD_SECONDS if reading else HONOURED_SECONDS - LOOK_SECONDS
+            if (await asyncio.wait([look], timeout=limit))[0]:
+                break
+            if reading or not self._library.reading:
+                late = True
+                self._close("LG623", "the evidence could not be looked at in time")
+        found = await look
+        return before if late and found is None else found
 
     def _admit(self, data: bytes) -> None:
         try:
@@ -208,18 +256,24 @@ class Gateway:
             self._close(told.text("finding"), told.text("message"))
 
     def _settle(self, found: Loadable) -> None:
-        """Take over what is live now. The model before it answers on while the new one loads, unless it is revoked."""
-        before, self._loaded = self._loaded, found
+        """Take over what is live now. The model before it answers on while the new one loads, unless it has fallen."""
+        self._loaded = found
         if self._engine is not None and self._engine.served.manifest == found.decision.manifest:
-            self._engine.served = found.served
+            self._engine.served, self._answering = found.served, found
             self._open(self._engine)
             return
-        if before is not None and self._library.revoked(before):
-            self._close("LG514", f"{before.decision.name}@{before.decision.version} is revoked")
-            self._loaded = found
         self._tell("need", manifest=found.decision.manifest)
         self._take_offers()
         asyncio.get_running_loop().call_later(LOAD_SECONDS, self._overdue, found)
+
+    def _drop_fallen(self) -> None:
+        """The model that answers while another loads may have been revoked since, or its waiver may have ended."""
+        answering, loaded = self._answering, self._loaded
+        if answering is None or loaded is None or answering.decision.manifest == loaded.decision.manifest:
+            return
+        if self._library.fallen(answering):
+            self._close("LG514", f"{answering.decision.name}@{answering.decision.version} must not be used any more")
+            self._answering, self._loaded = None, loaded
 
     def _overdue(self, awaited: Loadable) -> None:
         engine, loaded = self._engine, self._loaded
@@ -273,6 +327,7 @@ class Gateway:
             before.contract, before.model = contract, model
             self._open(before)
             return
+        self._answering = loaded
         self._engine = JailedEngine(loaded.served, loaded.spec, self._settings.caps, contract=contract, model=model)
         self._open(self._engine)
         if before is not None:

@@ -18,8 +18,6 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from lockgate.audit.ledger import PREDICTIONS as LOG_NAME
-from lockgate.audit.ledger import origin
 from lockgate.audit.log import Log
 from lockgate.audit.predictions import PredictionIndex
 from lockgate.audit.seal import Sealer
@@ -118,7 +116,7 @@ class Carrier:
         self._spools = spools
         self._sealer = Sealer(
             log_dir,
-            origin=origin(settings.root, LOG_NAME),
+            origin=settings.origin,
             sign=sign,
             public_key=bytes.fromhex(settings.public_key),
             seen=seen,

@@ -49,9 +49,9 @@ class GatewaySettings:
 
 @dataclass(frozen=True)
 class SealerSettings:
-    """`root`: as above, part of the log's origin. `public_key`: the sealer's, 32 bytes in hex, from the roles file."""
+    """`origin`: the log's name. `public_key`: its sealer's, 32 bytes in hex."""
 
-    root: str
+    origin: str
     public_key: str
 
     def arguments(self) -> tuple[str, ...]:

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from lockgate.audit.ledger import PREDICTIONS, origin
 from lockgate.audit.log import verify_checkpoint
 from lockgate.audit.seen import SeenStore
 from lockgate.errors import LockgateError, Unavailable, VerificationFailed
@@ -47,6 +46,7 @@ class Household:
     manifest: str
     caps: Caps
     sealer_public: bytes
+    predictions_origin: str
     listener: socket.socket
     events_seen: SeenStore
     predictions_seen: SeenStore
@@ -145,7 +145,8 @@ class House:
 
     def _start_sealer(self) -> Process:
         own = self._own
-        process = self._start(SEALER, *jails.sealer(own.home, SealerSettings(own.root, own.sealer_public.hex())), {})
+        settings = SealerSettings(own.predictions_origin, own.sealer_public.hex())
+        process = self._start(SEALER, *jails.sealer(own.home, settings), {})
         self._post.tell(SEALER, "key", own.sealer_key())
         self._post.tell(SEALER, "seen", own.predictions_seen.load() or b"")
         return process
@@ -231,7 +232,7 @@ class House:
     def _sealed(self, note: bytes) -> None:
         """Keep the checkpoint that the sealer signed as seen, if it is one."""
         try:
-            verify_checkpoint(note, self._own.sealer_public, origin(self._own.root, PREDICTIONS))
+            verify_checkpoint(note, self._own.sealer_public, self._own.predictions_origin)
             self._own.predictions_seen.advance(note)
         except LockgateError as error:
             self._say(f"sealer: {error.finding} {error.message}")

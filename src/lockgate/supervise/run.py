@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any
 
-from lockgate.audit.ledger import EVENTS, PREDICTIONS, origin
+from lockgate.audit.ledger import EVENTS, PREDICTIONS
 from lockgate.audit.load import load_decision
 from lockgate.audit.log import Log
 from lockgate.audit.seen import SeenStore
@@ -25,6 +25,7 @@ from lockgate.serve.spec import Caps, ServeSpec
 from lockgate.store.files import read_regular
 from lockgate.store.lock import lock
 from lockgate.supervise.house import House, Household
+from lockgate.supervise.sealing import Sealing
 from lockgate.trust import pin
 from lockgate.trust._edgefile import edge_secrets
 
@@ -38,13 +39,17 @@ def serve(
     port: int = 8080,
     ref: str = "",
     caps: Caps | None = None,
+    sealing: Sealing | None = None,
     ready: Callable[[str], None] = lambda _: None,
+    each: Callable[[], None] = lambda: None,
     stop: threading.Event | None = None,
 ) -> None:
     """Serve what is live in `workplace.environment` until SIGINT, SIGTERM or `stop`.
 
-    `ready` is called once with the URL, at the moment from which requests are answered. When this returns or
-    raises, every process is gone and every prediction that was answered is in the spool or in the log.
+    `sealing`: who seals the predictions, by default the sealer of the roles file. `each` is called at every step of
+    the supervisor; what it raises ends the house in order. `ready` is called once with the URL, at the moment from
+    which requests are answered. When this returns or raises, every process is gone and every prediction that was
+    answered is in the spool or in the log.
 
     Raises what `serve.run` raises; Unavailable LG626 when the port is taken, LG807 when this project is served
     already, LG625 when a process does not stay up.
@@ -53,33 +58,32 @@ def serve(
     stop = stop or threading.Event()
     state = workplace.home / "state"
     with lock(state / "locks" / "serve", wait=False), _listening(host, port) as listener, _signals(stop):
-        household = _household(workplace, plan, listener)
+        household = _household(workplace, plan, listener, sealing or Sealing.of(workplace))
         url = _url(host, listener.getsockname()[1])
         house = House(household, say=workplace.say, opened=lambda: ready(url))
         try:
             while not stop.is_set():
+                each()
                 house.step(time.monotonic())
         finally:
             house.stop(time.monotonic)
 
 
-def _household(workplace: Workplace, plan: stage.ServePlan, listener: socket.socket) -> Household:
-    home, keyring, root = workplace.home, workplace.keyring, workplace.ledger.root
-    seen = pin.seen_folder(root)
-    predictions_seen = SeenStore(seen / PREDICTIONS)
-    sealer = workplace.ledger.roles.sealer_key()
+def _household(workplace: Workplace, plan: stage.ServePlan, listener: socket.socket, sealing: Sealing) -> Household:
+    home, root = workplace.home, workplace.ledger.root
+    sealing.key()  # asks for its passphrase, and refuses a store that gives none out, before all else
     for folder, mode in ((home / "state" / "spool", 0o700), (home / "log" / PREDICTIONS, 0o755)):
         folder.mkdir(parents=True, exist_ok=True)
         folder.chmod(mode)
     if (home / "log" / PREDICTIONS / "checkpoint").exists():
         log = Log.open(
-            home / "log" / PREDICTIONS, public_key=sealer, origin=origin(root, PREDICTIONS), seen=predictions_seen
+            home / "log" / PREDICTIONS,
+            public_key=sealing.public,
+            origin=sealing.origin,
+            seen=sealing.seen,
+            former=sealing.former,
         )
         spools.clear(home / "state" / "spool", log)
-
-    def sealer_key() -> bytes:
-        keyring.signer("sealer")  # its checks: the file's mode, and that it belongs to its public half
-        return read_regular(keyring.folder / "sealer.key", MAX_BYTES)
 
     def clients() -> bytes:
         with suppress(FileNotFoundError):
@@ -104,12 +108,13 @@ def _household(workplace: Workplace, plan: stage.ServePlan, listener: socket.soc
         name=plan.decision.name,
         manifest=plan.decision.manifest,
         caps=plan.spec.caps,
-        sealer_public=sealer,
+        sealer_public=sealing.public,
+        predictions_origin=sealing.origin,
         listener=listener,
-        events_seen=SeenStore(seen / EVENTS, keep=False),
-        predictions_seen=predictions_seen,
-        sealer_key=sealer_key,
-        edge_secrets=lambda: edge_secrets(keyring.folder / "edge.json").encode(),
+        events_seen=SeenStore(pin.seen_folder(root) / EVENTS, keep=False),
+        predictions_seen=sealing.seen,
+        sealer_key=sealing.key,
+        edge_secrets=lambda: edge_secrets(workplace.keyring.folder / "edge.json").encode(),
         clients=clients,
         python_for=python_for,
     )

@@ -73,7 +73,7 @@ def test_a_damaged_statement_proves_nothing(signed: tuple[SignedProject, Registe
 
 def test_a_revoked_model_is_refused_with_what_was_proved(signed: tuple[SignedProject, RegisterResult]) -> None:
     """The bytes are what they were; it is the word of the revoker that stops it."""
-    from lockgate.deploy.words import revoke
+    from lockgate.deploy.revoking import revoke
 
     revoke(signed[0].workplace(), "flights@1", "poisoned")
     with pytest.raises(Refused) as caught:

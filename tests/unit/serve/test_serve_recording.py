@@ -32,7 +32,7 @@ GATEWAY = "0123456789abcdef"
 SERVED = Served("flights", 1, Digest("sha256:" + "a" * 64), "dev", "live", "regression", "delay", (), ())
 KEY = Ed25519PrivateKey.from_private_bytes(b"k" * 32)
 PUBLIC = KEY.public_key().public_bytes_raw()
-SETTINGS = SealerSettings(ROOT, PUBLIC.hex())
+SETTINGS = SealerSettings(origin(ROOT, PREDICTIONS), PUBLIC.hex())
 
 
 class Bench:

@@ -166,7 +166,7 @@ FINDINGS: tuple[Finding, ...] = (
         "LG330",
         "the policy refuses a run with denied attempts",
         "Here denied attempts are more than a note.",
-        "See LG325 for the attempts; `refuse_tainted` in policy.toml decides how much they weigh.",
+        "See LG325 for the attempts; `max_denied_attempts` in policy.toml says how many are allowed, and its weight.",
     ),
     Finding(
         "LG340",

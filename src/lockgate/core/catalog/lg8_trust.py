@@ -80,7 +80,7 @@ FINDINGS: tuple[Finding, ...] = (
     Finding(
         "LG814",
         "a revoked key",
-        "Whoever holds a stolen key can sign anything; nothing it ever signed counts.",
+        "Whoever holds a stolen key can sign anything; what it signs after its revocation counts for nothing.",
         "Sign the statement anew with a valid key: run the stage again.",
     ),
     Finding(
@@ -141,7 +141,7 @@ FINDINGS: tuple[Finding, ...] = (
         "LG824",
         "the roles file has expired",
         "An expiry forces somebody to look from time to time whether the named persons still hold their roles.",
-        "The holder of the root key signs a new version: lockgate trust rotate.",
+        "The holder of the root key looks at it and signs a new version: lockgate trust expire DATE.",
     ),
     Finding(
         "LG825",
@@ -188,7 +188,7 @@ FINDINGS: tuple[Finding, ...] = (
     Finding(
         "LG832",
         "a key that cannot be used",
-        "Lockgate signs with ECDSA P-256, P-384, P-521 and, for checkpoints, Ed25519; keys are PEM without passphrase.",
+        "Lockgate signs with ECDSA P-256, P-384, P-521 and, for checkpoints, Ed25519; keys are PEM.",
         "Make one: openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out KEY.pem",
     ),
     Finding(
@@ -233,6 +233,12 @@ FINDINGS: tuple[Finding, ...] = (
         "an unknown environment",
         "No policy says what must hold there, so nothing may go there.",
         "Add the environment to policy.toml, raise the version, then lockgate policy sign.",
+    ),
+    Finding(
+        "LG844",
+        "a decision that was made for another project",
+        "One key may speak in two projects: a policy, an approval or a waiver of one of them would count in the other.",
+        "Have it made anew, by its command, in this project.",
     ),
     Finding(
         "LG850",

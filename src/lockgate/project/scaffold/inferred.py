@@ -14,6 +14,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from lockgate.core.shown import shown, toml_string
 from lockgate.errors import Refused, Usage
 
 Column = Mapping[str, Any]
@@ -125,7 +126,9 @@ def _field(column: Column, *, is_label: bool) -> str:
     values = column.get("values")
     constraint = ""
     if column["kind"] == "string" and values and not is_label and len(values) > 1:
-        comments.append(f"seen: {', '.join(map(str, values[:6]))}{', ...' if len(values) > 6 else ''}")
+        comments.append(
+            f"seen: {', '.join(shown(str(value)) for value in values[:6])}{', ...' if len(values) > 6 else ''}"
+        )
     if column["kind"] == "string" and values and is_label:
         kind = f"Literal[{', '.join(repr(v) for v in values)}]"
     if column["kind"] in ("int", "float") and column.get("least") is not None:
@@ -151,7 +154,9 @@ def _contract(fields: Sequence[str], left_out: Sequence[Column], source: str) ->
     imports = (f"from datetime import {dates}\n" if dates else "") + typing
     # A column that the contract does not name must not stop the training file; a request is held to the same.
     extra = "ignore" if left_out else "forbid"
-    return f'''"""What one record is. Read off {source}: tighten it where you know more."""
+    # The name of a stranger's file stands in a program's text: it neither ends the text nor escapes anything in it.
+    called = re.sub(r'["\\]', "_", shown(source))
+    return f'''"""What one record is. Read off {called}: tighten it where you know more."""
 
 {imports}
 from pydantic import {pydantic}
@@ -193,14 +198,14 @@ def train(data, params):
 
 
 def _toml(name: str, source: str, label: str, time: str) -> str:
-    ordered = f'time = "{time}"\n' if time else ""
+    ordered = f"time = {toml_string(time)}\n" if time else ""
     return f"""[project]
-name = "{name}"
+name = {toml_string(name)}
 
 [data]
-sources = ["data/{source}"]
+sources = [{toml_string(f"data/{source}")}]
 contract = "contract.py:Record"
-label = "{label}"
+label = {toml_string(label)}
 {ordered}
 [train]
 function = "train.py:train"
