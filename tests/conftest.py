@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from tests.support.shell import Ready
 
 settings.register_profile("default", deadline=None)
 settings.register_profile("nightly", deadline=None, max_examples=1000)
@@ -21,3 +26,30 @@ def homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setenv("XDG_CONFIG_HOME", str(place / "config"))
         patch.setenv("XDG_STATE_HOME", str(place / "state"))
         yield place
+
+
+@pytest.fixture(scope="session", name="session_folder")
+def _session_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What all workers of this session have in common."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _ready_ahead(request: pytest.FixtureRequest, session_folder: Path) -> Iterator[None]:
+    """When any test wants `ready`: the first of several workers has it made as soon as it starts."""
+    if not any("ready" in getattr(item, "fixturenames", ()) for item in request.session.items):
+        yield
+        return
+    from tests.support.shell import shared
+
+    with shared(session_folder, ahead=os.environ.get("PYTEST_XDIST_WORKER") == "gw0"):
+        yield
+
+
+@pytest.fixture(scope="session")
+def ready(session_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Ready:
+    """The phishing example, run and deployed by the real command line: this worker's copy of the session's one run."""
+    from tests.support.shell import ready_in
+
+    return ready_in(session_folder).copy(tmp_path_factory.mktemp("copied"))

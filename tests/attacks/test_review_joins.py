@@ -15,7 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from lockgate.audit import joins
 from lockgate.audit.evidence import Evidence
-from lockgate.audit.load import inputs_of
+from lockgate.audit.origins import inputs_of
 from lockgate.core.digest import Digest, digest_of
 from lockgate.core.statement import Statement, Subject, resource
 from lockgate.errors import Refused, Usage, VerificationFailed

@@ -22,7 +22,7 @@ from lockgate.audit.ledger import PREDICTIONS, origin
 from lockgate.audit.log import Log
 from lockgate.audit.predictions import PredictionIndex
 from lockgate.core.records import opens, parse_receipt
-from lockgate.deploy.words import revoke
+from lockgate.deploy.revoking import revoke
 from lockgate.errors import LockgateError, Refused, Unavailable, Usage
 from lockgate.sandbox.launch import RunningJail
 from lockgate.supervise import run

@@ -58,7 +58,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     """Both projects, with fresh keys."""
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     victim, stranger = create_keys("mara", NOW), create_keys("eve", NOW)
-    jo = signers.generate("approver")
+    jo = signers.generate("approver").within(victim.project_id)
     keys = {**victim.roles.keys, jo.keyid: KeyEntry("approver", "jo", jo.public)}
     roles = replace(victim.roles, keys=keys, thresholds={"approver": 2})
     keyring = Keyring.open(victim.project_id)
@@ -262,7 +262,7 @@ def test_an_old_roles_file_does_not_come_back(world: World) -> None:
     """After jo was removed, the version that still names him is refused as a next one, and so is his word."""
     first = world.roles
     without_jo = {keyid: entry for keyid, entry in first.keys.items() if entry.person != "jo"}
-    second = replace(first, version=2, keys=without_jo, thresholds={})
+    second = replace(first, version=2, keys=without_jo, thresholds={}, revoked={world.jo.keyid: "left"})
     root = world.keys.signer("root")
     verify_roles(root.sign(second.statement()), first)
     with pytest.raises(VerificationFailed) as caught:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.scripts.conftest import Ready
+from tests.support.shell import Ready
 
 SKOPEO = shutil.which("skopeo")
 
@@ -41,7 +41,7 @@ def test_a_second_run_is_cached(ready: Ready) -> None:
 def test_the_reference_tool_verifies_what_is_materialized(ready: Ready, tmp_path: Path) -> None:
     """`model_signing verify key` accepts the materialized model, and refuses it with one byte changed."""
     place = tmp_path / "model"
-    assert ready.shell("verify", ready.ref, "--materialize", place, at=ready.root).code == 0
+    assert ready.shell.here("verify", ready.ref, "--materialize", place, at=ready.root).code == 0
     keys = next((ready.shell.home / "config" / "lockgate").glob("*/signer.pub"))
     command = [sys.executable, "-m", "model_signing", "verify", "key", "--signature", place / "model.sig"]
     command += ["--public_key", keys, place]
@@ -70,28 +70,28 @@ def test_skopeo_reads_and_carries_the_registry(ready: Ready, tmp_path: Path) -> 
     assert json.loads(raw)["artifactType"] == "application/vnd.cncf.model.manifest.v1+json"
     subprocess.run([SKOPEO, "copy", source, f"oci:{tmp_path}/there:phishing-v1"], check=True, capture_output=True)
     copied = json.loads((tmp_path / "there" / "index.json").read_text())["manifests"][0]["digest"]
-    here = ready.shell("models", "--json", at=ready.root).json["models"][0]["manifest"]
+    here = ready.shell.here("models", "--json", at=ready.root).json["models"][0]["manifest"]
     assert copied == here
 
 
 def test_a_clone_is_not_pinned(ready: Ready, tmp_path: Path) -> None:
     """Another user is told so, exit 1; with the fingerprint it verifies; with a wrong one it exits 3."""
     stranger = type(ready.shell)(tmp_path)
-    done = stranger("verify", ready.ref, "--json", at=ready.root)
+    done = stranger.here("verify", ready.ref, "--json", at=ready.root)
     assert (done.code, done.json["finding"]) == (1, "LG825")
     root = done.json["seen"]["root"]
-    assert stranger("verify", ready.ref, "--root", root, at=ready.root).code == 0
-    assert stranger("verify", "--all", "--root", root, at=ready.root).code == 0
-    assert stranger("verify", ready.ref, "--root", "ab" * 32, at=ready.root).code == 3
+    assert stranger.here("verify", ready.ref, "--root", root, at=ready.root).code == 0
+    assert stranger.here("verify", "--all", "--root", root, at=ready.root).code == 0
+    assert stranger.here("verify", ready.ref, "--root", "ab" * 32, at=ready.root).code == 3
 
 
 @pytest.mark.parametrize("stage", ["ingest", "validate", "train", "judge", "register"])
 def test_a_stage_can_go_back(ready: Ready, tmp_path: Path, stage: str) -> None:
     """Where there is nothing to go back to, `rollback STAGE` says so; afterwards everything still verifies."""
     copy = ready.copy(tmp_path)
-    done = copy.shell("rollback", stage, "--json", "-C", copy.root)
+    done = copy.shell.here("rollback", stage, "--json", "-C", copy.root)
     assert (done.code, done.json["finding"]) == (1, "LG532")
-    assert copy.shell("verify", "--all", "-C", copy.root).code == 0
+    assert copy.shell.here("verify", "--all", "-C", copy.root).code == 0
 
 
 def test_rolled_back_data_turns_what_follows_stale_and_run_goes_on_from_there(ready: Ready, tmp_path: Path) -> None:
@@ -103,13 +103,13 @@ def test_rolled_back_data_turns_what_follows_stale_and_run_goes_on_from_there(re
     second = copy.shell("run", "--json", "-C", copy.root)
     assert (second.code, second.json["ref"]) == (0, "phishing@2"), second.err
     assert second.json["stages"][0]["digest"] != first
-    back = copy.shell("rollback", "ingest", "--reason", "poisoned delivery", "--json", "-C", copy.root)
+    back = copy.shell.here("rollback", "ingest", "--reason", "poisoned delivery", "--json", "-C", copy.root)
     assert back.code == 0, back.err
     assert [one["stage"] for one in back.json["stale"]] == ["validate", "train", "judge", "register"]
     third = copy.shell("run", "--json", "-C", copy.root)
     assert third.code == 0, third.err
     assert third.json["stages"][0]["digest"] == first
-    assert copy.shell("verify", "--all", "-C", copy.root).code == 0
+    assert copy.shell.here("verify", "--all", "-C", copy.root).code == 0
 
 
 def test_prod_wants_an_approval(ready: Ready, tmp_path: Path) -> None:
@@ -118,18 +118,18 @@ def test_prod_wants_an_approval(ready: Ready, tmp_path: Path) -> None:
     refused = copy.shell("deploy", "latest", "--env", "prod", "--json", "-C", copy.root)
     assert refused.code == 1
     assert "approve" in refused.json["next"]
-    assert copy.shell("approve", "latest", "--env", "prod", "-C", copy.root).code == 0
+    assert copy.shell.here("approve", "latest", "--env", "prod", "-C", copy.root).code == 0
     assert copy.shell("deploy", "latest", "--env", "prod", "-C", copy.root).code == 0
-    assert copy.shell("show", "latest", "--json", "-C", copy.root).json["live_in"] == ["dev", "prod"]
+    assert copy.shell.here("show", "latest", "--json", "-C", copy.root).json["live_in"] == ["dev", "prod"]
 
 
 def test_a_revoked_model_is_refused(ready: Ready, tmp_path: Path) -> None:
     """`revoke` takes a model out for good: verify and deploy refuse it, and the rest still verifies."""
     copy = ready.copy(tmp_path)
-    assert copy.shell("revoke", "latest", "--reason", "test", "-C", copy.root).code == 0
-    assert copy.shell("verify", "latest", "--json", "-C", copy.root).json["finding"] == "LG514"
+    assert copy.shell.here("revoke", "latest", "--reason", "test", "-C", copy.root).code == 0
+    assert copy.shell.here("verify", "latest", "--json", "-C", copy.root).json["finding"] == "LG514"
     assert copy.shell("deploy", "latest", "--json", "-C", copy.root).json["finding"] == "LG514"
-    assert copy.shell("verify", "--all", "-C", copy.root).code == 0
+    assert copy.shell.here("verify", "--all", "-C", copy.root).code == 0
 
 
 def test_the_jail_passes_streams_and_status_through(ready: Ready) -> None:

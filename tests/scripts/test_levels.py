@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from lockgate.sandbox._landlock import abi
-from tests.scripts.conftest import Ready
+from tests.support.shell import Ready
 
 
 def train(here: Ready) -> tuple[int, str]:
@@ -34,7 +34,7 @@ def test_a_weaker_jail_is_refused_until_the_policy_allows_it(ready: Ready, tmp_p
     policy = here.root / "policy.toml"
     text = policy.read_text().replace("version = 1\n", "version = 2\n")
     policy.write_text(text.replace("[environment.dev]\n", "[environment.dev]\nmin_jail_level = 2\n"))
-    assert here.shell("policy", "sign", at=here.root).code == 0
+    assert here.shell.here("policy", "sign", at=here.root).code == 0
     code, said = train(here)
     assert code == 0, said
     assert "isolation level 2" in said

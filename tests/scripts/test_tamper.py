@@ -10,9 +10,9 @@ import pytest
 
 from lockgate.errors import VerificationFailed
 from lockgate.project import Project
-from tests.scripts.conftest import Ready
+from tests.support.shell import Ready
 
-PER_FILE = 6
+PLACES = [2, pytest.param(20, marks=pytest.mark.nightly)]
 
 
 @pytest.fixture(scope="module")
@@ -31,10 +31,10 @@ def files(root: Path) -> list[Path]:
     return sorted(path for name in ("registry", "log") for path in (home / name).rglob("*") if path.is_file())
 
 
-def places(path: Path) -> list[int]:
+def places(path: Path, between: int) -> list[int]:
     """The first byte, the last, and some between: the same in every run."""
     size = path.stat().st_size
-    chosen = random.Random(path.name).sample(range(size), min(size, PER_FILE))
+    chosen = random.Random(path.name).sample(range(size), min(size, between))
     return sorted({0, size - 1, *chosen}) if size else []
 
 
@@ -43,14 +43,15 @@ def is_superseded(path: Path) -> bool:
     return path.parent.suffix == ".p" and int(path.name) < max(int(other.name) for other in path.parent.iterdir())
 
 
-def test_every_file_is_watched_byte_by_byte(watched: tuple[Ready, Project]) -> None:
+@pytest.mark.parametrize("between", PLACES)
+def test_every_file_is_watched_byte_by_byte(watched: tuple[Ready, Project], between: int) -> None:
     """A flipped bit at any place of any file is a failed verification; put back, everything verifies again."""
     copy, project = watched
     unnoticed = []
     for path in files(copy.root):
         content = path.read_bytes()
         path.chmod(0o644)
-        for place in places(path):
+        for place in places(path, between):
             path.write_bytes(content[:place] + bytes([content[place] ^ 0x40]) + content[place + 1 :])
             try:
                 project.verify_everything()
@@ -92,7 +93,7 @@ def test_an_added_file_is_refused(watched: tuple[Ready, Project], place: str) ->
     extra = copy.root / ".lockgate" / place
     extra.write_bytes(b"hello")
     try:
-        done = copy.shell("verify", "--all", "--json", "-C", copy.root)
+        done = copy.shell.here("verify", "--all", "--json", "-C", copy.root)
     finally:
         extra.unlink()
     assert done.code == 3, done.err
@@ -106,7 +107,7 @@ def test_a_restored_backup_is_noticed(ready: Ready, tmp_path: Path) -> None:
     copy = ready.copy(tmp_path)
     backup = tmp_path / "backup"
     shutil.copytree(copy.root / ".lockgate" / "log", backup)
-    assert copy.shell("revoke", "latest", "--reason", "unsafe", "-C", copy.root).code == 0
+    assert copy.shell.here("revoke", "latest", "--reason", "unsafe", "-C", copy.root).code == 0
     shutil.rmtree(copy.root / ".lockgate" / "log")
     shutil.copytree(backup, copy.root / ".lockgate" / "log")
     done = copy.shell("verify", "latest", "--json", "-C", copy.root)
@@ -119,10 +120,10 @@ def test_another_projects_evidence_is_not_taken(ready: Ready, tmp_path: Path) ->
 
     copy = ready.copy(tmp_path)
     other = tmp_path / "other"
-    assert copy.shell("init", other).code == 0
+    assert copy.shell.here("init", other).code == 0
     # Pinned here by being worked with here: the place is known from then on.
-    root = copy.shell("trust", "show", "--json", "-C", copy.root).json["project_id"]
-    assert copy.shell("trust", "pin", root, "-C", copy.root).code == 0
+    root = copy.shell.here("trust", "show", "--json", "-C", copy.root).json["project_id"]
+    assert copy.shell.here("trust", "pin", root, "-C", copy.root).code == 0
     shutil.rmtree(copy.root / ".lockgate")
     shutil.copytree(other / ".lockgate", copy.root / ".lockgate")
     done = copy.shell("verify", "--all", "--json", "-C", copy.root)

@@ -11,8 +11,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from tests.scripts.conftest import Ready
 from tests.support import without_linux
+from tests.support.shell import Ready
 
 
 def on_a_mac(ready: Ready, *arguments: str) -> tuple[int, str]:

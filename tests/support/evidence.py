@@ -17,7 +17,6 @@ from lockgate.core.moments import rfc3339
 from lockgate.core.statement import (
     APPROVAL,
     DEPLOYMENT,
-    POLICY,
     PROVENANCE,
     REGISTRATION,
     REVOCATION,
@@ -28,6 +27,7 @@ from lockgate.core.statement import (
     resource,
     test_result,
 )
+from lockgate.trust.policy import Policy
 
 START = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 
@@ -60,7 +60,7 @@ def provenance(claim: str, subjects: Mapping[str, Digest], dependencies: Mapping
             "buildDefinition": {
                 "buildType": claim_uri(claim),
                 "externalParameters": {},
-                "internalParameters": {},
+                "internalParameters": {"jails": {"fit": {"level": 3}}, "denied": []},
                 "resolvedDependencies": [resource(name, digest) for name, digest in dependencies.items()],
             },
             "runDetails": {"builder": {"id": "test"}, "metadata": {"finishedOn": rfc3339(START)}},
@@ -95,9 +95,11 @@ class Chronicle:
         self.evidences.append(one)
         return one
 
-    def policy(self, text: str = "policy 1") -> Evidence:
-        """A policy comes into force."""
-        return self.add(Statement((Subject("policy.toml", blob(text)),), POLICY, {"claim": claim_uri("policy")}))
+    def policy(self, text: str = "policy 1", rules: str = "[environment.dev]\n[environment.prod]\n") -> Evidence:
+        """A policy comes into force, one version higher than the one before."""
+        version = 1 + sum(one.claim == "policy" for one in self.evidences)
+        rules = rules.replace("[environment.prod]\n", "[environment.prod]\napprovals = 0\n")
+        return self.add(Policy.from_text(f"version = {version}\n# {text}\n{rules}").statement(self.now))
 
     def candidate(self, seed: str, *, person: str = "mara") -> dict[str, Evidence]:
         """ingest, validate, train, judge and scan of one model; `seed` makes it different from others."""
@@ -114,6 +116,10 @@ class Chronicle:
                     rules=blob("contract"),
                     snapshot=snapshot,
                     baseline=blob(seed, "baseline"),
+                    rows=100,
+                    accepted=100,
+                    quarantined=0,
+                    jails={"check": {"level": 3}},
                 ),
                 person=person,
             ),
@@ -125,8 +131,12 @@ class Chronicle:
                 ),
                 person=person,
             ),
-            "judge": self.add(test_result("judge", files, "PASSED", rules=blob("judge"), metrics={}), person=person),
-            "scan": self.add(test_result("scan", files, "PASSED", rules=blob("scan")), person=person),
+            "judge": self.add(
+                test_result("judge", files, "PASSED", rules=blob("judge"), metrics={}, jail={"level": 3}), person=person
+            ),
+            "scan": self.add(
+                test_result("scan", files, "PASSED", rules=blob("scan"), jail={"level": 3}), person=person
+            ),
         }
 
     def register(self, inputs: Mapping[str, Evidence], *, name: str = "flights", version: int = 1) -> Evidence:

@@ -237,11 +237,16 @@ def signed_project(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str = "project", **options: Any
 ) -> SignedProject:
     """A signed project in `tmp_path / name`, with keys in a folder of the test's own."""
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    at_home(tmp_path, monkeypatch)
     root = tmp_path / name
     root.mkdir()
     return SignedProject(root, **options)
+
+
+def at_home(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Use the keys, pins and seen checkpoints below `folder`: its own for each project, shared or not."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(folder / "config"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(folder / "state"))
 
 
 def register_here(project: SignedProject, monkeypatch: pytest.MonkeyPatch, name: str = "flights") -> RegisterResult:

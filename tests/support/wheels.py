@@ -22,10 +22,13 @@ from lockgate.runtime import environment
 from lockgate.runtime.locked.fetch import Origins
 
 
-def wheel(folder: Path, name: str, files: Mapping[str, str], *, version: str = "1.0", needs: str = "") -> str:
+def wheel(
+    folder: Path, name: str, files: Mapping[str, str], *, version: str = "1.0", needs: str = "", licence: str = ""
+) -> str:
     """Write a wheel of pure Python; its SHA-256."""
     info = f"{name}-{version}.dist-info"
     requires = f"Requires-Dist: {needs}\n" if needs else ""
+    requires += f"License-Expression: {licence}\n" if licence else ""
     content = {
         **files,
         f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{requires}",

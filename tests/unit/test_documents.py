@@ -37,7 +37,8 @@ def refusal(words: list[str]) -> str:
     """Why the command line would not know this command; empty when it would."""
     if words[0] not in VERBS:
         return f"no command {words[0]!r}"
-    command = importlib.import_module(f"lockgate.cli.{words[0]}").command
+    name = "import_" if words[0] == "import" else words[0]
+    command = importlib.import_module(f"lockgate.cli.{name}").command
     if isinstance(command, click.Group) and len(words) > 1 and re.fullmatch(r"[a-z-]+", words[1]):
         if words[1] not in command.commands:
             return f"no command {' '.join(words[:2])!r}"

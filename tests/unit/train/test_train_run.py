@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 
 from lockgate.audit import joins
+from lockgate.contract.findings import encode_finding, parse_finding
 from lockgate.core.digest import digest_of
 from lockgate.core.statement import PROVENANCE
 from lockgate.errors import LockgateError, Refused, VerificationFailed
 from lockgate.runtime import serving
+from lockgate.sandbox.report import JailReport
 from lockgate.sandbox.settings import Limits
+from lockgate.train import rules, steps
+from lockgate.train.jail import fit, frame
 from lockgate.train.run import run
-from lockgate.train.spec import TrainResult, TrainSpec
-from tests.support.training import TREES, training_project
+from lockgate.train.spec import Split, TrainResult, TrainSpec
+from tests.support.project import at_home
+from tests.support.training import TREES, TrainingProject, parquet, rows, training_project
 
 
 def _trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, label: str, kind: str, time: str = "") -> TrainResult:
@@ -27,16 +33,33 @@ def _trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, label: str, kind: 
     return result
 
 
-def test_a_binary_model_is_trained_and_judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(name="once_trained", scope="module")
+def _once_trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, TrainingProject, TrainResult]:
+    home = tmp_path_factory.mktemp("trained")
+    with pytest.MonkeyPatch.context() as patch:
+        here = training_project(home, patch, "late")
+        here.write(train=TREES.format(kind="Classifier", label="late"), contract="x = 1\n")
+        return home, here, run(here.project.workplace(), TrainSpec("late", time="when"))
+
+
+@pytest.fixture(name="trained")
+def _trained_before(
+    once_trained: tuple[Path, TrainingProject, TrainResult], monkeypatch: pytest.MonkeyPatch
+) -> tuple[TrainingProject, TrainResult]:
+    """A project with a binary model, the first that was judged there."""
+    home, here, result = once_trained
+    at_home(home, monkeypatch)
+    return here, result
+
+
+def test_a_binary_model_is_trained_and_judged(trained: tuple[TrainingProject, TrainResult]) -> None:
     """Both statements are signed, joined by digest to validate and to each other, and say what they rest on."""
-    here = training_project(tmp_path, monkeypatch, "late")
-    here.write(train=TREES.format(kind="Classifier", label="late"), contract="x = 1\n")
-    result = run(here.project.workplace(), TrainSpec("late", time="when"))
+    here, result = trained
     ledger = here.project.open_ledger()
-    train, judge, validate = ledger.head("train"), ledger.head("judge"), ledger.head("validate")
-    assert train is not None
-    assert judge is not None
+    train, judge = ledger.statements("train")[0], ledger.statements("judge")[0]
+    validate = ledger.head("validate")
     assert validate is not None
+    assert (train.digest, judge.digest) == (result.evidence.digest, result.judgement.digest)
     assert joins.gap("train", train.statement, validate.statement) == ""
     assert joins.gap("judge", judge.statement, train.statement) == ""
     assert (train.role, train.statement.predicate_type, judge.role) == ("trainer", PROVENANCE, "judge")
@@ -66,13 +89,10 @@ def test_multiclass_and_regression_have_their_own_metrics(tmp_path: Path, monkey
     assert number.metrics["r2"]["low"] > 0.5
 
 
-def test_judgings_of_the_same_rows_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_judgings_of_the_same_rows_are_counted(trained: tuple[TrainingProject, TrainResult]) -> None:
     """The second model judged on the same held-out rows says `judged` 2, and rests on the same two digests of rows."""
-    here = training_project(tmp_path, monkeypatch, "late")
-    here.write(train=TREES.format(kind="Classifier", label="late"))
-    place = here.project.workplace()
-    first = run(place, TrainSpec("late", params={"trees": 2}))
-    again = run(place, TrainSpec("late", params={"trees": 3}))
+    here, first = trained
+    again = run(here.project.workplace(), TrainSpec("late", time="when", params={"trees": 3}))
     assert [first.judged, again.judged] == [1, 2]
     assert first.split == again.split
     assert first.model != again.model
@@ -152,20 +172,64 @@ FAILURES = {
 }
 
 
-@pytest.mark.parametrize("what", FAILURES)
-def test_each_way_to_fail_is_its_own_finding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str) -> None:
+IN_A_JAIL = ("raises", "learns the answer", "leaves without a word")
+"""One of each way out of the jail: the code's own error, a refusal of ours, no word at all."""
+
+
+@pytest.fixture(name="once_split", scope="module")
+def _once_split(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, TrainingProject, tuple[Split, JailReport]]:
+    """A project to fail in, whose rows were split in a jail."""
+    home = tmp_path_factory.mktemp("split")
+    with pytest.MonkeyPatch.context() as patch:
+        here = training_project(home, patch, "late")
+        place = here.project.workplace()
+        with place.scratch() as scratch:
+            return home, here, steps.split(place, TrainSpec("late"), place.python(), here.accepted, scratch)
+
+
+@pytest.fixture(name="to_fail")
+def _to_fail(
+    once_split: tuple[Path, TrainingProject, tuple[Split, JailReport]], monkeypatch: pytest.MonkeyPatch
+) -> TrainingProject:
+    """That project; whoever trains in it gets the two parts that are there."""
+    home, here, parts = once_split
+    at_home(home, monkeypatch)
+    monkeypatch.setattr(steps, "split", lambda *_: parts)
+    return here
+
+
+@pytest.mark.parametrize(
+    "what", [name if name in IN_A_JAIL else pytest.param(name, marks=pytest.mark.nightly) for name in FAILURES]
+)
+def test_each_way_to_fail_is_its_own_finding(to_fail: TrainingProject, what: str) -> None:
     """A finding with the user's file and line, exit code 1, a next command, and nothing signed."""
     code, finding, words = FAILURES[what]
-    here = training_project(tmp_path, monkeypatch, "late")
-    here.write(train=code)
-    before = len(here.project.ledger.statements())
+    to_fail.write(train=code)
+    before = len(to_fail.project.ledger.statements())
     with pytest.raises(Refused) as raised:
-        run(here.project.workplace(), TrainSpec("late"))
+        run(to_fail.project.workplace(), TrainSpec("late"))
     assert raised.value.finding == finding, raised.value.message
     assert words in raised.value.message
     assert raised.value.next
-    assert len(here.project.open_ledger().statements()) == before
-    assert list((here.project.home / "state" / "tmp").iterdir()) == []
+    assert len(to_fail.project.open_ledger().statements()) == before
+    assert list((to_fail.project.home / "state" / "tmp").iterdir()) == []
+
+
+@pytest.mark.parametrize("what", [name for name in FAILURES if name not in IN_A_JAIL])
+def test_the_jails_code_names_each_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str) -> None:
+    """The same findings from the jail's own code, here without a jail: each is one that the host accepts of it."""
+    code, finding, words = FAILURES[what]
+    (tmp_path / "train.py").write_text(code, encoding="utf-8")
+    (tmp_path / "train.parquet").write_bytes(parquet(rows(), "late"))
+    monkeypatch.setattr(fit, "JOB", tmp_path)
+    monkeypatch.setitem(sys.modules, "train", sys)  # what is loaded in its place goes away afterwards
+    spec = TrainSpec("late")
+    task = {"function": spec.function, "params": {}, "task": spec.task, "parity": spec.parity}
+    known = frame.read(tmp_path / "train.parquet", "late")
+    with pytest.raises(LockgateError) as raised:
+        fit.finish(fit._call(task, known), known, task)
+    told = parse_finding(encode_finding(raised.value), rules.FIT_FINDINGS)
+    assert (told.finding, words in told.message, told.next != "") == (finding, True, True), told.message
 
 
 LIMITS = {
@@ -177,13 +241,12 @@ LIMITS = {
 
 
 @pytest.mark.parametrize("what", LIMITS)
-def test_each_limit_is_its_own_finding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str) -> None:
+def test_each_limit_is_its_own_finding(to_fail: TrainingProject, what: str) -> None:
     """A loop, a bomb and a flood end at their limits and are told apart."""
     code, limits, finding = LIMITS[what]
-    here = training_project(tmp_path, monkeypatch, "late")
-    here.write(train=TRAIN.format(code))
+    to_fail.write(train=TRAIN.format(code))
     with pytest.raises(Refused) as raised:
-        run(here.project.workplace(), TrainSpec("late", limits=limits))
+        run(to_fail.project.workplace(), TrainSpec("late", limits=limits))
     assert raised.value.finding == finding, (raised.value.message, raised.value.seen)
 
 
