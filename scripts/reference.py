@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator
-from importlib import import_module
 from pathlib import Path
 
 import click
@@ -48,8 +47,11 @@ def commands() -> Iterator[str]:
         "`latest`. A path contains `/` or exists."
     )
     for verb in VERBS:
-        command = import_module(f"lockgate.cli.{verb}").command
-        yield from described(command, click.Context(cli, info_name="lockgate"), 2)
+        context = click.Context(cli, info_name="lockgate")
+        command = cli.get_command(context, verb)
+        if command is None:
+            raise AssertionError(verb)
+        yield from described(command, context, 2)
 
 
 def described(command: click.Command, parent: click.Context, depth: int) -> Iterator[str]:

@@ -29,6 +29,7 @@ __all__ = [
     "VerificationFailed",
     "impure",
     "label_only",
+    "open_verified",
 ]
 
 __getattr__ = door(
@@ -38,5 +39,6 @@ __getattr__ = door(
         "RunResult": "lockgate.pipeline",
         "impure": "lockgate.contract.declare",
         "label_only": "lockgate.contract.declare",
+        "open_verified": "lockgate.trust.oms_held",
     },
 )

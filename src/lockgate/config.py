@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from lockgate.contract import inputs
+from lockgate.core.names import PROJECT_FILE
 from lockgate.core.strict import (
     Document,
     Key,
@@ -33,7 +34,7 @@ from lockgate.export.kubernetes import settings as kubernetes
 from lockgate.ingest.spec import MOST
 from lockgate.runtime.locked import settings as environment
 
-FILENAME = "lockgate.toml"
+FILENAME = PROJECT_FILE
 NAME_FORM = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from typing import Final
 
+PROJECT_FILE: Final = "lockgate.toml"
 _PIECE = re.compile(r"[^/\\\x00-\x1f\x7f]+")
 _MODEL = re.compile(r"[a-z0-9]+(?:[._-][a-z0-9]+)*")
 _LONGEST_PATH = 1024

@@ -12,7 +12,6 @@ once, the first one as the message.
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
@@ -80,8 +79,34 @@ class Document:
         return f"{self.filename}:{line_of(self.lines, path)}"
 
 
-def read_strict(text: str, filename: str, schema: Table, *, finding: str) -> Document:
-    """Read `text` by `schema`. Raises Usage(`finding`), whose message starts with `filename:line:`."""
+def check_seen(text: str, filename: str, *, finding: str) -> None:
+    """Raises Usage(`finding`) unless whoever looks at `text` sees what the machine reads.
+
+    A sign that breaks a line in an editor and not in TOML, turns the direction round or has no width makes two texts
+    of one. Signs are those that are printable, space, tab and line ends.
+    """
+    text = text.replace("\r\n", "\n")
+    place = next((n for n, sign in enumerate(text) if not sign.isprintable() and sign not in "\t\n"), None)
+    if place is not None:
+        from unicodedata import name
+
+        sign = text[place]
+        called = f"U+{ord(sign):04X} {name(sign, '')}".strip()
+        flaw = f"a sign that people and machines read differently: {called}; take it out, or write it as an escape"
+        raise _usage(finding, filename, [(text.count("\n", 0, place) + 1, flaw)])
+
+
+def read_strict(text: str, filename: str, schema: Table, *, finding: str, sealed: bool = False) -> Document:
+    """Read `text` by `schema`. Raises Usage(`finding`), whose message starts with `filename:line:`.
+
+    `sealed`: the text is in force already, and was checked when it came: a Python that knows other signs must read
+    it too.
+    """
+    # A policy in force is read from its statement, with the schema here and without any TOML.
+    import tomllib
+
+    if not sealed:
+        check_seen(text, filename, finding=finding)
     try:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -193,6 +218,8 @@ def whole(least: int | None = None, most: int | None = None) -> Kind:
     def read(value: object) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or not _within(value, least, most):
             raise ValueError
+        if abs(value) > _EXACT:
+            raise ValueError("too large")
         return value
 
     return Kind("a whole number" + _bounds(least, most), read)
@@ -251,6 +278,8 @@ def share() -> Kind:
 
 
 _HUGE = 1e300
+_EXACT = 2**53
+"""The largest whole number that can be set. Statements repeat it, and a larger one not every reader reads the same."""
 _SIZES = {"B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 _SIZES |= {"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
 _DURATIONS = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
@@ -329,4 +358,6 @@ def _shown(value: object) -> str:
         return "a table"
     if isinstance(value, list):
         return "a list"
+    if isinstance(value, int) and abs(value) > _EXACT:
+        return "a huge number"
     return f'"{value[:60]}"' if isinstance(value, str) else str(value)

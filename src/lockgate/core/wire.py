@@ -80,7 +80,7 @@ def lengths(prefix: bytes, *, max_payload: int = MAX_PAYLOAD) -> tuple[int, int]
 def parse(head: bytes, payload: bytes) -> Frame:
     """The frame from its two parts. Raises WireError unless the header is one JSON object in exact encoding."""
     try:
-        header = decode_exact(head)
+        header = decode_exact(head, kept=False)
     except ValueError as error:
         raise WireError(f"frame header: {error}") from None
     if not isinstance(header, dict):

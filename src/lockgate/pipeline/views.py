@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def run_as_html(result: RunResult) -> str:
-    """A run: its stages, then the metrics with their intervals."""
+    """A run: its stages, the metrics with their intervals, what each environment's policy says."""
     stages = [
         (stage.name, stage.summary, short(stage.digest), "cached" if stage.cached else f"{stage.seconds:.1f} s")
         for stage in result.stages
@@ -23,7 +23,15 @@ def run_as_html(result: RunResult) -> str:
         f"<h4>{escape(result.ref)}</h4>"
         + _table(("stage", "what", "digest", "time"), stages)
         + _table(("metric", "value", "95 % interval"), metrics)
+        + _table(("environment", "verdict", "finding", "what", "next"), list(_verdicts(result)))
     )
+
+
+def _verdicts(result: RunResult) -> Iterator[tuple[str, ...]]:
+    for environment, verdict in result.verdicts.items():
+        reasons = [(one.finding, one.message, one.next) for one in verdict.reasons] or [("", "", "")]
+        for number, reason in enumerate(reasons):
+            yield (*((environment, verdict.result) if number == 0 else ("", "")), *reason)
 
 
 def _interval(metric: dict[str, float]) -> str:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from lockgate.contract.inputs import inputs_of, is_input
+from lockgate.audit.imports import asked_for, find_file
+from lockgate.contract.inputs import inputs_of, is_imported, is_input
 from lockgate.core.digest import Digest
 from lockgate.core.statement import digest_of_resource
 from lockgate.errors import Refused
@@ -26,8 +27,9 @@ def look_up(workplace: Workplace, spec: TrainSpec) -> dict[str, Digest]:
     """Name -> digest of the inputs that `spec` wants.
 
     1. Ingest's newest statement names each with this digest.   2. None of them is, byte for byte, a file that holds
-    rows which only the judge may see.   3. The stored bytes have the digest.
-    Raises Refused LG372 (1), LG373 (2), VerificationFailed LG802, LG805 (3).
+    rows which only the judge may see.   3. The stored bytes have the digest.   4. No import that one comes from was
+    revoked since.
+    Raises Refused LG372 (1), LG373 (2), LG466 (4), VerificationFailed LG802, LG805 (3), Usage LG469 (4).
     """
     ingest = workplace.ledger.head("ingest")
     signed = {} if ingest is None else inputs_of(_listed(ingest))
@@ -45,6 +47,9 @@ def look_up(workplace: Workplace, spec: TrainSpec) -> dict[str, Digest]:
         refuse_rows(found, rows_of(ingest))  # 2
     for digest in found.values():
         workplace.data.check(digest)  # 3
+    for wanted in spec.inputs:
+        if is_imported(wanted.source):
+            find_file(*asked_for(wanted), workplace.ledger.statements())  # 4
     return found
 
 

@@ -155,7 +155,7 @@ def _weigh(workplace: Workplace, trained: Trained) -> tuple[Reason, ...]:
     if reason is None:
         return ()
     policy = workplace.policy.environment(workplace.environment)
-    weighed = policy.judge("refuse_tainted", not policy.refuse_tainted, reason)
+    weighed = policy.judge("max_denied_attempts", len(trained.denied) <= policy.max_denied_attempts, reason)
     if weighed.level is Level.REFUSE:
         raise Refused(
             "LG330", f"policy {policy.name}: {reason.message}", seen=reason.seen, next="lockgate explain LG330"
@@ -179,10 +179,11 @@ def wheels(locked: Environment | None, built: Mapping[Digest, Digest] | None = N
     if locked is None:
         return []
     sources = {wheel: {"built_of": source} for wheel, source in (built or {}).items()}
-    found = [
-        rules.Input(f"wheel/{w.name}", w.digest, {"version": w.version, **sources.get(w.digest, {})})
-        for w in locked.wheels
-    ]
+    found = []
+    for w in locked.wheels:
+        licence = {"licence": w.licence} if w.licence else {}
+        facts = {"version": w.version, **licence, **sources.get(w.digest, {})}
+        found.append(rules.Input(f"wheel/{w.name}", w.digest, facts))
     return [rules.Input(rules.LOCK, locked.lock_digest, {}), *found]
 
 
