@@ -30,7 +30,8 @@ def _host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(role_places, "STATE", tmp_path / "kept")
     monkeypatch.setattr(role_places, "SUDOERS", tmp_path / "sudoers")
     monkeypatch.setattr(role_places, "user_of", lambda _role: "daemon")
-    monkeypatch.setattr(role_users_done, "check_installation", lambda _interpreter: None)
+    monkeypatch.setattr(role_users_done, "check_installation", lambda _interpreter: ("/opt/site",))
+    monkeypatch.setattr(role_users_done, "run_as", lambda *_: (2, b"", role_helper.USAGE.encode()))
     monkeypatch.setattr(role_users_done, "run_tool", lambda _words: (0, b"", b""))
     (tmp_path / "sudoers").mkdir()
     return tmp_path
@@ -64,8 +65,9 @@ def test_each_person_has_a_place_and_rules(host: Path) -> None:
         role_users_done.carry_out(again, "/opt/lockgate/bin/python")
     kept = [role_places.key_path(plan.project_id, plan.uid, "judge") for plan in (one, two)]
     assert [path.read_bytes() for path in kept] == before
-    command = f"/opt/lockgate/bin/python -I -m lockgate.trust.role_helper judge {'0' * 64}"
-    rules = {f"lockgate-{'0' * 64}-{uid}": f"#{uid} ALL=(daemon) NOPASSWD: {command} {uid}\n" for uid in (0, 1)}
+    helpers = [host / "kept" / ("0" * 64) / str(uid) / "helper" for uid in (0, 1)]
+    command = [f"{helper} judge {'0' * 64}" for helper in helpers]
+    rules = {f"lockgate-{'0' * 64}-{uid}": f"#{uid} ALL=(daemon) NOPASSWD: {command[uid]} {uid}\n" for uid in (0, 1)}
     assert {path.name: path.read_text() for path in (host / "sudoers").iterdir()} == rules
     role_users_done.take_back(replace(two, undo=True))
     assert (two.folder / "judge.key").read_bytes() == before[1]
@@ -158,7 +160,7 @@ def test_a_killed_attempt_goes_on(host: Path, monkeypatch: pytest.MonkeyPatch, w
     if way == "back":
         role_users_done.carry_out(plan)
     for name in ("rename", "unlink"):
-        for survived in range(4):
+        for survived in range(6):
             with monkeypatch.context() as patch, suppress(KeyboardInterrupt):
                 patch.setattr(os, name, _killed(getattr(os, name), survived))
                 act(plan)
@@ -168,6 +170,21 @@ def test_a_killed_attempt_goes_on(host: Path, monkeypatch: pytest.MonkeyPatch, w
     if way == "back" or ends[0].exists():
         act(plan)
     assert [path.exists() for path in ends] == [way == "back", way == "there"]
+
+
+@needs_root
+@pytest.mark.parametrize("survived", range(5))
+def test_a_killed_attempt_can_be_undone(host: Path, monkeypatch: pytest.MonkeyPatch, survived: int) -> None:
+    """Killed before any of its files gets its name, the way back leaves the key with its person and nothing else."""
+    plan = _person(host, 1)
+    before = (plan.folder / "judge.key").read_bytes()
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "rename", _killed(os.rename, survived))
+        with pytest.raises(KeyboardInterrupt):
+            role_users_done.carry_out(plan)
+    role_users_done.take_back(replace(plan, undo=True))
+    assert (plan.folder / "judge.key").read_bytes() == before
+    assert ((host / "kept").exists(), list((host / "sudoers").iterdir())) == (False, [])
 
 
 def _killed(call: Callable[..., None], survived: int) -> Callable[..., None]:

@@ -270,4 +270,4 @@ def test_an_old_roles_file_does_not_come_back(world: World) -> None:
     assert caught.value.finding == "LG822"
     with pytest.raises(VerificationFailed) as caught:
         verify(world.jo.sign(approval(MODEL, "dev")), second)
-    assert caught.value.finding == "LG813"
+    assert caught.value.finding == "LG814"

@@ -1,10 +1,11 @@
 """Run inside a private mount namespace, as root: real useradd, visudo and sudo, and nothing of the host is changed.
 
-    python role_users.py inside|neighbours PLACE REPOSITORY PACKAGES   (below `unshare --mount`)
+    python role_users.py inside|neighbours|installed PLACE REPOSITORY PACKAGES   (below `unshare --mount`)
 
 /etc is a copy, /var/lib, /var/log, /run, /home and /opt are empty. Two ordinary users, mara who has a project and her
 keys, and an engineer; what each could do before and after `doctor --fix` is printed as one JSON object. `neighbours`:
-the engineer has a project of his own, and a clone of mara's.
+the engineer has a project of his own, and a clone of mara's. `installed`: files of the installation that others may
+change or that run at every start.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 PYTHON = Path("/opt/lockgate/bin/python")
-HELPER = (PYTHON, "-I", "-m", "lockgate.trust.role_helper")
+SITE = PYTHON.parents[1] / f"lib/python3.{sys.version_info[1]}/site-packages"
 FLIGHTS, MINE, CLONE = "/home/mara/flights", "/home/engineer/mine", "/home/engineer/clone"
 SECRET = Path("/var/lib/secret")  # on one file system with the keys, for a second name of it
 SIGN = """
@@ -99,13 +100,17 @@ def separate(place: Path, repository: Path) -> None:
     mount("--bind", place / "etc", "/etc")
     for covered in ("/var/lib", "/var/log", "/run", "/home", "/opt"):
         mount("-t", "tmpfs", "-o", "mode=0755", "tmpfs", covered)
-    packages = PYTHON.parents[1] / f"lib/python3.{sys.version_info[1]}/site-packages"
-    packages.mkdir(parents=True)
+    SITE.mkdir(parents=True)
     PYTHON.parent.mkdir()
     PYTHON.symlink_to(f"/usr/bin/python3.{sys.version_info[1]}")
     (PYTHON.parents[1] / "pyvenv.cfg").write_text("home = /usr/bin\ninclude-system-site-packages = false\n")
     theirs = Path(sys.argv[4])
-    (packages / "lockgate.pth").write_text(f"{repository / 'src'}\n{theirs}\n")
+    shutil.copytree(repository / "src/lockgate", SITE / "lockgate")
+    shutil.copytree(repository / "examples", SITE / "lockgate/_examples")  # as in a wheel
+    shutil.copytree(theirs / "cryptography", SITE / "cryptography")
+    for file in theirs.glob("_cffi_backend*"):
+        shutil.copy2(file, SITE)
+    (SITE / "others.pth").write_text(f"{theirs}\n")  # for the commands; the helper needs none of it
     for name in ("mara", "engineer"):
         subprocess.run(["useradd", "--create-home", "--user-group", name], check=True)
     os.chmod("/home/mara", 0o755)
@@ -132,7 +137,6 @@ def inside(place: Path, repository: Path) -> dict[str, Any]:
     made = run("mara", PYTHON, "-m", "lockgate", "init", "flights", "--json")
     project_id = json.loads(made.stdout)["project_id"]
     folder = Path("/home/mara/.config/lockgate") / project_id
-    mara = str(pwd.getpwnam("mara").pw_uid)
     kept = {role: key_of(project_id, "mara", role) for role in ROLES if role != "sealer"}
     found["readers before"] = readers({role: folder / f"{role}.key" for role in ROLES})
     found["shown to mara"] = lockgate("mara", "doctor", "--quick", "--fix")
@@ -147,13 +151,14 @@ def inside(place: Path, repository: Path) -> dict[str, Any]:
     found["mara signs"] = json.loads(run("mara", PYTHON, "-c", SIGN).stdout)
     asked = run("mara", PYTHON, "-c", APPROVAL, project_id).stdout
     as_trainer = ("sudo", "-n", "-u", "lockgate-trainer", "--")
-    refused = run("mara", *as_trainer, *HELPER, "trainer", project_id, mara, given=asked)
+    refused = run("mara", *as_trainer, *helper(project_id, "mara", "trainer"), given=asked)
     found["approval by the trainer"] = {"code": refused.returncode, **json.loads(refused.stderr)}
     found["approval as judge by the trainer's user"] = run(
-        "mara", *as_trainer, *HELPER, "approver", project_id, mara, given=asked
+        "mara", *as_trainer, *helper(project_id, "mara", "approver"), given=asked
     ).returncode
     found["anything else as the trainer"] = run("mara", *as_trainer, "cat", kept["trainer"]).stdout.decode()
-    found["the engineer's sudo"] = run("engineer", *as_trainer, *HELPER, "trainer", project_id, mara).returncode
+    found["the engineer's sudo"] = run("engineer", *as_trainer, *helper(project_id, "mara", "trainer")).returncode
+    found["names of her own"] = _own_names(helper(project_id, "mara", "trainer"), kept["trainer"])
     os.rename(folder / "judge.pub", folder / "judge.pub.away")
     shutil.copy(folder / "trainer.pub", folder / "judge.pub")
     found["mara signs, another public half"] = json.loads(run("mara", PYTHON, "-c", SIGN).stdout)
@@ -172,13 +177,79 @@ def key_of(project_id: str, user: str, role: str) -> Path:
     return Path("/var/lib/lockgate") / project_id / str(pwd.getpwnam(user).pw_uid) / role / f"{role}.key"
 
 
+def helper(project_id: str, user: str, role: str) -> tuple[str, ...]:
+    """The command that signs with somebody's key."""
+    uid = str(pwd.getpwnam(user).pw_uid)
+    return (f"/var/lib/lockgate/{project_id}/{uid}/helper", role, project_id, uid)
+
+
+def _own_names(command: tuple[str, ...], key: Path) -> dict[str, Any]:
+    """What mara gets by names of her own for the interpreter and for the script, with a module of hers beside them."""
+    place = Path("/home/mara/v")
+    module = place / f"lib/python3.{sys.version_info[1]}/site-packages/lockgate/trust/role_helper.py"
+    module.parent.mkdir(parents=True)
+    for folder in (module.parent, module.parents[1]):
+        (folder / "__init__.py").write_text("")
+    module.write_text(f"import os\nprint('hers', os.getuid(), os.access({str(key)!r}, os.R_OK))\nmain = print\n")
+    (place / "pyvenv.cfg").write_text("home = /usr/bin\ninclude-system-site-packages = false\n")
+    (place / "bin").mkdir()
+    (place / "bin/python").symlink_to(PYTHON.resolve())
+    (place / "bin/helper").symlink_to(command[0])
+    as_trainer = ("sudo", "-n", "-u", "lockgate-trainer", "--")
+    mine = ("-I", "-m", "lockgate.trust.role_helper", *command[1:])
+    tried: dict[str, tuple[str | Path, ...]] = {
+        "her interpreter, as herself": (place / "bin/python", *mine),
+        "her interpreter": (*as_trainer, place / "bin/python", *mine),
+        "root's interpreter": (*as_trainer, PYTHON, *mine),
+        "her interpreter, root's script": (*as_trainer, place / "bin/python", *command),
+        "her name of the script": (*as_trainer, place / "bin/helper", *command[1:]),
+        "her name of the script, another role": (*as_trainer, place / "bin/helper", "approver", *command[2:]),
+    }
+    done = {name: run("mara", *words, given=b"anything") for name, words in tried.items()}
+    return {name: [one.returncode, one.stdout.decode(), "LG877" in one.stderr.decode()] for name, one in done.items()}
+
+
+def installed(place: Path, repository: Path) -> dict[str, Any]:
+    """A file that runs at every start of Python and that others may change; then one that is root's; then another."""
+    separate(place, repository)
+    hack, ran = SITE / "hack" / "__init__.py", Path("/run/ran")
+    hack.parent.mkdir()
+    hack.write_text(f"import os\nprint(os.getuid(), file=open({str(ran)!r}, 'a'))\n")
+    (SITE / "hack.pth").write_text("import hack\n")
+    ran.touch()
+    ran.chmod(0o666)
+    made = run("mara", PYTHON, "-m", "lockgate", "init", "flights", "--json")
+    project_id = json.loads(made.stdout)["project_id"]
+    keys = Path("/home/mara/.config/lockgate") / project_id
+    found: dict[str, Any] = {}
+    for how in ("open", "closed"):
+        hack.chmod(0o666 if how == "open" else 0o644)
+        said = lockgate("root", "doctor", "--quick", "--fix", "--yes", sudo_user="mara")
+        left = [path.name for path in Path("/var/lib").glob("lockgate*")]
+        found[how] = [said["code"], said.get("finding"), said.get("seen", {}).get("path"), left]
+        found[f"keys, {how}"] = len(list(keys.glob("*.key")))
+    ran.write_text("")
+    found["mara signs"] = json.loads(run("mara", PYTHON, "-c", SIGN).stdout)["approve"]
+    found["ran as"] = [pwd.getpwuid(int(uid)).pw_name for uid in ran.read_text().split()]
+
+    run("engineer", PYTHON, "-m", "lockgate", "init", "mine", "--json")
+    other = Path("/opt/other/bin/python")
+    shutil.copytree(PYTHON.parents[1], other.parents[1], symlinks=True)
+    words = ("doctor", "--quick", "--fix", "--yes", "-C", MINE)
+    found["another"] = run("root", other, "-m", "lockgate", *words, sudo_user="engineer").returncode
+    shutil.rmtree(other.parents[1])
+    found["after another"] = [
+        json.loads(run(user, PYTHON, "-c", SIGN).stdout)["approve"] for user in ("mara", "engineer")
+    ]
+    return found
+
+
 def approves(by: str, whose: str, project_id: str, public: str) -> str:
     """Whether `by` gets an approval signed with the approver's key that is kept for `whose`: by whose public half."""
     from lockgate.trust.keys import parse_public_key
 
     asked = run(by, PYTHON, "-c", APPROVAL, project_id).stdout
-    uid = str(pwd.getpwnam(whose).pw_uid)
-    words = ("sudo", "-n", "-u", "lockgate-approver", "--", *HELPER, "approver", project_id, uid)
+    words = ("sudo", "-n", "-u", "lockgate-approver", "--", *helper(project_id, whose, "approver"))
     done = run(by, *words, given=asked)
     if done.returncode != 0:
         return "refused"
@@ -272,5 +343,5 @@ def _laid(key: Path, back: Path) -> dict[str, Any]:
 
 if __name__ == "__main__":
     sys.path[:0] = [f"{sys.argv[3]}/src", sys.argv[4]]
-    story = {"inside": inside, "neighbours": neighbours}[sys.argv[1]]
+    story = {"inside": inside, "neighbours": neighbours, "installed": installed}[sys.argv[1]]
     json.dump(story(Path(sys.argv[2]), Path(sys.argv[3])), sys.stdout, default=str)

@@ -163,10 +163,10 @@ def _fix_steps(plan: Plan) -> tuple[str, ...]:
             f"echo '{SCHEME}:{owner}' > {plan.folder / f'{role}.uri'}",
         ]
     if plan.moves:
-        rules = sudoers_path(plan.project_id, plan.uid)
+        helper, rules = helper_path(plan.project_id, plan.uid), sudoers_path(plan.project_id, plan.uid)
         found += [
+            f"write {helper}   # root's, 0755: the one program that runs as these users",
             f"visudo -c, then write {rules}   # for {plan.user} only: one command per role, no other",
-            f"write {helper_path(plan.project_id, plan.uid)}   # the interpreter in that command",
         ]
     return tuple(found)
 

@@ -9,20 +9,20 @@ from __future__ import annotations
 
 import os
 import pwd
-import stat
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from importlib import import_module
 from pathlib import Path
 
-from lockgate.errors import Refused, Unavailable
+from lockgate.errors import EXIT_USAGE, Refused, Unavailable
 from lockgate.project.role_users import Plan
-from lockgate.sandbox._role_process import CannotStart, run_tool
+from lockgate.project.role_users_checked import check_installation
+from lockgate.sandbox._role_process import CannotStart, run_as, run_tool
 from lockgate.store.files import fsync_folder, open_nofollow, read_fd, write_all
 from lockgate.trust import role_places as places
 from lockgate.trust.authority import ROLES
 from lockgate.trust.keys import parse_public_key
+from lockgate.trust.role_helper import USAGE
 from lockgate.trust.signer import keyid_in
 
 _MOST = 64 << 10
@@ -33,7 +33,8 @@ def carry_out(plan: Plan, interpreter: str = "") -> None:
 
     1. Only root may, and only with an installation that nobody but root can change.
     2. The users; who they are is looked up, never assumed. No person joins a group of theirs.
-    3. sudo's rules of this person in this project, checked by visudo before they count: for each key that is kept.
+    3. The script that signs, which must start as such a user; then sudo's rules of this person in this project, checked
+       by visudo before they count: for each key that is kept.
     4. Each key: found to be that of `<role>.pub`, written at its new place, then the URI, then the old file goes.
 
     Raises Unavailable (LG879), Refused (LG831, LG833, LG834, LG879), what a full disk raises.
@@ -42,7 +43,7 @@ def carry_out(plan: Plan, interpreter: str = "") -> None:
     if os.geteuid() != 0:
         raise needs_root(plan)
     interpreter = interpreter or sys.executable
-    check_installation(interpreter)
+    script = places.helper_script(interpreter, check_installation(interpreter))
     # 2.
     for role in plan.moves:
         _make_user(places.user_of(role))
@@ -50,8 +51,8 @@ def carry_out(plan: Plan, interpreter: str = "") -> None:
     home = places.home_of(plan.project_id, plan.uid)
     for folder in (places.STATE, home.parent, home):
         _make_folder(folder, 0o755)
-    _write_rules(plan, interpreter)
-    _write(places.helper_path(plan.project_id, plan.uid), f"{interpreter}\n".encode(), 0o644)
+    _write_helper(plan, script)
+    _write_rules(plan)
     # 4.
     with _folder(plan.folder, plan.uid) as theirs:
         for role in plan.moves:
@@ -73,8 +74,9 @@ def take_back(plan: Plan) -> None:
         places.sudoers_path(plan.project_id, plan.uid),
         places.helper_path(plan.project_id, plan.uid),
     ):
-        with suppress(FileNotFoundError, NotADirectoryError):
-            path.unlink()
+        for end in ("", ".new", ".new.tmp"):  # the latter two are a killed attempt's
+            with suppress(FileNotFoundError, NotADirectoryError):
+                path.with_name(f"{path.name}{end}").unlink()
     for role in plan.moves:
         if not list(places.STATE.glob(f"*/*/{role}")) and _known(places.user_of(role)):
             _tool("userdel", places.user_of(role))
@@ -92,42 +94,6 @@ def needs_root(plan: Plan) -> Unavailable:
         seen={"user": plan.user, "keys": list(plan.moves)},
         next=f"sudo {sys.executable} -I -m lockgate doctor {plan.options} --yes",
     )
-
-
-def check_installation(interpreter: str) -> None:
-    """Refuse an interpreter or a library that others than root can change: who can, would have every key.
-
-    Looks at what lies in every folder that the helper imports from, at all of Lockgate and of `cryptography`, and at
-    every folder above.
-    Raises Refused (LG879), also for a path that sudo's rules could read as something else.
-    """
-    if not places.INTERPRETER.fullmatch(interpreter):
-        raise Refused(
-            "LG879",
-            "sudo's rules name the interpreter, whose path has signs in it that they would read otherwise",
-            seen={"path": interpreter},
-            next="python3 -m venv /opt/lockgate && /opt/lockgate/bin/pip install lockgate   # as root, umask 022",
-        )
-    wanted = {Path(interpreter), Path(os.path.realpath(interpreter)), Path(sys.prefix) / "pyvenv.cfg"}
-    for folder in filter(os.path.isdir, sys.path[1:]):
-        wanted.update(Path(folder).iterdir())  # with what Python runs at every start
-    for module in ("lockgate", "cryptography"):
-        file = getattr(sys.modules.get(module) or import_module(module), "__file__", None)
-        wanted.update(Path(file).parent.rglob("*") if file else ())
-    for path in sorted({above for one in wanted for above in (one, *one.parents)}):
-        try:
-            status = path.lstat()
-        except FileNotFoundError:
-            continue
-        sticky = stat.S_ISDIR(status.st_mode) and bool(status.st_mode & stat.S_ISVTX)
-        open_to_others = status.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not stat.S_ISLNK(status.st_mode)
-        if status.st_uid != 0 or (open_to_others and not sticky):
-            raise Refused(
-                "LG879",
-                f"{path} can be changed by others than root, and it would run with every role's key",
-                seen={"path": str(path), "owner": status.st_uid, "mode": f"{stat.S_IMODE(status.st_mode):04o}"},
-                next="python3 -m venv /opt/lockgate && /opt/lockgate/bin/pip install lockgate   # as root, umask 022",
-            )
 
 
 def _make_user(name: str) -> None:
@@ -154,14 +120,40 @@ def _known(name: str) -> bool:
     return True
 
 
-def _write_rules(plan: Plan, interpreter: str) -> None:
+def _write_helper(plan: Plan, script: str) -> None:
+    """The script, once it has started as one of the users: after that a key would be where nobody can use it."""
+    path = places.helper_path(plan.project_id, plan.uid)
+    draft = path.with_name(f"{path.name}.new")
+    _write(draft, script.encode(), places.HELPER_MODE)
+    for role in plan.moves[:1]:
+        try:
+            code, _, said = run_as(places.user_of(role), (str(draft),), b"")
+        except CannotStart as error:
+            code, said = -1, str(error).encode()
+        if (code, said) != (EXIT_USAGE, USAGE.encode()):
+            draft.unlink()
+            raise Unavailable(
+                "LG879",
+                f"the helper does not start as {places.user_of(role)}, so no key was moved: {_words(said)}",
+                seen={"exit_code": code, "user": places.user_of(role)},
+                next="python3 -m venv /opt/lockgate && /opt/lockgate/bin/pip install lockgate   # as root, umask 022",
+            )
+    os.rename(draft, path)
+    fsync_folder(path.parent)
+
+
+def _words(said: bytes) -> str:
+    return said.decode("utf-8", "replace").strip()[-300:]
+
+
+def _write_rules(plan: Plan) -> None:
     path = places.sudoers_path(plan.project_id, plan.uid)
     if not path.parent.is_dir():
         return  # no sudo here: only root has these keys sign
     # Which keys are kept is read from root's folders: what the person's own folder says may be out of date.
     kept = [role for role in ROLES if places.role_folder(plan.project_id, plan.uid, role).is_dir()]
     roles = [role for role in ROLES if role in kept or role in plan.moves]
-    rules = "".join(places.sudoers_line(interpreter, role, plan.project_id, plan.uid) for role in roles)
+    rules = "".join(places.sudoers_line(role, plan.project_id, plan.uid) for role in roles)
     # A name with a dot is skipped by sudo: what visudo refuses never counts.
     draft = path.with_name(f"{path.name}.new")
     _write(draft, rules.encode(), 0o440)

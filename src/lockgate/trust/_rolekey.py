@@ -14,9 +14,8 @@ from typing import Any
 
 from lockgate.errors import LockgateError, Refused, Unavailable, Usage, VerificationFailed
 from lockgate.sandbox import _role_process as process
-from lockgate.store.files import open_nofollow, read_fd
 from lockgate.trust.keys import PublicKey
-from lockgate.trust.role_places import INTERPRETER, helper_path, helper_words
+from lockgate.trust.role_places import HELPER_MODE, changeable, helper_path, helper_words
 
 _CLASSES = {kind.exit_code: kind for kind in (Refused, Usage, VerificationFailed, Unavailable)}
 
@@ -37,7 +36,8 @@ class RoleKey:
         not run.
         """
         uid = os.geteuid()
-        command = helper_words(_interpreter(self._project_id, uid), self._role, self._project_id, uid)
+        _check_helper(self._project_id, uid)
+        command = helper_words(self._role, self._project_id, uid)
         try:
             code, signature, complaint = process.run_as(self._user, command, message)
         except process.CannotStart as error:
@@ -55,31 +55,30 @@ class RoleKey:
         )
 
 
-def _interpreter(project_id: str, uid: int) -> str:
-    """The interpreter that root named. Raises Unavailable (LG878); Refused (LG831) when others could name another."""
+def _check_helper(project_id: str, uid: int) -> None:
+    """That the script is there and root's alone, with every folder of ours above it.
+
+    Raises Unavailable (LG878); Refused (LG831) when others could change it, or when it is a link or has two names.
+    """
     path = helper_path(project_id, uid)
     try:
-        fd = open_nofollow(path)
-    except FileNotFoundError:
+        status = path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
         raise Unavailable(
             "LG878",
             "no user of this host keeps keys of yours for this project",
             seen={"file": str(path)},
             next="sudo lockgate doctor --fix",
         ) from None
-    try:
-        status = os.fstat(fd)
-        found = read_fd(fd, 4096).decode("utf-8", "replace").removesuffix("\n")
-    finally:
-        os.close(fd)
-    if status.st_uid != 0 or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH) or not INTERPRETER.fullmatch(found):
+    folders = [folder.lstat() for folder in path.parents[:3]]
+    alone = (status.st_mode, status.st_nlink) == (stat.S_IFREG | HELPER_MODE, 1)
+    if not alone or any(changeable(one) or stat.S_ISLNK(one.st_mode) for one in (status, *folders)):
         raise Refused(
             "LG831",
-            f"{path} is not a file that only root can write, with the path of an interpreter",
-            seen={"file": str(path), "owner": status.st_uid},
+            f"{path} is not a script that only root can write, below folders of which the same is true",
+            seen={"file": str(path), "owner": status.st_uid, "mode": f"{stat.S_IMODE(status.st_mode):04o}"},
             next="sudo lockgate doctor --fix",
         )
-    return found
 
 
 def _refusal(code: int, complaint: bytes) -> LockgateError | None:

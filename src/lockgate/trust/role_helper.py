@@ -1,8 +1,9 @@
-"""`python -I -m lockgate.trust.role_helper ROLE PROJECT UID`: signs as the user that alone can read that person's key.
+"""`helper ROLE PROJECT UID`: signs as the user that alone can read that person's key.
 
-sudo lets one person run exactly this, as exactly that user, so its arguments are root's choice and its input is that
-person's. It judges the input itself, reads no variable of the environment, and gives back a signature and nothing
-else. A refusal is one JSON object on standard error, and the exit code of its class.
+The script is root's (`role_places.helper_script`) and calls `main`. sudo lets one person run exactly this, as exactly
+that user, so its arguments are root's choice and its input is that person's. It judges the input itself, reads no
+variable of the environment, and gives back a signature and nothing else. A refusal is one JSON object on standard
+error, and the exit code of its class.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from lockgate.trust.dsse import MOST
 from lockgate.trust.pin import check_project_id
 from lockgate.trust.role_places import key_path
 
+USAGE = "usage: helper ROLE PROJECT UID\n"
 _UID = re.compile(r"0|[1-9][0-9]{0,9}")
 
 
@@ -36,7 +38,7 @@ def answer(role: str, project_id: str, uid: int, message: bytes) -> bytes:
 def main(arguments: list[str]) -> int:
     """Entry point. Exit code 0 and the signature on standard output, or a refusal."""
     if len(arguments) != 3 or arguments[0] not in ROLES or not _UID.fullmatch(arguments[2]):
-        sys.stderr.write("usage: role_helper ROLE PROJECT UID\n")
+        sys.stderr.write(USAGE)
         return EXIT_USAGE
     try:
         signature = answer(arguments[0], arguments[1], int(arguments[2]), sys.stdin.buffer.read(MOST + 1))
@@ -45,7 +47,3 @@ def main(arguments: list[str]) -> int:
         return error.exit_code
     sys.stdout.buffer.write(signature)
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
