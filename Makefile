@@ -3,6 +3,8 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 PYTHON ?= python3
+# Tests wait for jails and disks a quarter of their time: half as many workers again as CPUs.
+WORKERS ?= $(shell echo $$(( ($$(nproc) * 3 + 1) / 2 )))
 PIP := -m pip --disable-pip-version-check --quiet --quiet
 BIN := .venv/bin
 # Debian packages that some tests hold Lockgate's output against. Without them those tests are skipped, with the reason.
@@ -16,7 +18,7 @@ demo: .venv-demo/made  ## Real data to a served, proved model, and three attacks
 	@.venv-demo/bin/lockgate demo $(DEMO)
 
 test: .venv/made packages lint  ## Linters, types, import contracts, all tests
-	@$(BIN)/pytest -n auto --dist loadfile $(PYTEST)
+	@$(BIN)/pytest -n $(WORKERS) --dist loadfile $(PYTEST)
 
 lint: .venv/made  ## Linters, types, import contracts
 	@$(BIN)/ruff check .

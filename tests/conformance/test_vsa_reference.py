@@ -17,7 +17,7 @@ from tests.support.project import SignedProject, register_here, signed_project
 vsa = pytest.importorskip("in_toto_attestation.predicates.vsa.v1.vsa_pb2", reason="in-toto-attestation is not here")
 json_format = pytest.importorskip("google.protobuf.json_format", reason="protobuf is not in this environment")
 
-OURS = {"environment", "reasons"}
+OURS = {"environment", "project", "reasons"}
 """What we add. in-toto: a consumer ignores the fields that it does not know."""
 
 LEVEL = re.compile(r"SLSA_[A-Z]+_LEVEL_(\d|UNEVALUATED)")
