@@ -26,7 +26,7 @@ lint: .venv/made  ## Linters, types, import contracts
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 
-nightly: test bench  ## All tests, the benchmarks, the long tests, 1,000 killed jails, ten times as many property cases
+nightly: test bench  ## All tests, the benchmarks, the long tests and fault rounds, 1,000 killed jails, ten times as many property cases
 	@$(BIN)/pytest -n auto --dist loadfile -m nightly --timeout 7200
 	@$(BIN)/python -m bench.killed_jails
 	@$(BIN)/pytest -n auto tests/properties --hypothesis-profile=nightly --timeout 7200
@@ -36,6 +36,9 @@ bench: .venv/made  ## The measured claims, each as a ratio in one run
 	@$(BIN)/python -m bench.validate_rows
 	@$(BIN)/python -m bench.jail
 	@$(BIN)/python -m bench.environment_warm
+	@$(BIN)/python -m bench.sign
+	@$(BIN)/python -m bench.verify_chain
+	@if command -v docker-registry >/dev/null && command -v skopeo >/dev/null; then $(BIN)/python -m bench.registry; fi
 
 docs: .venv/made  ## Write docs/reference/ from the code
 	@$(BIN)/python scripts/reference.py
