@@ -141,6 +141,8 @@ class Cluster:
                 (place / mount["mountPath"].lstrip("/")).write_bytes(content)
         command = [sys.executable if word == "python" else word for word in spec["containers"][0]["command"]]
         kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
+        # An image has a `python`; a machine may have none under that name.
+        kept["PATH"] = f"{os.path.dirname(sys.executable)}:{kept.get('PATH', '')}"
         where = {"LOCKGATE_DATA": str(place / "in"), "LOCKGATE_OUT": str(place / "out"), **kept}
         with self.log(path).open("wb") as log:
             self.processes[path] = subprocess.Popen(
