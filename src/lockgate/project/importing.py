@@ -13,13 +13,11 @@ from lockgate.audit.stored_imports import check_imported
 from lockgate.audit.withdrawn import withdrawn
 from lockgate.core.digest import Digest, parse_digest
 from lockgate.core.moments import rfc3339
-from lockgate.core.verdict import Level, Reason
 from lockgate.errors import Refused, Usage
 from lockgate.project.reports import Link, ModelReport
 from lockgate.project.sentences import sentence
-from lockgate.project.steps import Steps
+from lockgate.project.steps import Steps, as_warning, report_of
 from lockgate.store.layout import RegistryStore
-from lockgate.trust import pin as pins
 
 if TYPE_CHECKING:
     from lockgate.audit.ledger import Ledger
@@ -115,22 +113,11 @@ def prove_import(
         except Refused as revoked:
             if revoked_fails:
                 raise
-            warnings.append(Reason(revoked.finding, Level.WARN, revoked.message, dict(revoked.seen), revoked.next))
+            warnings.append(as_warning(revoked))
     scan = ledger.get(one.scan)
     links = [Link("scan", sentence(scan), scan), Link("import", sentence(one.evidence), one.evidence)]
     links += [Link("file", f"{file.name}   {file.size:,} bytes   {file.digest}") for file in one.files]
-    return ModelReport(
-        one.ref,
-        one.manifest,
-        ledger.root,
-        pins.pinned(ledger.root) is not None,
-        ledger.roles.separation(),
-        tuple(links),
-        NOT_PROVED,
-        len(statements),
-        tuple(warnings),
-        now,
-    )
+    return report_of(ledger, one.ref, one.manifest, links, not_proved=NOT_PROVED, warnings=warnings, now=now)
 
 
 def _line(one: Import, *, revoked: bool) -> ImportLine:

@@ -15,15 +15,14 @@ from lockgate.audit.load import load_decision, refuse_revoked
 from lockgate.audit.origins import inputs_of
 from lockgate.audit.refs import resolve
 from lockgate.audit.stored import check_stored
-from lockgate.core.verdict import Level, Reason
-from lockgate.errors import LockgateError, Refused, Usage
+from lockgate.core.verdict import Reason
+from lockgate.errors import Refused, Usage
 from lockgate.project.carry.mirror import refuse_absent
 from lockgate.project.materialize import materialize_model
 from lockgate.project.reports import Link, ModelReport
 from lockgate.project.sentences import NOT_PROVED, sentence
-from lockgate.project.steps import Steps
+from lockgate.project.steps import Steps, as_warning, report_of
 from lockgate.store.layout import RegistryStore
-from lockgate.trust import pin as pins
 
 if TYPE_CHECKING:
     from lockgate.project.folder import Folder
@@ -109,7 +108,7 @@ def prove_model(
         except Refused as revoked:
             if revoked_fails:
                 raise
-            warnings.append(_as_warning(revoked))
+            warnings.append(as_warning(revoked))
     links = [
         Link(claim, sentence(inputs[claim]), inputs[claim])
         for claim in ("ingest", "validate", "train", "judge", "scan")
@@ -121,17 +120,8 @@ def prove_model(
     # 4.
     with steps.step("its deployments", "no gateway loads it where that fails", None, statements):
         links += _deployments(registration, ledger, now, warnings if not revoked_fails else None)
-    return ModelReport(
-        registration.ref,
-        registration.manifest,
-        ledger.root,
-        pins.pinned(ledger.root) is not None,
-        ledger.roles.separation(),
-        tuple(links),
-        NOT_PROVED,
-        len(statements),
-        tuple(warnings),
-        now,
+    return report_of(
+        ledger, registration.ref, registration.manifest, links, not_proved=NOT_PROVED, warnings=warnings, now=now
     )
 
 
@@ -156,11 +146,7 @@ def _deployments(
         except Refused as refused:
             if warnings is None:
                 raise
-            warnings.append(_as_warning(refused))
+            warnings.append(as_warning(refused))
             continue
         links += [Link("waive", f"{environment}: {waivers.words(one)}", one.evidence) for one in decision.waivers]
     return links or [Link("deploy", "live nowhere")]
-
-
-def _as_warning(error: LockgateError) -> Reason:
-    return Reason(error.finding, Level.WARN, error.message, dict(error.seen), error.next)

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 
 from lockgate.audit.evidence import Evidence
+from lockgate.audit.ledger import Ledger
+from lockgate.core.digest import Digest
+from lockgate.core.verdict import Level, Reason
 from lockgate.errors import LockgateError
+from lockgate.project.reports import Link, ModelReport
+from lockgate.trust import pin
 
 _NAMES = ("statement", "deployment", "summary", "registration")
 
@@ -37,6 +43,29 @@ class Steps:
             error.tell(effect=effect, proved_before=", ".join(self.passed) or "nothing")
             raise
         self.passed.append(name)
+
+
+def as_warning(error: LockgateError) -> Reason:
+    """What was found, where it does not end the verification."""
+    return Reason(error.finding, Level.WARN, error.message, dict(error.seen), error.next)
+
+
+def report_of(
+    ledger: Ledger,
+    ref: str,
+    manifest: Digest,
+    links: Sequence[Link],
+    *,
+    not_proved: Sequence[str],
+    warnings: Sequence[Reason],
+    now: datetime,
+) -> ModelReport:
+    """A verification that came to its end, with what is known of the root and the persons."""
+    pinned, apart = pin.pinned(ledger.root) is not None, ledger.roles.separation()
+    size = len(ledger.statements())
+    return ModelReport(
+        ref, manifest, ledger.root, pinned, apart, tuple(links), tuple(not_proved), size, tuple(warnings), now
+    )
 
 
 def _named(error: LockgateError, known: Sequence[Evidence]) -> Evidence | None:
