@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lockgate.cli.render import Talk
+from lockgate.cli.render import Talk, many
 from lockgate.errors import Usage, VerificationFailed
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def verify_path(talk: Talk, asked: Asked, root: str, project: str) -> int:
     else:
         keys, whose = (Path(asked.key).read_bytes(),), asked.key
     found = by_one_of(asked, keys)
-    talk.data(f"✓ {len(found.files)} files in {asked.path} are exactly what {whose} signed")
+    talk.data(f"✓ {many(len(found.files), 'file')} in {asked.path}: exactly what {whose} signed")
     talk.data("not proved: who holds that key, and what the files do")
     _result(talk, asked, found, {})
     return 0
@@ -69,7 +69,7 @@ def _by_certificate(talk: Talk, asked: Asked) -> int:
     if said is None:
         raise AssertionError("roots were given, so a certificate was read")
     talk.data(
-        f"✓ {len(found.files)} files in {asked.path} are exactly what was signed by {said.names[0]}, "
+        f"✓ {many(len(found.files), 'file')} in {asked.path}: exactly what was signed by {said.names[0]}, "
         f"according to {said.authority}"
     )
     for name in said.names[1:]:

@@ -107,6 +107,11 @@ def table(rows: Sequence[Sequence[str]], *, indent: int = 4) -> Lines:
     )
 
 
+def many(count: int, word: str) -> str:
+    """`1 file`, `2 files`."""
+    return f"{count:,} {word}{'' if count == 1 else 's'}"
+
+
 def json_option(command: Any) -> Any:
     """The `--json` flag that every command has."""
     return click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")(command)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lockgate.cli.render import Talk, json_option
+from lockgate.cli.render import Talk, json_option, many
 from lockgate.errors import Usage
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def command(
         chain=tuple(map(Path, chain)),
         now=datetime.now(UTC),
     )
-    talk.data(f"{where}   {len(signed.files)} files signed by key {signed.keyid[:16]}..")
+    talk.data(f"{where}   {many(len(signed.files), 'file')} signed by key {signed.keyid[:16]}..")
     if before:
         talk.say(f"replaced: {_compared(before, signed)}")
     talk.result(
