@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from lockgate.supervise.process import Kept, Process
 
 GATEWAY, SEALER = "gateway", "sealer"
 TICK_SECONDS = 0.1
-CLIENTS_SECONDS = 1.0
+RELOAD_SECONDS = 1.0
 RETIRE_SECONDS = 15.0
 GATEWAY_SECONDS, SEALER_SECONDS = 7.0, 10.0
 MOST_FALLS = 4
@@ -35,6 +35,8 @@ _FINDING = re.compile(r"LG[0-9]{3}\Z")
 @dataclass(frozen=True)
 class Household:
     """What the processes are started with. Secrets are read anew for each start, and kept nowhere.
+
+    `reloaded`: what the gateway is handed at its start, by name and in this order, and again whenever it changes.
 
     `python_for` gives the verified environment of a manifest's workers, or raises LockgateError.
     """
@@ -52,7 +54,7 @@ class Household:
     predictions_seen: SeenStore
     sealer_key: Callable[[], bytes]
     edge_secrets: Callable[[], bytes]
-    clients: Callable[[], bytes]
+    reloaded: Mapping[str, Callable[[], bytes]]
     python_for: Callable[[str], PythonEnv]
 
 
@@ -82,8 +84,8 @@ class House:
         self._post = Post(say)
         self._manifest = household.manifest
         self._python = household.python_for(household.manifest)
-        self._clients = b""
-        self._clients_due = 0.0
+        self._handed: dict[str, bytes] = {}
+        self._reload_due = 0.0
         self._open = False
         self._retiring: list[tuple[float, Kept]] = []
         self.kept = {SEALER: Kept(SEALER, self._start_sealer), GATEWAY: Kept(GATEWAY, self._start_gateway)}
@@ -136,10 +138,11 @@ class House:
         own = self._own
         settings = GatewaySettings(own.root, own.environment, own.name, os.urandom(8).hex(), own.caps)
         process = self._start(GATEWAY, *jails.gateway(own.home, settings), {LISTENER_FD: own.listener.fileno()})
-        self._clients = own.clients()
+        self._handed = {name: read() for name, read in own.reloaded.items()}
         self._post.tell(GATEWAY, "secrets", own.edge_secrets())
         self._post.tell(GATEWAY, "seen", own.events_seen.load() or b"")
-        self._post.tell(GATEWAY, "clients", self._clients)
+        for name, data in self._handed.items():
+            self._post.tell(GATEWAY, name, data)
         self._renew_workers()
         return process
 
@@ -238,14 +241,15 @@ class House:
             self._say(f"sealer: {error.finding} {error.message}")
 
     def _reload(self, now: float) -> None:
-        """Hand a changed client registry to the gateway."""
-        if now < self._clients_due:
+        """Hand to the gateway what has changed of what it was handed at its start."""
+        if now < self._reload_due:
             return
-        self._clients_due = now + CLIENTS_SECONDS
-        clients = self._own.clients()
-        if clients != self._clients:
-            self._clients = clients
-            self._post.tell(GATEWAY, "clients", clients)
+        self._reload_due = now + RELOAD_SECONDS
+        for name, read in self._own.reloaded.items():
+            data = read()
+            if data != self._handed.get(name):
+                self._handed[name] = data
+                self._post.tell(GATEWAY, name, data)
 
     def _retire(self, now: float) -> None:
         for due, kept in list(self._retiring):

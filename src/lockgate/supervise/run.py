@@ -115,7 +115,7 @@ def _household(workplace: Workplace, plan: stage.ServePlan, listener: socket.soc
         predictions_seen=sealing.seen,
         sealer_key=sealing.key,
         edge_secrets=lambda: edge_secrets(workplace.keyring.folder / "edge.json").encode(),
-        clients=clients,
+        reloaded={"clients": clients},
         python_for=python_for,
     )
 
