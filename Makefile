@@ -8,7 +8,7 @@ WORKERS ?= $(shell echo $$(( ($$(nproc) * 3 + 1) / 2 )))
 PIP := -m pip --disable-pip-version-check --quiet --quiet
 BIN := .venv/bin
 # Debian packages that some tests hold Lockgate's output against. Without them those tests are skipped, with the reason.
-SYSTEM_PACKAGES := skopeo postgresql runsc podman runc docker-registry softhsm2 sudo strace
+SYSTEM_PACKAGES := skopeo postgresql runsc podman runc docker-registry softhsm2 sudo strace redis-server prometheus
 
 help:  ## Say what there is
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | column -t -s "$$(printf '\t')"
@@ -39,6 +39,9 @@ bench: .venv/made  ## The measured claims, each as a ratio in one run
 	@$(BIN)/python -m bench.sign
 	@$(BIN)/python -m bench.verify_chain
 	@if command -v docker-registry >/dev/null && command -v skopeo >/dev/null; then $(BIN)/python -m bench.registry; fi
+	@$(BIN)/python -m bench.gateway_overload
+	@if command -v wrk >/dev/null; then $(BIN)/python -m bench.gateway_controls; fi
+	@if command -v wrk >/dev/null; then $(BIN)/python -m bench.gateway; fi
 
 docs: .venv/made  ## Write docs/reference/ from the code
 	@$(BIN)/python scripts/reference.py

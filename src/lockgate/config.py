@@ -33,21 +33,10 @@ from lockgate.errors import Usage
 from lockgate.export.kubernetes import settings as kubernetes
 from lockgate.ingest.spec import MOST
 from lockgate.runtime.locked import settings as environment
+from lockgate.serve import options
 
 FILENAME = PROJECT_FILE
 NAME_FORM = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
-
-
-def _rate() -> Kind:
-    units = {"s": 1.0, "min": 60.0, "h": 3600.0}
-
-    def read(value: object) -> float:
-        match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?) ?/ ?(s|min|h)", value) if isinstance(value, str) else None
-        if match is None or float(match[1]) <= 0:
-            raise ValueError("the units are /s, /min, /h")
-        return float(match[1]) / units[match[2]]
-
-    return Kind('rows per time, such as "100/s"', read)
 
 
 def _scalar() -> Kind:
@@ -189,15 +178,7 @@ SCHEMA = Table(
             }
         ),
         "input": inputs.table(_source()),
-        "serve": Table(
-            {
-                "port": Key(whole(0, 65535), 8080, "On loopback. 0 takes a free one."),
-                "rate": Key(_rate(), 100.0, "Rows that one client may ask for."),
-                "burst": Key(whole(1), 2000, "Rows at once before the rate holds."),
-                "max_rows": Key(whole(1, 100_000), 1000, "Most records in one request."),
-                "max_body": Key(size(), 1 << 20, "Largest request body."),
-            }
-        ),
+        "serve": options.TABLE,
         "environment": environment.TABLE,
         "kubernetes": kubernetes.TABLE,
     }
@@ -257,17 +238,6 @@ class TrainSettings:
 
 
 @dataclass(frozen=True)
-class ServeSettings:
-    """`[serve]`. Rate in rows a second."""
-
-    port: int
-    rate: float
-    burst: int
-    max_rows: int
-    max_body: int
-
-
-@dataclass(frozen=True)
 class Config:
     """A whole `lockgate.toml`."""
 
@@ -275,7 +245,7 @@ class Config:
     description: str
     data: DataSettings
     train: TrainSettings
-    serve: ServeSettings
+    serve: options.ServeSettings
     kubernetes: kubernetes.KubernetesSettings
     environment: environment.EnvironmentSettings
     inputs: tuple[inputs.Wanted, ...] = ()
@@ -291,7 +261,7 @@ def read_config(source: str, filename: str = FILENAME) -> Config:
         values["project"]["description"],
         DataSettings(**values["data"]),
         TrainSettings(**values["train"]),
-        ServeSettings(**values["serve"]),
+        options.of(document),
         kubernetes.KubernetesSettings(**values["kubernetes"]),
         environment.of(document),
         inputs=tuple(inputs.Wanted(**one) for one in values["input"]),

@@ -94,11 +94,11 @@ LOAD = "import sys; sys.path.insert(0, '/lockgate'); import lockgate.serve.gatew
 
 @pytest.fixture(scope="module")
 def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
-    """A house that runs while its gateway's jail is attacked."""
+    """A house of two gateways that runs while a gateway's jail is attacked."""
     with pytest.MonkeyPatch.context() as patch:
         project = servable_project(tmp_path_factory.mktemp("edge"), patch)
         project.make_live(patch)
-        with serving(project) as found:
+        with serving(project, gateways=2) as found:
             yield found
 
 
@@ -106,7 +106,7 @@ def running(up: Serving) -> dict[str, RunningJail]:
     """The processes of the house by name, all of them started."""
     deadline = time.monotonic() + 20
     while True:
-        found = {name: up.house.kept[name].process for name in ("gateway", "sealer", "model", "contract")}
+        found = {name: kept.process for name, kept in up.house.kept.items()}
         jailed = {name: process for name, process in found.items() if isinstance(process, RunningJail)}
         if len(jailed) == len(found):
             return jailed
@@ -163,7 +163,7 @@ def inside(up: Serving, script: str, argument: str) -> dict[str, Any]:
 def settings(up: Serving) -> JailSettings:
     """The settings of the gateway's jail in that house."""
     root = up.project.created.project_id
-    return jails.gateway(up.project.home, GatewaySettings(root, "dev", "flights", "0" * 16, Caps()))[0]
+    return jails.gateway(up.project.home, GatewaySettings(root, "dev", "flights", "0" * 16, Caps(), 1, 2))[0]
 
 
 def attempts(found: dict[str, Any]) -> dict[str, str]:
@@ -236,6 +236,29 @@ print(json.dumps(found))
 """
 
 
+TURN_ROUND = r"""
+import ctypes, json, socket, sys
+lent, port, found = socket.socket(fileno=int(sys.argv[1])), int(sys.argv[2]), {}
+libc = ctypes.CDLL(None, use_errno=True)
+
+def attempt(name, call):
+    try:
+        call()
+        found[name] = "done"
+    except OSError as error:
+        found[name] = "no: " + str(error.errno)
+
+def forget():
+    if libc.connect(lent.fileno(), bytes(16), 16) < 0:
+        raise OSError(ctypes.get_errno(), "refused")
+
+attempt("turn it round", forget)
+attempt("connect it", lambda: (lent.connect(("127.0.0.1", port)), lent.sendall(b"lent")))
+attempt("send elsewhere", lambda: lent.sendto(b"elsewhere", socket.MSG_FASTOPEN, ("127.0.0.1", port)))
+print(json.dumps(found))
+"""
+
+
 def called_out(call: Any) -> tuple[dict[str, str], set[bytes]]:
     """What `call` found who was given a listener with a caller, and what arrived at somebody else's port."""
     with ExitStack() as stack:
@@ -264,6 +287,32 @@ def test_the_listening_socket_is_no_way_out(up: Serving) -> None:
     assert {"no: 1"} == set(found.values()) - {"no: 32", "no: 106"}
     assert {said for name, said in found.items() if "turn" in name} == {"no: 1"}
     assert arrived == set()
+
+
+def test_the_connection_to_redis_is_no_way_out(up: Serving) -> None:
+    """Handed over connected, it stays with whom the supervisor connected it to: it cannot be turned round either."""
+
+    def jailed(server: socket.socket, port: str) -> bytes:
+        with socket.create_connection(server.getsockname()) as lent:
+            target = Target(command=("python", "-c", TURN_ROUND, str(LISTENER_FD), port))
+            return Jail(settings(up)).run(target, descriptors={LISTENER_FD: lent.fileno()}).talk
+
+    found, arrived = called_out(jailed)
+    assert found == {"turn it round": "no: 1", "connect it": "no: 1", "send elsewhere": "no: 1"}
+    assert arrived == set()
+
+
+def test_the_same_connection_is_a_way_out_without_the_jail() -> None:
+    """The control: turned round and connected anew, its words arrive at another port."""
+
+    def bare(server: socket.socket, port: str) -> bytes:
+        with socket.create_connection(server.getsockname()) as lent:
+            command = [sys.executable, "-c", TURN_ROUND, str(lent.fileno()), port]
+            return subprocess.run(command, capture_output=True, check=True, pass_fds=(lent.fileno(),)).stdout
+
+    found, arrived = called_out(bare)
+    assert found["turn it round"] == found["connect it"] == "done"
+    assert b"lent" in arrived
 
 
 def test_the_same_socket_is_a_way_out_without_the_jail() -> None:

@@ -6,7 +6,6 @@ Threats: inference manipulation, supply-chain attacks on the way from the regist
 from __future__ import annotations
 
 import os
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -71,8 +70,10 @@ def log_of(project: ServableProject) -> Log:
 
 def pid_of(up: Serving, name: str) -> int:
     """The host's pid of a process of the house."""
-    process = up.house.kept[name].process
-    assert isinstance(process, RunningJail)
+    deadline = time.monotonic() + 10
+    while not isinstance(process := up.house.kept[name].process, RunningJail):
+        assert time.monotonic() < deadline, f"{name} does not run"
+        time.sleep(0.05)
     return process.pid
 
 
@@ -184,7 +185,7 @@ def test_a_crashed_gateway_comes_back_under_another_id(up: Serving) -> None:
 
 def test_a_listener_that_was_shut_down_is_opened_for_the_next_gateway(up: Serving) -> None:
     """The socket is one for all gateways: who took one over could else end the service for those that follow."""
-    up.house._own.listener.shutdown(socket.SHUT_RDWR)
+    up.house._own.listeners.shut(0)
     os.kill(pid_of(up, "gateway"), 9)
     until(lambda: up.predict().status_code == 200)
 

@@ -6,6 +6,7 @@ Threats: a revoked or no longer waived model that goes on answering; a gateway t
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import os
 import threading
 import time
@@ -24,8 +25,10 @@ from lockgate.deploy.spec import DeploySpec
 from lockgate.deploy.words import waive
 from lockgate.errors import Refused, VerificationFailed
 from lockgate.serve import gateway
-from lockgate.serve.gateway import HONOURED_SECONDS, Gateway, Library
-from lockgate.serve.spec import Caps
+from lockgate.serve.gateway import HONOURED_SECONDS, Gateway
+from lockgate.serve.spec import Caps, ServePolicy
+from lockgate.serve.watching import Library
+from tests.support import engines
 from tests.support.project import register_here
 from tests.support.serving import CODE, SPEC, ServableProject, Serving, model, serving
 
@@ -158,6 +161,13 @@ class Held:
         self.go.wait(20)
 
 
+def bare(**parts: Any) -> Gateway:
+    """A gateway of which only these parts are there."""
+    made = object.__new__(Gateway)
+    vars(made).update({"_loaded": None, "_answering": None, "_closed": "", "begun": asyncio.Event(), **parts})
+    return made
+
+
 def test_a_look_that_takes_too_long_shuts_the_gateway_until_it_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is answered by a gateway that cannot look; when it can again, and nothing has changed, it goes on."""
     monkeypatch.setattr(gateway, "LOOK_SECONDS", 0.1)
@@ -169,7 +179,7 @@ def test_a_look_that_takes_too_long_shuts_the_gateway_until_it_ends(monkeypatch:
     async def looked(*, reading: bool) -> object:
         service = SimpleNamespace(close=lambda declined: closed.append(declined.finding), served=None)
         link = SimpleNamespace()
-        made = Gateway(*cast("Any", (SimpleNamespace(caps=Caps()), service, link, library, None)))
+        made = bare(service=service, _settings=SimpleNamespace(caps=Caps()), _link=link, _library=library)
         monkeypatch.setattr(made, "_tell", lambda *_a, **_k: None)
         made._loaded = cast("Any", before)
         library.reading = reading
@@ -190,7 +200,7 @@ def test_the_model_before_is_looked_at_while_the_next_one_loads(fallen: bool, ex
     """It answers on until the workers of the next are up; revoked in this time, it does not."""
     closed: list[str] = []
     service = SimpleNamespace(close=lambda declined: closed.append(declined.finding))
-    made = Gateway(*cast("Any", (None, service, None, SimpleNamespace(fallen=lambda _one: fallen), None)))
+    made = bare(service=service, _library=SimpleNamespace(fallen=lambda _one: fallen))
     made._tell = cast("Any", lambda *_a, **_k: None)  # type: ignore[method-assign]
     before, after = (
         cast("Any", SimpleNamespace(decision=SimpleNamespace(manifest=name, name=name, version=1))) for name in "ab"
@@ -198,3 +208,79 @@ def test_the_model_before_is_looked_at_while_the_next_one_loads(fallen: bool, ex
     made._answering, made._loaded = before, after
     made._drop_fallen()
     assert (closed, made._loaded) == (expected, after)
+
+
+def loadable(manifest: str) -> Any:
+    """As much of a model as going live needs."""
+    served = dataclasses.replace(engines.SERVED, manifest=cast("Any", manifest))
+    decision = SimpleNamespace(manifest=manifest, name="flights", version=1)
+    return SimpleNamespace(decision=decision, served=served, spec=engines.SPEC, policy=ServePolicy())
+
+
+def waiting_gateway(opened: list[Any], loads: list[str]) -> Gateway:
+    """A gateway with nothing live, which notes what it opens and which workers it loads."""
+    parts = SimpleNamespace(open=opened.append, tally=SimpleNamespace(lost={}))
+    service = SimpleNamespace(served=None, outcome=lambda: None, live=lambda: SimpleNamespace(engine=None))
+    made = bare(
+        parts=parts,
+        service=service,
+        _settings=SimpleNamespace(caps=Caps()),
+        _engine=None,
+        _links={},
+        _checkers={"a": object()},
+        _offered=[],
+        _tasks=set(),
+    )
+    made._tell = cast("Any", lambda *_a, **_k: None)  # type: ignore[method-assign]
+
+    async def load(kind: str, *_rest: Any) -> None:
+        loads.append(kind)
+
+    made._load = cast("Any", load)  # type: ignore[method-assign]
+    return made
+
+
+def link(*, lost: bool = False) -> Any:
+    """A worker that has loaded."""
+    return SimpleNamespace(lost=lost, close=lambda: None)
+
+
+def test_workers_that_came_while_nothing_was_live_are_taken() -> None:
+    """Offered, or loaded, while the evidence did not hold: when it holds again, they answer."""
+
+    async def scene() -> None:
+        opened: list[Any] = []
+        loads: list[str] = []
+        made, found = waiting_gateway(opened, loads), loadable("a")
+        made._links = {(found.decision.manifest, kind): link() for kind in ("contract", "model")}
+        made._settle(found)
+        assert len(opened) == 1, "both had loaded"
+        made._loaded = None
+        dropped: list[int] = []
+        for _ in range(2):
+            told = SimpleNamespace(
+                header={"kind": "model", "manifest": "a"}, descriptors=(7,), drop=lambda: dropped.append(1)
+            )
+            made._offer(cast("Any", told))
+        assert (loads, dropped) == ([], [1]), "the one before has ended: it is neither kept nor told lost"
+        made._settle(found)
+        await asyncio.sleep(0)
+        assert loads == ["model"]
+
+    asyncio.run(scene())
+
+
+def test_a_lost_worker_is_not_connected_again() -> None:
+    """One of two is gone by the time that the evidence holds: nothing is opened before the next one is there."""
+
+    async def scene() -> None:
+        opened: list[Any] = []
+        made, found = waiting_gateway(opened, []), loadable("a")
+        made._links = {("a", "contract"): link(), ("a", "model"): link(lost=True)}  # type: ignore[dict-item]
+        made._settle(found)
+        assert opened == []
+        made._links["a", "model"] = link()  # type: ignore[index]
+        made._connect()
+        assert len(opened) == 1
+
+    asyncio.run(scene())

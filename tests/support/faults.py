@@ -53,6 +53,10 @@ class Faulty(Disk):
         """One step, and no cost."""
         self._step()
 
+    def sync_data(self, descriptor: int) -> None:
+        """One step, and no cost."""
+        self._step()
+
     def make_folder(self, path: Path) -> None:
         """One step."""
         self._step()
@@ -105,6 +109,9 @@ class Unplugged(Disk):
 
     def sync(self, descriptor: int) -> None:
         """The callers above and below know more."""
+
+    def sync_data(self, descriptor: int) -> None:
+        """As `sync`."""
 
     def make_folder(self, path: Path) -> None:
         """A name without a file."""

@@ -27,6 +27,9 @@ class Fast(Disk):
     def sync(self, descriptor: int) -> None:
         """Nothing."""
 
+    def sync_data(self, descriptor: int) -> None:
+        """Nothing."""
+
 
 def leaves(count: int, start: int = 0) -> list[bytes]:
     """Entries that differ in content and length; the first is empty."""

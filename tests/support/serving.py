@@ -150,9 +150,9 @@ class Serving:
 
 @contextmanager
 def serving(
-    project: ServableProject, *, caps: Caps | None = None, client: dict[str, Any] | None = None
+    project: ServableProject, *, caps: Caps | None = None, client: dict[str, Any] | None = None, **options: Any
 ) -> Iterator[Serving]:
-    """Serve `project` until the end of the block; then check that it ended in order."""
+    """Serve `project` until the end of the block; then check that it ended in order. `options`: of `supervise.run`."""
     key = project.add_client(**(client or {}))
     up, stop = threading.Event(), threading.Event()
     found = Serving(project, "", key, project.said)
@@ -164,7 +164,8 @@ def serving(
 
     def live() -> None:
         try:
-            run.serve(project.workplace(now=lambda: datetime.now(UTC)), port=0, caps=caps, ready=ready, stop=stop)
+            place = project.workplace(now=lambda: datetime.now(UTC))
+            run.serve(place, port=0, caps=caps, ready=ready, stop=stop, **options)
         except BaseException as error:  # noqa: BLE001 - the test raises it
             failure.append(error)
             up.set()

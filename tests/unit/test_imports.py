@@ -33,7 +33,7 @@ FAULTS = [
     ("serving", "serve/service.py", "from lockgate.trust.signer import Signer"),
     ("serving", "audit/entries.py", "import lockgate.trust._keyfile"),
     ("gateway", "serve/edge.py", "import lockgate.serve.sealer"),
-    ("gateway", "serve/recorder.py", "import lockgate.audit.seal"),
+    ("gateway", "serve/recording/recorder.py", "import lockgate.audit.seal"),
     ("siblings", "store/files.py", "import lockgate.audit.log"),
 ]
 

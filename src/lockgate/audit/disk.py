@@ -39,6 +39,10 @@ class Disk:
         """Make an open file's bytes durable."""
         os.fsync(descriptor)
 
+    def sync_data(self, descriptor: int) -> None:
+        """Make an open file's bytes durable, and of what is known about it only its length."""
+        os.fdatasync(descriptor)
+
     def make_folder(self, path: Path) -> None:
         """Create a folder whose parent exists; whoever calls syncs the parent."""
         path.mkdir(mode=0o755)

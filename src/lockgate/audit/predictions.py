@@ -1,12 +1,15 @@
-"""The prediction log by gateway and sequence: find a receipt's record; find what is missing or said twice."""
+"""The prediction log by gateway and number: find a receipt's record; find what is missing or said twice."""
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from lockgate.audit.log import Log
-from lockgate.core.records import PredictionRecord, Receipt, parse_record
+from lockgate.core.record_kinds import AnyRecord, parse_any
+from lockgate.core.record_scan import place_of
+from lockgate.core.records import Receipt
 from lockgate.core.verdict import Level, Reason
 
 _TOLD = 10
@@ -17,20 +20,42 @@ class Found:
     """A record and its place in the log."""
 
     index: int
-    record: PredictionRecord
+    record: AnyRecord
 
 
-@dataclass
 class _Gateway:
-    """What one gateway has in the log: `first[seq]` is the index of the first record with that number."""
+    """What one gateway has in the log: for each number the index of its first record. Eight bytes for each in a row."""
 
-    first: dict[int, int] = field(default_factory=dict)
-    repeated: list[int] = field(default_factory=list)
+    def __init__(self) -> None:
+        self._row = array("Q")
+        self._beyond: dict[int, int] = {}
+        self.repeated: list[int] = []
+
+    def add(self, seq: int, index: int) -> None:
+        """The record at `index` has number `seq`."""
+        row = self._row
+        if seq == len(row):
+            row.append(index)
+            while self._beyond and len(row) in self._beyond:
+                row.append(self._beyond.pop(len(row)))
+        elif seq < len(row) or seq in self._beyond:
+            self.repeated.append(seq)
+        else:
+            self._beyond[seq] = index
+
+    def index(self, seq: int) -> int | None:
+        """Where its record is."""
+        return self._row[seq] if 0 <= seq < len(self._row) else self._beyond.get(seq)
+
+    @property
+    def next(self) -> int:
+        """The number after the highest."""
+        return max(self._beyond, default=len(self._row) - 1) + 1
 
     def gaps(self) -> Iterable[tuple[int, int]]:
         """The missing runs below the highest number, as (first, last)."""
-        expected = 0
-        for seq in sorted(self.first):
+        expected = len(self._row)
+        for seq in sorted(self._beyond):
             if seq > expected:
                 yield expected, seq - 1
             expected = seq + 1
@@ -54,13 +79,21 @@ class PredictionIndex:
 
     def find(self, receipt: Receipt) -> Found | None:
         """The record that the receipt names; None when it is not sealed yet, or was never made here."""
-        gateway = self._gateways.get(receipt.gateway)
-        index = gateway.first.get(receipt.seq) if gateway else None
-        return None if index is None else Found(index, parse_record(self._log.entry(index)))
+        index = self._index(receipt.gateway, receipt.seq)
+        return None if index is None else Found(index, parse_any(self._log.entry(index)))
+
+    def at(self, gateway: str, seq: int) -> AnyRecord | None:
+        """The record with this number of a gateway."""
+        index = self._index(gateway, seq)
+        return None if index is None else parse_any(self._log.entry(index))
+
+    def _index(self, gateway: str, seq: int) -> int | None:
+        found = self._gateways.get(gateway)
+        return found.index(seq) if found else None
 
     def next_seq(self, gateway: str) -> int:
         """The number after the highest that this gateway has in the log."""
-        return max(self._gateways[gateway].first, default=-1) + 1 if gateway in self._gateways else 0
+        return self._gateways[gateway].next if gateway in self._gateways else 0
 
     def gateways(self) -> tuple[str, ...]:
         """Every gateway that has a record, sorted."""
@@ -84,15 +117,14 @@ class PredictionIndex:
     def _read(self, log: Log) -> None:
         for index, entry in enumerate(log.entries(self.size, log.size), start=self.size):
             try:
-                record = parse_record(entry)
+                name, seq = place_of(entry)
             except ValueError:
                 self._strange.append(index)
                 continue
-            gateway = self._gateways.setdefault(record.gateway, _Gateway())
-            if record.seq in gateway.first:
-                gateway.repeated.append(record.seq)
-            else:
-                gateway.first[record.seq] = index
+            gateway = self._gateways.get(name.decode())
+            if gateway is None:
+                gateway = self._gateways[name.decode()] = _Gateway()
+            gateway.add(seq, index)
         self.size = log.size
 
 

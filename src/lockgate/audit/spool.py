@@ -8,6 +8,7 @@ Trusts nothing: the crc finds accidents only, and the sealer parses each record.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import zlib
@@ -34,6 +35,10 @@ class SpoolPart:
     torn: int
 
 
+class CutBack(VerificationFailed):
+    """The file is shorter than what was read of it: a write that the disk broke off was taken back meanwhile."""
+
+
 class Spool:
     """One writer's append-only file. Use as a context manager or close it."""
 
@@ -50,7 +55,10 @@ class Spool:
             self._descriptor = os.open(path, flags, 0o600)
             try:
                 fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if not os.fstat(self._descriptor).st_nlink:
+                    raise FileNotFoundError(errno.ENOENT, "it was cleared away")
                 self.torn = self._repair()
+                self.size = os.fstat(self._descriptor).st_size
                 self._disk.sync(self._descriptor)
                 self._disk.sync_folder(path.parent)
             except BaseException:
@@ -65,15 +73,35 @@ class Spool:
         if any(not 0 < len(record) <= MAX_RECORD_BYTES for record in records):
             raise ValueError(f"a record has 1 to {MAX_RECORD_BYTES} bytes")
         with _telling_faults(self.path):
-            before = os.fstat(self._descriptor).st_size
-            data = b"".join(map(_frame, records))
+            before = self.size
+            self._write(b"".join(map(frame, records)))
             try:
-                self._disk.write(self._descriptor, data)
-                self._disk.sync(self._descriptor)
+                self._disk.sync_data(self._descriptor)
             except OSError:
                 self._cut_back(before)
                 raise
-            return before + len(data)
+            return self.size
+
+    def write(self, frames: bytes) -> None:
+        """Write frames, without waiting for the disk: `sync` does. Raises Unavailable LG732, and then wrote nothing."""
+        with _telling_faults(self.path):
+            self._write(frames)
+
+    def sync(self) -> None:
+        """Make durable what was written before. Another thread may write meanwhile. Raises Unavailable LG732.
+
+        After a failure nobody knows which of those bytes are on the disk: the caller writes them elsewhere.
+        """
+        with _telling_faults(self.path):
+            self._disk.sync_data(self._descriptor)
+
+    def _write(self, frames: bytes) -> None:
+        try:
+            self._disk.write(self._descriptor, frames)
+        except OSError:
+            self._cut_back(self.size)
+            raise
+        self.size += len(frames)
 
     def _cut_back(self, length: int) -> None:
         try:
@@ -81,6 +109,7 @@ class Spool:
         except OSError:
             self.close()
             raise
+        self.size = length
 
     def close(self) -> None:
         """Close the file; a second time does nothing."""
@@ -107,7 +136,7 @@ def read_spool(path: Path, offset: int = 0, *, limit: int = 1 << 22) -> SpoolPar
     """Read whole records from `offset` (0 or one that an earlier call returned), at most about `limit` bytes.
 
     A missing file is an empty one. What an unfinished append left at the very end is counted, not returned:
-    call again later. Raises VerificationFailed LG731 for damage anywhere else, Unavailable LG732.
+    call again later. Raises CutBack LG731, VerificationFailed LG731 for damage anywhere else, Unavailable LG732.
     """
     limit = max(limit, MAX_RECORD_BYTES + _FRAME)
     with _telling_faults(path):
@@ -120,7 +149,7 @@ def read_spool(path: Path, offset: int = 0, *, limit: int = 1 << 22) -> SpoolPar
             file.seek(offset)
             data = file.read(min(limit, max(0, length - offset)))
     if offset > length:
-        raise _damaged(path, offset, "the spool is shorter than what was read of it before")
+        raise _damaged(path, offset, "the spool is shorter than what was read of it before", CutBack)
     records: list[bytes] = []
     position = 0
     while (record := _record(data, position)) is not None:
@@ -133,19 +162,19 @@ def read_spool(path: Path, offset: int = 0, *, limit: int = 1 << 22) -> SpoolPar
     return SpoolPart(tuple(records), offset + position, rest if at_end or not records else 0)
 
 
-def _frame(record: bytes) -> bytes:
+def frame(record: bytes) -> bytes:
+    """A record as the spool holds it."""
     head = len(record).to_bytes(_HEAD, "little") + record
     return head + zlib.crc32(head).to_bytes(_HEAD, "little")
 
 
 def _record(data: bytes, position: int) -> bytes | None:
-    start = position + _HEAD
-    length = int.from_bytes(data[position:start], "little")
-    end = start + length
-    if not 0 < length <= MAX_RECORD_BYTES or end + _HEAD > len(data):
+    end = position + _HEAD + int.from_bytes(data[position : position + _HEAD], "little")
+    if not position + _HEAD < end <= position + _HEAD + MAX_RECORD_BYTES or end + _HEAD > len(data):
         return None
-    record = data[start:end]
-    return record if data[position : end + _HEAD] == _frame(record) else None
+    framed = data[position:end]
+    check = zlib.crc32(framed).to_bytes(_HEAD, "little")
+    return framed[_HEAD:] if data[end : end + _HEAD] == check else None
 
 
 def _is_torn(data: bytes, rest: int) -> bool:
@@ -155,8 +184,10 @@ def _is_torn(data: bytes, rest: int) -> bool:
     return rest < MAX_RECORD_BYTES + _FRAME and all(_record(data, i) is None for i in range(1, len(data)))
 
 
-def _damaged(path: Path, offset: int, how: str) -> VerificationFailed:
-    return VerificationFailed("LG731", how, seen={"file": str(path), "byte": offset}, next="lockgate explain LG731")
+def _damaged(
+    path: Path, offset: int, how: str, kind: type[VerificationFailed] = VerificationFailed
+) -> VerificationFailed:
+    return kind("LG731", how, seen={"file": str(path), "byte": offset}, next="lockgate explain LG731")
 
 
 @contextmanager

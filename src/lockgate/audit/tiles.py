@@ -134,10 +134,13 @@ class RightEdge:
         levels = [list(hashes) for hashes in self.levels]
         bundle, size = bytearray(self.bundle), self.size
         files: list[tuple[Tile, bytes]] = []
-        for entry in entries:
-            bundle += encode_bundle((entry,))
-            size += 1
-            _push(levels, 0, leaf_hash(entry), size, files)
+        done = 0
+        while done < len(entries):
+            # As many as fit the bundle: a step for each would cost more than its hash.
+            piece = entries[done : done + WIDTH - size % WIDTH]
+            bundle += encode_bundle(piece)
+            done, size = done + len(piece), size + len(piece)
+            _push(levels, 0, list(map(leaf_hash, piece)), size, files)
             if size % WIDTH == 0:
                 files.append((Tile(ENTRIES, size // WIDTH - 1), bytes(bundle)))
                 bundle.clear()
@@ -150,15 +153,18 @@ class RightEdge:
         return edge, sorted(files, key=lambda file: file[0])
 
 
-def _push(levels: list[list[bytes]], level: int, found: bytes, size: int, files: list[tuple[Tile, bytes]]) -> None:
+def _push(
+    levels: list[list[bytes]], level: int, found: Sequence[bytes], size: int, files: list[tuple[Tile, bytes]]
+) -> None:
+    """Put hashes at the end of a level. They fill its tile at most, and then that goes up by one hash."""
     while len(levels) <= level:
         levels.append([])
-    levels[level].append(found)
+    levels[level].extend(found)
     if len(levels[level]) == WIDTH:
         files.append((Tile(level, (size >> 8 * (level + 1)) - 1), b"".join(levels[level])))
         above = root_of(levels[level])
         levels[level].clear()
-        _push(levels, level + 1, above, size, files)
+        _push(levels, level + 1, (above,), size, files)
 
 
 def _partials(size: int) -> list[Tile]:

@@ -1,13 +1,19 @@
-"""`lockgate clients add|list|revoke`: API keys."""
+"""`lockgate clients add|list|rotate|revoke`: who may ask, by API key, token or certificate."""
 
 from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from lockgate.cli.render import Talk, json_option, project_option, table
 
+if TYPE_CHECKING:
+    from lockgate.serve.spec import Client
 
-@click.group("clients", short_help="API keys: add, list, revoke.")
+
+@click.group("clients", short_help="API keys: add, list, rotate, revoke.")
 def command() -> None:
     """Who may ask the gateway. A key is shown once and stored only as a keyed hash."""
 
@@ -15,17 +21,32 @@ def command() -> None:
 @command.command("add")
 @click.argument("name")
 @click.option("--kind", default="external", show_default=True, type=click.Choice(["external", "internal"]))
+@click.option("--model", "models", multiple=True, metavar="NAME", help="May ask this model only; repeatable.")
+@click.option("--environment", "environments", multiple=True, metavar="NAME", help="May ask here only; repeatable.")
+@click.option("--action", "actions", multiple=True, metavar="ACTION", help="predict, describe, label, metrics.")
+@click.option("--rate", default="", metavar="ROWS/s", help='Rows per time, such as "100/s".')
+@click.option("--burst", type=click.IntRange(1), help="Rows at once before the rate holds.")
+@click.option("--budget", type=click.IntRange(1), help="Rows a day (UTC).")
+@click.option("--in-flight", type=click.IntRange(1), help="Requests at once.")
+@click.option("--expires", default="", metavar="WHEN", help="90d, 12h, or the last day: 2027-01-31.")
+@click.option("--subject", default="", help="Comes in by a token with this `sub`; makes no key.")
+@click.option("--certificate", default="", metavar="NAME", help="spiffe://..., a DNS name or CN=...; makes no key.")
 @project_option
 @json_option
-def add(name: str, kind: str, directory: str, as_json: bool) -> None:
-    """Make an API key for NAME. It is printed once."""
+def add(name: str, directory: str, as_json: bool, **options: Any) -> None:
+    """Let NAME in. Its API key is printed once."""
     from lockgate.project import Project
 
     talk = Talk(as_json)
-    key = Project.open(directory).add_client(name, kind=kind)
-    talk.data(key)
-    talk.result("client", {"name": name, "kind": kind, "key": key})
-    talk.say("This key is shown once. A running gateway knows it within a second or two.")
+    new = Project.open(directory).new_client(name, **options)
+    client = new.client
+    if new.key:
+        talk.data(new.key)
+    else:
+        talk.data(f"{name} comes in by {'the subject' if client.subject else 'the certificate'} {_way_in(client)}")
+    talk.result("client", {"name": name, "kind": client.kind, "key": new.key or None, "expires": client.expires})
+    talk.say("This key is shown once." if new.key else "It has no key.")
+    talk.say("A running gateway knows it within a second or two.")
     talk.next(
         "curl -s http://127.0.0.1:8080/predict -H 'Authorization: Bearer KEY' "
         "-H 'Content-Type: application/json' -d @sample.json"
@@ -38,17 +59,36 @@ def add(name: str, kind: str, directory: str, as_json: bool) -> None:
 def listing(directory: str, as_json: bool) -> None:
     """List the clients; never a key."""
     from lockgate.project import Project
+    from lockgate.project.admitting import days_left
 
     talk = Talk(as_json)
-    clients = Project.open(directory).clients()
-    rows = [(c.name, c.kind, c.created, "revoked" if c.revoked else "active") for c in clients]
+    project = Project.open(directory)
+    clients, now = project.clients(), project.now()
+    heads = ("client", "kind", "comes in by", "may", "on", "rows/s", "rows/day", "created", "state")
+    rows = [_row(client, days_left(client, now), now) for client in clients]
     if rows:
-        talk.data(table([("client", "kind", "created", "state"), *rows], indent=0))
-    talk.result(
-        "clients",
-        {"clients": [{"name": c.name, "kind": c.kind, "created": c.created, "revoked": c.revoked} for c in clients]},
-    )
+        talk.data(table([heads, *rows], indent=0))
+    talk.result("clients", {"clients": [_as_json(client, days_left(client, now)) for client in clients]})
     talk.next("lockgate clients add NAME")
+
+
+@command.command("rotate")
+@click.argument("name")
+@click.option("--overlap", default="1h", show_default=True, metavar="TIME", help="How long the old key counts; 0: not.")
+@click.option("--expires", default="", metavar="WHEN", help="When the new key ends, if not when the old one did.")
+@project_option
+@json_option
+def rotate(name: str, overlap: str, expires: str, directory: str, as_json: bool) -> None:
+    """Make another key for NAME. It is printed once; the old one counts a while longer."""
+    from lockgate.project import Project
+
+    talk = Talk(as_json)
+    new = Project.open(directory).rotate_client(name, overlap=overlap, expires=expires)
+    until = new.client.previous_until
+    talk.data(new.key)
+    talk.result("client", {"name": name, "key": new.key, "expires": new.client.expires, "previous_until": until})
+    talk.say("This key is shown once. " + (f"The old one counts until {until}." if until else "The old one is over."))
+    talk.next("lockgate clients list")
 
 
 @command.command("revoke")
@@ -56,7 +96,7 @@ def listing(directory: str, as_json: bool) -> None:
 @project_option
 @json_option
 def revoke(name: str, directory: str, as_json: bool) -> None:
-    """Take NAME's key back. A running gateway refuses it within a second or two."""
+    """Let NAME in no more. A running gateway refuses it within a second or two."""
     from lockgate.project import Project
 
     talk = Talk(as_json)
@@ -64,3 +104,45 @@ def revoke(name: str, directory: str, as_json: bool) -> None:
     talk.data(f"{name} is revoked")
     talk.result("client", {"name": name, "revoked": True})
     talk.next("lockgate clients list")
+
+
+def _way_in(client: Client) -> str:
+    return client.subject or client.certificate or "key"
+
+
+def _row(client: Client, days: int | None, now: datetime) -> tuple[str, ...]:
+    on = ",".join(client.models) + "@" + ",".join(client.environments)
+    budget = "-" if client.budget is None else f"{client.budget:,}"
+    state = _state(client, days, now)
+    may = ",".join(client.actions)
+    return (client.name, client.kind, _way_in(client), may, on, f"{client.rate:g}", budget, client.created, state)
+
+
+def _state(client: Client, days: int | None, now: datetime) -> str:
+    if client.revoked:
+        return "revoked"
+    if client.expires is not None and datetime.fromisoformat(client.expires) <= now:
+        return "expired"
+    return "active" if days is None else f"active, {days} days left"
+
+
+def _as_json(client: Client, days: int | None) -> dict[str, Any]:
+    """Everything but digests."""
+    return {
+        "name": client.name,
+        "kind": client.kind,
+        "created": client.created,
+        "revoked": client.revoked,
+        "expires": client.expires,
+        "days_left": days,
+        "models": list(client.models),
+        "environments": list(client.environments),
+        "actions": list(client.actions),
+        "rate": client.rate,
+        "burst": client.burst,
+        "budget": client.budget,
+        "in_flight": client.in_flight,
+        "subject": client.subject or None,
+        "certificate": client.certificate or None,
+        "previous_until": client.previous_until,
+    }

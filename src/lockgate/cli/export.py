@@ -1,4 +1,4 @@
-"""`lockgate export kubernetes`."""
+"""`lockgate export kubernetes|systemd`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 OURS = ("Deployment ", "Job ", "Pod ", "stage ")
 
 
-@click.group("export", short_help="What others need: manifests for a cluster.")
+@click.group("export", short_help="What others need: manifests for a cluster, a unit for systemd.")
 def command() -> None:
     """What others need, in their forms."""
 
@@ -41,6 +41,57 @@ def kubernetes(out: str, files: tuple[str, ...], more: tuple[str, ...], director
         _check((*files, *more), talk)
     else:
         _write(directory, out, talk)
+
+
+@command.command("systemd")
+@click.option("--env", "environment", default="dev", show_default=True, help="Whose live model it serves.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="As of serve.")
+@click.option("--port", type=int, default=None, help="Default: [serve] port.")
+@click.option("--tls-cert", default="", metavar="FILE", help="As of serve.")
+@click.option("--tls-key", default="", metavar="FILE", help="Read by systemd as root, and shown to the service alone.")
+@click.option("--out", default="-", metavar="FILE", show_default=True, help="A new file; - is stdout.")
+@project_option
+@json_option
+def systemd(
+    environment: str,
+    host: str,
+    port: int | None,
+    tls_cert: str,
+    tls_key: str,
+    out: str,
+    directory: str,
+    as_json: bool,
+) -> None:
+    """Write a hardened unit that serves this project as the user who runs this.
+
+    Its comments say what is left open, and why. Other roles' keys and the user's .ssh are out of its reach. It says
+    nothing that is secret.
+    """
+    from lockgate.export.systemd import unit
+    from lockgate.project import Project
+    from lockgate.project.unit import asked_unit
+
+    talk = Talk(as_json)
+    project = Project.open(directory)
+    spec = asked_unit(project, environment=environment, host=host, port=port, tls_cert=tls_cert, tls_key=tls_key)
+    text = unit(spec)
+    if out == "-":
+        talk.data(block(text.removesuffix("\n").split("\n")))
+    else:
+        _new_file(Path(out), text)
+    talk.result("export-systemd", {"name": spec.file, "user": spec.user, "unit": text})
+    talk.next(
+        "lockgate export systemd --out FILE" if out == "-" else f"systemd-analyze verify {out}",
+        f"sudo install -m 644 {'FILE' if out == '-' else out} /etc/systemd/system/{spec.file}",
+    )
+
+
+def _new_file(path: Path, text: str) -> None:
+    from lockgate.store.files import atomic_write
+
+    if path.exists():
+        raise Refused("LG952", f"{path} is there already", seen={"file": str(path)}, next="name a new file")
+    atomic_write(path, text.encode(), 0o644)
 
 
 def _write(directory: str, out: str, talk: Talk) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from lockgate.cli.log_payloads import erase, payload
 from lockgate.cli.render import Talk, json_option, project_option, table
 from lockgate.core.digest import short
 from lockgate.core.shown import block
@@ -14,6 +15,10 @@ from lockgate.core.shown import block
 @click.group("log", short_help="The audit log: show, verify, prove, add.")
 def command() -> None:
     """Two append-only Merkle logs (C2SP tlog-tiles): every statement, and every prediction."""
+
+
+command.add_command(payload)
+command.add_command(erase)
 
 
 @command.command("show")
@@ -74,7 +79,7 @@ def prove(receipt: str, out: str | None, directory: str, as_json: bool) -> None:
     else:
         talk.data(block(proof.text.decode().rstrip("\n").split("\n")))
     talk.result("proof", proof.as_json())
-    talk.next(f"lockgate verify {receipt}" if receipt.startswith("lgr1.") else "lockgate verify --all")
+    talk.next(f"lockgate verify {receipt}" if receipt.startswith(("lgr1.", "lgr2.")) else "lockgate verify --all")
 
 
 @command.command("reindex")

@@ -31,7 +31,15 @@ def show(environment: str, directory: str, as_json: bool) -> None:
     lines = project.policy_rules(environment) if environment else ()
     if lines:
         talk.data(table([(line.rule, line.weight, line.settings) for line in lines]))
-    rules = {"environment": environment, "rules": [line.as_json() for line in lines]} if environment else {}
+    serving = project.policy_serving(environment) if environment else ()
+    if serving:
+        talk.data("serving")
+        talk.data(table(serving, indent=2))
+    rules = (
+        {"environment": environment, "rules": [line.as_json() for line in lines], "serve": dict(serving)}
+        if environment
+        else {}
+    )
     talk.result("policy", {**state.as_json(), **rules})
     talk.next("lockgate policy diff" if state.differs else "lockgate status")
 

@@ -13,9 +13,12 @@ from lockgate.cli.render import Talk, json_option, project_option
 def command(directory: str, as_json: bool) -> None:
     """Show each stage's statement, which of them rest on one that was rolled back, what is live, and what to run next.
 
-    Files are not looked at: what has changed since is seen by `lockgate run`.
+    Where predictions were served: how many, how fast their log grows, when the disk is full at that rate, how many wait
+    for the sealer; and what ends within 60 days: clients, the TLS certificate, the roles file.
+    Other files are not looked at: what has changed since is seen by `lockgate run`.
     """
     from lockgate.project import Project
+    from lockgate.project.growth import soon
 
     talk = Talk(as_json)
     status = Project.open(directory).status()
@@ -26,6 +29,10 @@ def command(directory: str, as_json: bool) -> None:
         talk.data(f"  {line}")
     for line in status.waivers:
         talk.data(f"! waived    {line}")
+    if status.growth is not None:
+        talk.data(f"  predictions  {status.growth.line()}")
+    for end in soon(status.ends):
+        talk.data(f"! {end.line()}")
     if status.policy:
         talk.data(f"  {status.policy}   lockgate policy check")
     talk.result("status", status.as_json())

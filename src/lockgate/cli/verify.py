@@ -52,7 +52,18 @@ if TYPE_CHECKING:
 @click.option("--all", "everything", is_flag=True, help="Every file under .lockgate/registry and .lockgate/log.")
 @click.option("--materialize", type=click.Path(file_okay=False), default=None, metavar="DIR", help="Write the files.")
 @click.option(
-    "--input", "record", type=click.Path(dir_okay=False), default=None, help="For a RECEIPT: the record, JSON."
+    "--input",
+    "record",
+    type=click.Path(dir_okay=False),
+    default=None,
+    help="For a RECEIPT: the record, JSON. With --rows: the file that was scored.",
+)
+@click.option(
+    "--rows",
+    type=click.Path(dir_okay=False),
+    default=None,
+    metavar="OUT",
+    help="A file of `lockgate predict`: each row against the record in the log.",
 )
 @project_option
 @json_option
@@ -67,6 +78,7 @@ def command(
     everything: bool,
     materialize: str | None,
     record: str | None,
+    rows: str | None,
     directory: str,
     as_json: bool,
 ) -> int:
@@ -80,7 +92,7 @@ def command(
     --materialize DIR (new or empty) writes exactly the signed files and model.sig.
     """
     talk = Talk(as_json)
-    if sum((bool(target), everything)) != 1:
+    if sum((bool(target or rows), everything)) != 1:
         raise Usage("LG940", "name what to verify: a REF, a RECEIPT, a PATH, or --all", next="lockgate verify latest")
     if target and "/" not in target and key is None and not roots and Path(target).exists():
         # A folder called `latest` must not answer for the model: whoever can write here would choose what is verified.
@@ -99,7 +111,10 @@ def command(
     report: EverythingReport | ReceiptReport | ModelReport
     if everything:
         report = project.verify_everything(root=root)
-    elif target.startswith("lgr1."):
+    elif rows:
+        given = Path(record) if record else None
+        report = project.verify_rows(Path(rows), token=target, root=root, source=given)
+    elif target.startswith(("lgr1.", "lgr2.")):
         report = project.verify_receipt(target, root=root, record=Path(record) if record else None)
     else:
         report = project.verify(target, root=root, materialize=Path(materialize) if materialize else None)

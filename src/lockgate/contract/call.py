@@ -2,10 +2,14 @@
 
     host -> {"op": "load", "contract": "contract.py:Flight", "label": "late", "inputs": [{"name", "kind"}, ...],
              "files": [{"name": "contract.py", "bytes": n, "sha256": HEX}, ...]}     payload: the files' bytes, joined
-    jail -> {"op": "ready", "model": "Flight", "pid": n}   or   {"op": "finding", ... as findings.encode_finding}
+    jail -> {"op": "ready", "model": "Flight", "pid": n}                             payload: the plan, `contract.plan`
+         or {"op": "finding", ... as findings.encode_finding}
     host -> {"op": "check", "id": n, "count": k}           payload: a JSON array of k records
     jail -> {"op": "accepted", "id": n, "rows": k, "columns": [...]}                 payload: wire columns, as `inputs`
     jail -> {"op": "refused", "id": n, "errors": [{"type", "loc", "msg"}, ...]}     Pydantic's own; loc[0] is the record
+
+Of a refusal there are at most MAX_ERRORS errors of MAX_REFUSAL bytes together (one is always told), each text of at
+most LONGEST_TEXT characters.
 
 The jail runs the contract's code and is not trusted: each `read_...` accepts only what is drawn above.
 """
@@ -23,6 +27,10 @@ from lockgate.core.wire import Column, Frame, WireError, unpack_columns
 from lockgate.errors import LockgateError
 
 MAX_ERRORS = 100
+MAX_REFUSAL = 64 << 10
+MAX_PLACE = 64
+"""The most names and numbers in one `loc`: no request nests deeper."""
+LONGEST_TEXT = 256
 LOAD_FINDINGS = frozenset({"LG205", "LG206", "LG207", "LG208", "LG209", "LG210", "LG211", "LG220"})
 """What the worker may say about a contract that it cannot load."""
 
@@ -37,8 +45,11 @@ def load_frame(
     return header, b"".join(files.values())
 
 
-def read_ready(frame: Frame) -> None:
-    """Nothing when the worker is ready. Raises the finding that it names, or WireError."""
+def read_ready(frame: Frame) -> bytes:
+    """The inference contract's plan when the worker is ready. Raises the finding that it names, or WireError.
+
+    The plan is the word of a process that runs the contract's own code; `parse_plan` looks at its form.
+    """
     header = dict(frame.header)
     op = header.pop("op", None)
     if op == "finding":
@@ -49,11 +60,12 @@ def read_ready(frame: Frame) -> None:
         raise found
     if op != "ready":
         raise WireError("the contract worker is not ready")
+    return frame.payload
 
 
-def check_frame(number: int, records: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Any], bytes]:
-    """Header and payload of `check`."""
-    return {"op": "check", "id": number, "count": len(records)}, encode(list(records))
+def check_frame(number: int, canonical: Sequence[bytes]) -> tuple[dict[str, Any], bytes]:
+    """Header and payload of `check`: records in the exact encoding."""
+    return {"op": "check", "id": number, "count": len(canonical)}, b"[" + b",".join(canonical) + b"]"
 
 
 def read_checked(frame: Frame, number: int, rows: int) -> tuple[list[Column], list[dict[str, Any]]]:
@@ -96,4 +108,7 @@ def _error(entry: object, rows: int) -> dict[str, Any]:
         raise WireError("an error's loc starts with the record's index")
     if not all(isinstance(part, str) or type(part) is int for part in path):
         raise WireError("an error's loc is made of names and numbers")
+    texts = (entry["type"], entry["msg"], *(part for part in path if isinstance(part, str)))
+    if len(path) > MAX_PLACE or any(len(text) > LONGEST_TEXT for text in texts):
+        raise WireError("an error's texts are not within their limits")
     return dict(entry)

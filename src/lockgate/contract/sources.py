@@ -70,7 +70,7 @@ def capture(root: Path, name: str, into: Path, declared: str | None = None) -> S
     descriptor.   3. Size and times of the open file are the same afterwards.
     Raises Refused LG102, LG105, LG118; Unavailable LG801 when the disk is full.
     """
-    with _opened(root / name, name) as fd:
+    with _opened(root / _utf8(name), name) as fd:
         before = os.fstat(fd)
         if not stat.S_ISREG(before.st_mode):
             raise _unreadable(name, "it is not a regular file")

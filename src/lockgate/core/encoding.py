@@ -44,11 +44,12 @@ def _parsed(data: bytes, whole: Callable[[str], int] | None) -> Any:
         value = json.loads(data.decode("utf-8"), parse_int=whole, **hooks)
     except RecursionError:
         raise ValueError("nested too deeply") from None
-    _check_depth(value)
+    check_depth(value)
     return value
 
 
-def _check_depth(value: Any) -> None:
+def check_depth(value: Any) -> None:
+    """Raises ValueError when lists and objects are nested more than DEEPEST deep in `value`."""
     level = [value] if type(value) in _NESTS else []
     for _ in range(DEEPEST):
         if not level:

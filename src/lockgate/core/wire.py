@@ -97,6 +97,9 @@ class Assembler:
 
     def feed(self, data: bytes) -> Iterator[Frame]:
         """Take the next bytes; yield each frame that is complete. Raises WireError."""
+        if not self._held and (frame := self._whole(data)) is not None:
+            yield frame
+            return
         self._held += data
         while len(self._held) >= PREFIX.size:
             head, payload = lengths(bytes(self._held[: PREFIX.size]), max_payload=self.max_payload)
@@ -106,6 +109,14 @@ class Assembler:
             frame = parse(bytes(self._held[PREFIX.size : PREFIX.size + head]), bytes(self._held[end - payload : end]))
             del self._held[:end]
             yield frame
+
+    def _whole(self, data: bytes) -> Frame | None:
+        """The frame that `data` is, neither more nor less: as most pieces are. Raises WireError."""
+        if len(data) < PREFIX.size:
+            return None
+        head, payload = lengths(data[: PREFIX.size], max_payload=self.max_payload)
+        start = PREFIX.size + head
+        return parse(data[PREFIX.size : start], data[start:]) if len(data) == start + payload else None
 
     @property
     def idle(self) -> bool:
@@ -204,11 +215,12 @@ def _unpack_one(entry: object, rows: int, payload: bytes, start: int) -> tuple[C
     nulls, data = payload[start : start + bitmap], payload[start + bitmap : end]
     if len(nulls) != bitmap or (rows % 8 and nulls and nulls[-1] >> (rows % 8)):
         raise WireError(f"column {name!r}: null bitmap is cut short or too long")
-    _check_data(name, kind, rows, data)
+    check_values(name, kind, rows, data)
     return Column(name, kind, rows, data, nulls if null else None), end
 
 
-def _check_data(name: str, kind: ColumnType, rows: int, data: bytes) -> None:
+def check_values(name: str, kind: ColumnType, rows: int, data: bytes) -> None:
+    """Raises WireError unless `data` are the values of a column of `kind` without its null bitmap."""
     if kind != "string":
         if len(data) != rows * _WIDTH[kind]:
             raise WireError(f"column {name!r} has {len(data)} bytes for {rows} rows of {kind}")

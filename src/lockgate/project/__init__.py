@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from lockgate.core.names import PROJECT_FILE
 from lockgate.errors import Usage
+from lockgate.project.admitting import Admitting
 from lockgate.project.bringing import Bringing
 from lockgate.project.carrying import Carrying
 from lockgate.project.folder import DEV, now
@@ -25,13 +26,15 @@ from lockgate.project.trusting import Trusting
 
 if TYPE_CHECKING:
     from lockgate.pipeline import Observer, RunResult, StageDone
+    from lockgate.pipeline.scoring.spec import Scored
     from lockgate.project.founding import Founded
+    from lockgate.project.labelling import Asked, Told
     from lockgate.project.locking import Locked
     from lockgate.project.pages import ModelLine, ModelPage, StatusPage
-    from lockgate.serve.spec import Client
+    from lockgate.project.payloads import Payload
 
 
-class Project(Trusting, Keeping, Bringing, Moving, Proving, Carrying):
+class Project(Trusting, Admitting, Keeping, Bringing, Moving, Proving, Carrying):
     """A folder with a lockgate.toml. Holds nothing open; each method opens, verifies, does, and closes."""
 
     @staticmethod
@@ -116,10 +119,14 @@ class Project(Trusting, Keeping, Bringing, Moving, Proving, Carrying):
 
     def status(self) -> StatusPage:
         """Where everything stands."""
-        from lockgate.project.pages import status_page
+        from dataclasses import replace
 
-        ledger = self.ledger()
-        return status_page(ledger, self.config, self.policy(ledger), self.now())
+        from lockgate.project.pages import status_page
+        from lockgate.project.served_state import ends_of, served_state
+
+        ledger, now = self.ledger(), self.now()
+        page = status_page(ledger, self.config, self.policy(ledger), now)
+        return replace(page, growth=served_state(self, now), ends=ends_of(self, ledger.roles, now))
 
     def jail(self, command: tuple[str, ...], *, say: Callable[[str], None]) -> int:
         """Run `command` in training's jail; its exit status."""
@@ -134,24 +141,30 @@ class Project(Trusting, Keeping, Bringing, Moving, Proving, Carrying):
 
         serve(self, **options)
 
-    def add_client(self, name: str, *, kind: str = "external") -> str:
-        """Make an API key for `name`; the only time it is seen."""
-        from lockgate.project.serving import client_registry
+    def predict(self, ref: str, source: str | Path, out: str | Path, **options: Any) -> Scored:
+        """Score a whole file; see `lockgate.project.scoring.predict`."""
+        from lockgate.project.scoring import predict
 
-        serve = self.config.serve
-        return client_registry(self).add(name, now=self.now(), kind=kind, rate=serve.rate, burst=serve.burst).key
+        return predict(self, ref, source, out, **{"environment": DEV, **options})
 
-    def clients(self) -> tuple[Client, ...]:
-        """The clients; no keys."""
-        from lockgate.project.serving import client_registry
+    def feedback(self, file: Path, asked: Asked) -> Told:
+        """Record labels that came later; see `lockgate.project.labelling.feedback`."""
+        from lockgate.project.labelling import feedback
 
-        return tuple(client_registry(self).list())
+        return feedback(self, file, asked)
 
-    def revoke_client(self, name: str) -> None:
-        """Take a client's key back."""
-        from lockgate.project.serving import client_registry
+    def payload(self, receipt: str) -> Payload:
+        """What was asked and answered, where it is kept; see `lockgate.project.payloads.read`."""
+        from lockgate.project.payloads import read
 
-        client_registry(self).revoke(name, now=self.now())
+        return read(self, receipt)
+
+    def erase(self, *, receipt: str = "", subject: str = "") -> int:
+        """Destroy the keys of one kept payload, or of all about a subject; how many. Raises Refused LG670."""
+        from lockgate.project.label_files import value_of
+        from lockgate.project.payloads import erase_receipt, erase_subject
+
+        return erase_receipt(self, receipt) if receipt else erase_subject(self, value_of(subject))
 
     def facts(self, environment: str) -> tuple[str, ...]:
         """The header of a run: name, policy, signer, jail level."""

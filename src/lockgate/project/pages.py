@@ -22,6 +22,7 @@ from lockgate.core.verdict_lines import verdict_lines
 from lockgate.deploy.status import status_of
 from lockgate.errors import LockgateError
 from lockgate.pipeline import RunResult, StageDone
+from lockgate.project.growth import End, Growth
 from lockgate.project.lives import live_lines, waiver_in_words
 from lockgate.project.reports import age
 from lockgate.project.sentences import sentence
@@ -108,6 +109,8 @@ class StatusPage:
     next: tuple[str, ...]
     policy: str = ""
     waivers: tuple[str, ...] = ()
+    growth: Growth | None = None
+    ends: tuple[End, ...] = ()
 
     def as_json(self) -> Mapping[str, Any]:
         """For `--json`."""

@@ -13,6 +13,7 @@ from lockgate.core.shown import Lines, block
 from lockgate.errors import Usage
 from lockgate.trust.policy import FILENAME, RULES, EnvironmentPolicy, Policy
 from lockgate.trust.policy_order import Direction
+from lockgate.trust.policy_serving import KINDS, ServePolicy, differences
 from lockgate.trust.policy_values import Weight
 
 _WEIGHTS = {"off": 0, "warn": 1, "enforce": 2}
@@ -134,6 +135,7 @@ def compare(before: Policy, after: Policy) -> Iterator[Change]:
             yield from _weights(name, old, new)
             for rule in RULES.values():
                 yield from (Change(name, *astuple(each)) for each in rule.compare(old, new))
+            yield from (Change(name, *astuple(each)) for each in differences(old.serve, new.serve))
 
 
 def describe(policy: EnvironmentPolicy) -> Iterator[RuleLine]:
@@ -141,6 +143,15 @@ def describe(policy: EnvironmentPolicy) -> Iterator[RuleLine]:
     for rule in RULES.values():
         values = {key: getattr(policy, key) for key in rule.settings}
         yield RuleLine(rule.name, policy.weight(rule.name), words(values) if values else "", rule.says)
+
+
+def describe_serving(policy: ServePolicy) -> Iterator[tuple[str, str]]:
+    """What an environment says of serving: setting, value in words. Pure."""
+    for name, value in vars(policy).items():
+        if name == "outputs":
+            yield from ((f"output {kind}", str(policy.output(kind))) for kind in KINDS)
+        else:
+            yield name, str(value)
 
 
 def words(values: Mapping[str, Any]) -> str:

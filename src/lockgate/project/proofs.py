@@ -38,6 +38,12 @@ class Proving(Opened):
 
         return verify_receipt(self, token, root=root, record=record)
 
+    def verify_rows(self, rows: Path, *, token: str = "", root: str = "", source: Path | None = None) -> ReceiptReport:
+        """A file of predictions, row by row, from the receipt beside it."""
+        from lockgate.project.scoring import verify_rows
+
+        return verify_rows(self, rows, token=token, root=root, source=source)
+
     def prove(self, what: str) -> Proof:
         """An offline proof for a receipt, or for a statement by digest, prefix or log index."""
         from lockgate.project.receipts import prove

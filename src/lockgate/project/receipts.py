@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lockgate.audit.entries import registrations
 from lockgate.audit.ledger import EVENTS, PREDICTIONS, Ledger, origin
@@ -13,7 +14,8 @@ from lockgate.audit.log import Log
 from lockgate.audit.predictions import PredictionIndex
 from lockgate.audit.prove import prove as prove_entry
 from lockgate.core.moments import rfc3339
-from lockgate.core.records import PredictionRecord, commitment, parse_receipt
+from lockgate.core.record_kinds import AnyRecord, FeedbackRecord, FileRecord, RefusedRecord, RequestRecord
+from lockgate.core.records import Receipt, commitment, committed_to, is_receipt, parse_receipt
 from lockgate.errors import Refused, Usage, VerificationFailed
 from lockgate.project.prediction_log import prediction_log
 from lockgate.project.proving import open_ledger, prove_model
@@ -30,14 +32,11 @@ def verify_receipt(project: Folder, token: str, *, root: str = "", record: Path 
     1. The token has the one form of a receipt.
     2. The prediction log verifies, under the sealer's key and the checkpoint last seen.
     3. The record with that gateway and number is in it.
-    4. With `record` (a JSON file with the record as sent, or {"input", "output"}), the commitments open.
+    4. With `record` (a JSON file: see `_open`), the commitments open.
     5. The model that answered verifies as `verify REF` does.
     """
     # 1.
-    try:
-        receipt = parse_receipt(token)
-    except ValueError as error:
-        raise Usage("LG728", f"{error}", seen={"receipt": token[:80]}, next="lockgate verify --help") from None
+    receipt = _parsed(token)
     # 2.
     steps = Steps()
     ledger = open_ledger(project, root, steps)
@@ -47,9 +46,10 @@ def verify_receipt(project: Folder, token: str, *, root: str = "", record: Path 
         found = PredictionIndex(log).find(receipt)
         if found is None:
             return _not_sealed(token, receipt.gateway, receipt.seq, log)
+    committed = _committed(found.record, receipt)
     # 4.
     with steps.step("what the record commits to", "the file is not what was asked or answered"):
-        opened = _open(found.record, receipt.salt, record) if record else {}
+        opened = _open(found.record, receipt, committed, record) if record else {}
         if not all(opened.values()):
             raise VerificationFailed(
                 "LG729",
@@ -58,33 +58,27 @@ def verify_receipt(project: Folder, token: str, *, root: str = "", record: Path 
                 next="give the record exactly as it was sent",
             )
     # 5.
-    registration = next((one for one in registrations(ledger.statements()) if one.manifest == found.record.model), None)
+    said = _said(found.record, receipt)
+    manifest = said.get("model")
+    if manifest is None:
+        return ReceiptReport(token, "sealed", found.index, said, opened, None)
+    registration = next((one for one in registrations(ledger.statements()) if one.manifest == manifest), None)
     if registration is None:
         raise VerificationFailed(
             "LG443",
             "the prediction was made by a model that was never registered",
-            seen={"manifest": found.record.model},
+            seen={"manifest": manifest},
             next="lockgate log verify",
         )
-    said = {
-        "ref": registration.ref,
-        "model": found.record.model,
-        "environment": found.record.environment,
-        "rung": found.record.rung,
-        "client": found.record.client,
-        "gateway": found.record.gateway,
-        "seq": found.record.seq,
-        "time": rfc3339(datetime.fromtimestamp(found.record.time / 1000, UTC)),
-    }
     model = prove_model(ledger, registration, project.now(), revoked_fails=False, steps=steps)
-    return ReceiptReport(token, "sealed", found.index, said, opened, model)
+    return ReceiptReport(token, "sealed", found.index, {"ref": registration.ref, **said}, opened, model)
 
 
 def prove(project: Folder, what: str) -> Proof:
     """An offline proof for a receipt, or for a statement by digest, prefix or log index. Raises Refused, Usage."""
     ledger = project.ledger()
-    if what.startswith("lgr1."):
-        receipt = parse_receipt(what)
+    if is_receipt(what):
+        receipt = _parsed(what)
         log = predictions(project, ledger)
         found = PredictionIndex(log).find(receipt)
         if found is None:
@@ -120,6 +114,13 @@ def predictions(project: Folder, ledger: Ledger) -> Log:
     return prediction_log(project, ledger).open(project.home / "log" / PREDICTIONS)
 
 
+def _parsed(token: str) -> Receipt:
+    try:
+        return parse_receipt(token)
+    except ValueError as error:
+        raise Usage("LG728", f"{error}", seen={"receipt": token[:80]}, next="lockgate verify --help") from None
+
+
 def _not_sealed(token: str, gateway: str, seq: int, log: Log) -> ReceiptReport:
     index = PredictionIndex(log)
     if seq < index.next_seq(gateway):
@@ -132,17 +133,68 @@ def _not_sealed(token: str, gateway: str, seq: int, log: Log) -> ReceiptReport:
     return ReceiptReport(token, "pending", None, None, {}, None)
 
 
-def _open(record: PredictionRecord, salt: bytes, path: Path) -> dict[str, bool]:
+def _committed(record: AnyRecord, receipt: Receipt) -> dict[str, str]:
+    """What the record commits to for this receipt, by name. Raises Usage LG728 when it is of no row in the record."""
+    pair = committed_to(record, receipt)
+    if pair is not None:
+        return dict(zip(("input", "output"), pair, strict=True))
+    if receipt.row == 0 and isinstance(record, RefusedRecord):
+        return {"input": record.input}
+    if receipt.row == 0 and isinstance(record, FeedbackRecord):
+        return {"label": record.label}
+    if isinstance(record, FileRecord):
+        return {}
+    raise Usage(
+        "LG728",
+        "the record in the log has no such row",
+        seen={"gateway": receipt.gateway, "seq": receipt.seq, "row": receipt.row},
+        next="give the receipt as it came with the answer",
+    )
+
+
+def _said(record: AnyRecord, receipt: Receipt) -> dict[str, object]:
+    """The record in plain words, without its commitments."""
+    fields = {"environment", "rung", "client", "gateway", "seq", "model", "finding", "rows", "root", "of"}
+    said: dict[str, object] = {name: value for name, value in record.values().items() if name in fields}
+    if isinstance(record, RequestRecord):
+        said["row"] = record.first + (receipt.row or 0)
+    said["kind"] = record.KIND or RequestRecord.KIND
+    said["time"] = rfc3339(datetime.fromtimestamp(record.time / 1000, UTC))
+    return said
+
+
+def _open(record: AnyRecord, receipt: Receipt, committed: Mapping[str, str], path: Path) -> dict[str, bool]:
+    """Which commitments the file opens: it holds the row itself, or {"input", "output"}, or {"label"}, or a whole
+    request (`records`) or answer (`predictions`, `receipts`) as it was sent, of which this receipt has one row.
+    """
     try:
         given = json.loads(path.read_bytes())
     except (OSError, ValueError) as error:
         raise Usage("LG728", f"{path} is no JSON file: {error}", next="give the record as it was sent") from None
-    if isinstance(given, dict) and "input" in given and set(given) <= {"input", "output"}:
-        return {name: commitment(salt, value) == getattr(record, name) for name, value in given.items()}
-    if isinstance(given, dict) and isinstance(given.get("records"), list):
-        # A whole request, as it was sent: the receipt belongs to one of its records.
-        return {"input": any(commitment(salt, each) == record.input for each in given["records"])}
-    return {"input": commitment(salt, given) == record.input}
+    named = {"input": [given]}
+    if isinstance(given, dict) and given and set(given) <= set(committed):
+        named = {name: [value] for name, value in given.items()}
+    elif isinstance(given, dict) and (wholes := _row_of(given, record, receipt)):
+        named = wholes
+    return {
+        name: any(commitment(receipt.salt, value) == committed[name] for value in values)
+        for name, values in named.items()
+        if name in committed
+    }
+
+
+def _row_of(given: dict[str, Any], record: AnyRecord, receipt: Receipt) -> dict[str, list[Any]]:
+    """What a whole request or answer has for this receipt. Where the record does not say which row, any may be it."""
+    found: dict[str, list[Any]] = {}
+    records, predictions, receipts = (given.get(name) for name in ("records", "predictions", "receipts"))
+    if isinstance(records, list):
+        at = record.first + (receipt.row or 0) if isinstance(record, RequestRecord) else None
+        found["input"] = records if at is None else records[at : at + 1]
+    if isinstance(predictions, list) and isinstance(receipts, list):
+        found["output"] = [
+            one for one, token in zip(predictions, receipts, strict=False) if token == receipt.token()
+        ]  # fmt: skip
+    return found
 
 
 def _statement_index(ledger: Ledger, what: str) -> int:

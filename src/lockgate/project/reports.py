@@ -176,7 +176,7 @@ class ReceiptReport:
         record = self.record
         lines = [
             f"✓ receipt   entry {self.index} of the prediction log",
-            f"  answered by {record['ref']} ({record['rung']} in {record['environment']}) at {record['time']}",
+            f"  {self._happened(record)} at {record['time']}",
             f"  client {record['client']} (a keyed pseudonym), record {record['seq']} of gateway {record['gateway']}",
         ]
         for name, holds in self.opened.items():
@@ -184,6 +184,16 @@ class ReceiptReport:
         if not self.opened:
             lines.append("  not opened: what was asked and answered (give it with --input FILE)")
         return block([*lines, *([self.model.text()] if self.model else [])])
+
+    @staticmethod
+    def _happened(record: Mapping[str, Any]) -> str:
+        if record["kind"] == "feedback":
+            of = record["of"]
+            return f"a label was told of row {of['row']} of record {of['seq']} of gateway {of['gateway']}"
+        where = f"{record['ref']} ({record['rung']} in {record['environment']})"
+        if record["kind"] == "refused":
+            return f"refused by {where}, {record['finding']},"
+        return f"answered by {where}"
 
     def as_json(self) -> Mapping[str, Any]:
         """For `--json`."""

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from lockgate.serve.clients import ClientRegistry
-from lockgate.serve.spec import Caps
-from lockgate.trust import pin as pins
+from lockgate.errors import Usage
+from lockgate.serve.spec import Caps, TlsSpec
 
 if TYPE_CHECKING:
     from lockgate.project import Project
+    from lockgate.supervise.redis import Redis
     from lockgate.supervise.sealing import Sealing
 
-EDGE_SECRETS = "edge.json"
 STALE_HOURS = 24.0
 """How long a mirror answers, by default, while its registry gives no log that verifies."""
 
@@ -27,12 +26,16 @@ def serve(
     ref: str = "",
     host: str = "127.0.0.1",
     port: int | None = None,
+    tls: Mapping[str, str] | None = None,
+    gateways: int | None = None,
     ready: Callable[[str], None] = lambda _: None,
     say: Callable[[str], None] = lambda _: None,
     each: Callable[[], None] = lambda: None,
     stop: threading.Event | None = None,
 ) -> None:
     """Serve what is live in `environment` until interrupted, until `stop`, or until `each`, asked all the time, raises.
+
+    `tls`: paths that hold instead of those of `[serve.tls]`, by its keys. Raises Usage LG640 when one is missing.
 
     The project's lock is held only while the registry is brought in order: deploying and rolling back go on
     beside a running gateway, and it follows them.
@@ -50,12 +53,39 @@ def serve(
             host=host,
             port=settings.port if port is None else port,
             ref=ref,
-            caps=Caps(max_rows=settings.max_rows, max_body=settings.max_body),
+            tls=tls_spec(project.root, {**settings.tls, **(tls or {})}),
+            caps=Caps(
+                max_rows=settings.max_rows,
+                max_body=settings.max_body,
+                unheard=settings.unheard,
+                model_rate=settings.model_rate,
+            ),
+            tokens=_tokens(project, say),
+            gateways=settings.gateways if gateways is None else gateways,
+            traces=settings.traces,
+            subject_field=settings.subject_field,
+            redis=lambda: _redis(project),
             sealing=_sealing(project, place.ledger.root, say),
             ready=ready,
             each=each,
             stop=stop,
         )
+
+
+def tls_spec(root: Path, settings: Mapping[str, str]) -> TlsSpec | None:
+    """The files of `[serve.tls]`, from the project's folder; None without any. Raises Usage LG640."""
+    certificate, key, client_ca = (settings.get(name, "") for name in ("certificate", "key", "client_ca"))
+    if not (certificate or key or client_ca):
+        return None
+    if not (certificate and key):
+        raise Usage(
+            "LG640",
+            "TLS takes a certificate and its key, both",
+            seen={"certificate": certificate, "key": key, "client_ca": client_ca},
+            next="lockgate serve --tls-cert CERTIFICATE --tls-key KEY",
+        )
+    client: Literal["optional", "required"] = "optional" if settings.get("client") == "optional" else "required"
+    return TlsSpec(root / certificate, root / key, root / client_ca if client_ca else None, client)
 
 
 def serve_remote(
@@ -96,6 +126,29 @@ def serve_remote(
         follower.end()
 
 
+def _redis(project: Project) -> Redis | None:
+    """Where gateways share limits. Raises Usage LG125 for a reference that leads nowhere, LG687 for no such address."""
+    settings = project.config.serve
+    if not settings.redis:
+        return None
+    from lockgate.ingest.secrets import resolve
+    from lockgate.supervise.redis import Redis
+
+    literal = settings.redis.startswith(("redis://", "rediss://", "unix://"))
+    address = settings.redis if literal else resolve(settings.redis, "serve.redis", project.root)
+    return Redis.parse(address, project.root / settings.redis_ca if settings.redis_ca else None)
+
+
+def _tokens(project: Project, say: Callable[[str], None]) -> Callable[[], bytes]:
+    """Whose bearer tokens count, read again whenever it is called. Raises Usage LG643, LG648."""
+    oidc = project.config.serve.oidc
+    if not oidc.get("jwks"):
+        return bytes
+    from lockgate.serve.admission.tokens import reader
+
+    return reader(project.root / oidc["jwks"], oidc["issuer"], oidc["audience"], say)
+
+
 def _sealing(project: Project, root: str, say: Callable[[str], None]) -> Sealing | None:
     """In a mirror: this machine's own key, made at the first serve; in a project None, for the roles file's sealer."""
     from lockgate.project.carry.mirror import read_mirror
@@ -111,9 +164,3 @@ def _sealing(project: Project, root: str, say: Callable[[str], None]) -> Sealing
     return Sealing(
         station.origin, public.raw, project.seen(root, station.log), lambda: station.keyring.give_out(SEALER)
     )
-
-
-def client_registry(project: Project) -> ClientRegistry:
-    """The clients of a project whose root is pinned."""
-    trusted = project.trusted_root()
-    return ClientRegistry(project.home / "state", pins.key_folder(trusted) / EDGE_SECRETS)

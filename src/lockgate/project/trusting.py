@@ -53,6 +53,12 @@ class Trusting(Succeeding):
 
         return tuple(describe(self.policy(self.ledger()).environment(environment)))
 
+    def policy_serving(self, environment: str) -> tuple[tuple[str, str], ...]:
+        """What the policy in force says of serving in one environment, in words. Raises Usage LG843."""
+        from lockgate.project.policies import describe_serving
+
+        return tuple(describe_serving(self.policy(self.ledger()).environment(environment).serve))
+
     def policy_check(self, ref: str = "latest", environment: str = "") -> PolicyChecked:
         """What the policy in force says of a registered model now; signs nothing. Raises Usage LG501, LG843."""
         from lockgate.audit.refs import resolve

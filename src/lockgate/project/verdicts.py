@@ -13,11 +13,11 @@ from typing import Any
 from lockgate.audit.entries import Registration, registrations
 from lockgate.audit.evidence import Evidence
 from lockgate.audit.origins import inputs_of
-from lockgate.core.verdict import Verdict
+from lockgate.core.verdict import Level, Reason, Verdict
 from lockgate.core.verdict_lines import verdict_words
 from lockgate.deploy.rules import verdict
 from lockgate.errors import LockgateError
-from lockgate.trust.policy import Policy
+from lockgate.trust.policy import EnvironmentPolicy, Policy
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def verdicts_of(
     """The verdict of each environment, `first` before the others. Raises VerificationFailed as `inputs_of`."""
     inputs = inputs_of(one, statements)
     names = dict.fromkeys([first, *policy.environments] if first in policy.environments else policy.environments)
-    return {name: verdict(one, inputs, policy.environments[name], statements, now) for name in names}
+    return {name: _verdict(one, inputs, policy.environments[name], statements, now) for name in names}
 
 
 def check(one: Registration, policy: Policy, statements: Sequence[Evidence], now: datetime, only: str) -> PolicyChecked:
@@ -52,8 +52,31 @@ def check(one: Registration, policy: Policy, statements: Sequence[Evidence], now
     if not only:
         return PolicyChecked(one.ref, one.manifest, verdicts_of(one, policy, statements, now))
     rules = policy.environment(only)
-    said = verdict(one, inputs_of(one, statements), rules, statements, now)
-    return PolicyChecked(one.ref, one.manifest, {only: said})
+    return PolicyChecked(
+        one.ref, one.manifest, {only: _verdict(one, inputs_of(one, statements), rules, statements, now)}
+    )
+
+
+def _verdict(
+    one: Registration,
+    inputs: Mapping[str, Evidence],
+    rules: EnvironmentPolicy,
+    statements: Sequence[Evidence],
+    now: datetime,
+) -> Verdict:
+    """That of deployment, and what the environment's serving cannot do for this model."""
+    said = verdict(one, inputs, rules, statements, now)
+    return Verdict((*said.reasons, *_unserved(one, inputs, rules)))
+
+
+def _unserved(one: Registration, inputs: Mapping[str, Evidence], rules: EnvironmentPolicy) -> tuple[Reason, ...]:
+    task = inputs["judge"].predicate.get("task") if "judge" in inputs else None
+    kinds = [kind for kind, rule in rules.serve.outputs.items() if rule.abstain_below > 0]
+    if task != "regression" or not kinds:
+        return ()
+    message = f"{rules.name} asks for abstaining, which is not available for regression: every number is answered"
+    seen = {"model": one.ref, "task": task, "kinds": kinds}
+    return (Reason("LG672", Level.WARN, message, seen, "lockgate explain LG672"),)
 
 
 def newest_in_words(policy: Policy, statements: Sequence[Evidence], now: datetime) -> str:

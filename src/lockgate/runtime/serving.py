@@ -22,6 +22,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import Enum
+from functools import cached_property
 from typing import Any, Literal, TypeGuard, get_args
 
 from lockgate.core.encoding import decode_exact, encode
@@ -113,6 +114,24 @@ class ServingSpec:
     def columns(self, records: Sequence[Mapping[str, Any]]) -> list[Column]:
         """Wire columns for records that passed the contract, one per field; missing is null. Raises WireError."""
         return [field.column([record.get(field.name) for record in records]) for field in self.fields]
+
+    @cached_property
+    def field_types(self) -> tuple[tuple[str, ColumnType], ...]:
+        """Name and wire type of each field: the columns of a question to the model worker."""
+        return tuple((field.name, WIRE[field.kind]) for field in self.fields)
+
+    @cached_property
+    def answer_types(self) -> tuple[tuple[str, ColumnType], ...]:
+        """Name and wire type of each column of its answer."""
+        if self.task == "regression":
+            return ((VALUE, "float64"),)
+        return ((LABEL, self.class_type), *((name, "float64") for name in self.score_names))
+
+    @cached_property
+    def answer_bytes(self) -> int:
+        """The most bytes that the answer to one row takes, nulls and the end of a string column apart."""
+        texts = [len(value.encode()) + 4 for value in self.classes or () if isinstance(value, str)]
+        return max(texts, default=8) + 8 * len(self.classes or ())
 
     @property
     def class_type(self) -> ColumnType:

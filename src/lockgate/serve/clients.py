@@ -1,37 +1,32 @@
 """The client registry: who may ask, how much, and until when. Operational state, not evidence.
 
-File `state/clients.json`, 0600, exact encoding: `{"clients": [CLIENT...], "v": 1}`. A key is shown once, by `add`;
-what is stored is its digest under the pepper. A revoked client stays listed, so that its name is not given again.
+A key is shown once, by `add` or `rotate`; what is stored is its digest under the pepper. A revoked client stays
+listed, so that its name is not given again. The file's form is in `client_file`.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import math
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
-from lockgate.core.encoding import decode_exact, encode
-from lockgate.errors import Usage, VerificationFailed
+from lockgate.errors import Usage
 from lockgate.serve import rules
-from lockgate.serve.spec import ACTIONS, ANY_MODEL, Action, Client
+from lockgate.serve.client_file import FILE, MAX_BYTES, check_client, parse_clients, render_clients
+from lockgate.serve.spec import ACTIONS, ANY_ENVIRONMENT, ANY_MODEL, IN_FLIGHT, Action, Client
 from lockgate.store.files import atomic_write, read_regular
 from lockgate.store.lock import lock
 from lockgate.trust._edgefile import edge_secrets
 
-FILE = "clients.json"
-MAX_BYTES = 8 << 20
-
-_KEYS = {field.name for field in dataclasses.fields(Client)}
+__all__ = ["FILE", "MAX_BYTES", "ClientRegistry", "NewClient", "parse_clients", "render_clients"]
 
 
 @dataclass(frozen=True)
 class NewClient:
-    """A client just added, and its key: the only time that it is seen."""
+    """A client just added or rotated, and its key: the only time that it is seen. Empty where it comes in without."""
 
     client: Client
     key: str
@@ -64,93 +59,114 @@ class ClientRegistry:
         burst: int = 2000,
         models: Sequence[str] = (ANY_MODEL,),
         actions: Sequence[Action] = ACTIONS,
+        environments: Sequence[str] = (ANY_ENVIRONMENT,),
+        expires: datetime | None = None,
+        in_flight: int = IN_FLIGHT,
+        budget: int | None = None,
+        subject: str = "",
+        certificate: str = "",
     ) -> NewClient:
-        """Add a client and make its key. `rate` in rows a second, `burst` in rows.
+        """Add a client, with a key of its own unless it comes in by a token's `subject` or a `certificate`'s name.
 
-        Raises Usage LG621 when the name is taken or no name, or a limit is not positive.
+        `rate` in rows a second, `burst` in rows, `budget` in rows a day; `certificate` as `rules.certificate_name`
+        spells it. Raises Usage LG621 when the name is taken or no name, the subject or certificate is another
+        client's, or a limit is not positive.
         """
-        _check_limits(name, rate, burst)
-        key = rules.new_key(self._randomness(rules.KEY_BYTES))
-        digest = rules.key_digest(edge_secrets(self._secrets).pepper, key)
-        client = Client(name, digest, kind, _text(now), float(rate), burst, tuple(models), tuple(actions))
+        key = "" if subject or certificate else rules.new_key(self._randomness(rules.KEY_BYTES))
+        client = Client(
+            name=name,
+            digest=self._digest(key) if key else "",
+            kind=kind,
+            created=_text(now),
+            rate=float(rate),
+            burst=burst,
+            models=tuple(models),
+            actions=tuple(actions),
+            environments=tuple(environments),
+            expires=None if expires is None else _text(expires),
+            in_flight=in_flight,
+            budget=budget,
+            subject=subject,
+            certificate=certificate,
+        )
+        try:
+            check_client(client)
+        except ValueError as error:
+            raise Usage(
+                "LG621",
+                f"there can be no such client: {error}",
+                seen={"name": name},
+                next="lockgate clients add --help",
+            ) from None
         with lock(self._lock):
             clients = self.list()
-            if any(one.name == name for one in clients):
-                raise Usage(
-                    "LG621", f"there is a client {name} already", seen={"name": name}, next="lockgate clients list"
-                )
+            _check_new(client, clients)
             self._write((*clients, client))
         return NewClient(client, key)
+
+    def rotate(self, name: str, *, now: datetime, overlap: timedelta, expires: datetime | None = None) -> NewClient:
+        """Another key for `name`; the one it had counts for `overlap` more, and any before it no longer.
+
+        `expires`: when the new key ends, by default when the old one did. Raises Usage LG621 when there is no such
+        client, it is revoked, it has no key, or it has expired and `expires` says nothing.
+        """
+        key = rules.new_key(self._randomness(rules.KEY_BYTES))
+        with lock(self._lock):
+            clients = self.list()
+            found = _named(name, clients)
+            ends = found.expires if expires is None else _text(expires)
+            if found.revoked or not found.digest or (ends is not None and ends <= _text(now)):
+                why = "is revoked" if found.revoked else "has no key" if not found.digest else "has expired"
+                more = (
+                    "lockgate clients list" if found.revoked or not found.digest else f"{_ROTATE} {name} --expires 90d"
+                )
+                raise Usage("LG621", f"client {name} {why}", seen={"name": name}, next=more)
+            until = _text(now + overlap)
+            rotated = dataclasses.replace(
+                found,
+                digest=self._digest(key),
+                expires=ends,
+                previous=found.digest if overlap else "",
+                previous_until=min(until, found.expires or until) if overlap else None,
+            )
+            self._write(tuple(rotated if one is found else one for one in clients))
+        return NewClient(rotated, key)
 
     def revoke(self, name: str, *, now: datetime) -> Client:
         """Let `name` in no more; revoking twice keeps the first time. Raises Usage LG621 when there is none."""
         with lock(self._lock):
             clients = self.list()
-            found = next((one for one in clients if one.name == name), None)
-            if found is None:
-                raise Usage("LG621", f"there is no client {name}", seen={"name": name}, next="lockgate clients list")
+            found = _named(name, clients)
             revoked = dataclasses.replace(found, revoked=found.revoked or _text(now))
             self._write(tuple(revoked if one is found else one for one in clients))
         return revoked
+
+    def _digest(self, key: str) -> str:
+        return rules.key_digest(edge_secrets(self._secrets).pepper, key)
 
     def _write(self, clients: Sequence[Client]) -> None:
         atomic_write(self.path, render_clients(clients), 0o600)
 
 
-def render_clients(clients: Sequence[Client]) -> bytes:
-    """The file's bytes; also what the supervisor hands to the gateway."""
-    return encode({"clients": [dataclasses.asdict(client) for client in clients], "v": 1})
+_ROTATE = "lockgate clients rotate"
 
 
-def parse_clients(data: bytes) -> tuple[Client, ...]:
-    """Read exactly what `render_clients` wrote. Raises VerificationFailed LG622."""
-    try:
-        value = decode_exact(data)
-        if not isinstance(value, dict) or set(value) != {"clients", "v"} or value["v"] != 1:
-            raise ValueError("not a client registry of version 1")
-        clients = tuple(_client(entry) for entry in value["clients"])
-        if len({client.name for client in clients}) != len(clients):
-            raise ValueError("a client is listed twice")
-    except (ValueError, TypeError, KeyError) as error:
-        raise VerificationFailed(
-            "LG622", f"the client registry is malformed: {error}", seen={"file": FILE}, next="lockgate clients list"
-        ) from None
-    return clients
+def _named(name: str, clients: Sequence[Client]) -> Client:
+    found = next((one for one in clients if one.name == name), None)
+    if found is None:
+        raise Usage("LG621", f"there is no client {name}", seen={"name": name}, next="lockgate clients list")
+    return found
 
 
-def _client(entry: Any) -> Client:
-    if not isinstance(entry, dict) or set(entry) != _KEYS:
-        raise ValueError("a client has exactly " + ", ".join(sorted(_KEYS)))
-    if not isinstance(entry["models"], list) or not isinstance(entry["actions"], list):
-        raise ValueError("models and actions are lists")
-    client = Client(**{**entry, "models": tuple(entry["models"]), "actions": tuple(entry["actions"])})
-    texts = (client.digest, client.kind, client.created, client.revoked or "", *client.models)
-    if not all(isinstance(text, str) for text in texts) or not set(client.actions) <= set(ACTIONS):
-        raise ValueError(f"client {client.name!r} has a field of the wrong type")
-    if not rules.is_client_name(client.name) or not _positive(client.rate, client.burst):
-        raise ValueError(f"client {client.name!r} has no valid name, rate or burst")
-    return client
-
-
-def _check_limits(name: str, rate: float, burst: int) -> None:
-    if not rules.is_client_name(name):
-        raise Usage(
-            "LG621",
-            f"{name!r} cannot name a client: 1 to 64 of a-z, 0-9, dot, dash and underscore",
-            seen={"name": name},
-            next="lockgate clients add NAME",
-        )
-    if not _positive(rate, burst):
-        raise Usage(
-            "LG621",
-            "a client's rate (rows a second) and burst (rows) must be above 0",
-            seen={"rate": rate, "burst": burst},
-            next=f"lockgate clients add {name} --rate 100 --burst 2000",
-        )
-
-
-def _positive(rate: float, burst: int) -> bool:
-    return math.isfinite(rate) and rate > 0 and type(burst) is int and burst > 0
+def _check_new(client: Client, clients: Sequence[Client]) -> None:
+    for one in clients:
+        for what in ("name", "subject", "certificate"):
+            value = getattr(client, what)
+            if value and value == getattr(one, what):
+                said = (
+                    f"there is a client {one.name} already" if what == "name" else f"client {one.name} has this {what}"
+                )
+                raise Usage("LG621", said, seen={what: value}, next="lockgate clients list")
 
 
 def _text(now: datetime) -> str:

@@ -1,13 +1,18 @@
 """What supervisor and gateway (or sealer) tell each other over an inherited socket pair.
 
     to the gateway      {"tell": "secrets"} + edge.json         {"tell": "seen"} + note of the event log, or nothing
-                        {"tell": "clients"} + clients.json      {"tell": "worker", "kind", "manifest"} + 1 descriptor
+                        {"tell": "clients" | "tokens" | "tls" | "shared"} + what it is, or nothing; again when changed
+                        {"tell": "worker", "kind", "manifest"} + 1 descriptor
                         {"tell": "refused", "manifest", "finding", "message"}      no workers for this model
+                        {"tell": "sealed", "next"}    the log holds its records below this sequence number
+                        {"tell": "redis"} + 1 descriptor, connected to the server of the shared limits
     from the gateway    {"tell": "need", "manifest", "files", ...}   workers, please, for this model
                         {"tell": "lost", "kind", "manifest", "why"}  this worker is of no use any more
                         {"tell": "open", "model"}    answering       {"tell": "closed", "finding", "message"}
+                        {"tell": "redis", "state": "up" | "lost", "why"}       {"tell": "alarm", "finding", "message"}
     to the sealer       {"tell": "key"} + PEM        {"tell": "seen"} + note of the predictions log, or nothing
     from the sealer     {"tell": "sealed", "size"} + note            {"tell": "failed", "finding", "message"}
+                        {"tell": "carried", "next": {gateway id: sequence number}}
 
 The gateway believes the supervisor: it started it. The supervisor believes nothing it is told beyond its form.
 """

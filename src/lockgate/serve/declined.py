@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from lockgate.core.encoding import encode
 from lockgate.errors import Refused
+from lockgate.serve.http import Reply
 
 
 class Declined(Refused):
@@ -36,6 +38,31 @@ class Declined(Refused):
             "finding": self.finding,
             "message": self.message,
         }
+
+    def reply(self) -> Reply:
+        """The HTTP reply."""
+        headers = tuple(self.headers.items())
+        return Reply(self.status, encode(self.body()), headers, close=self.headers.get("Connection") == "close")
+
+
+class WorkerLost(Exception):
+    """The worker's socket ended, or it broke the protocol or its deadline. Its requests in flight are lost."""
+
+
+class NoAnswer(Exception):
+    """The model gave nothing that can be handed on for these rows; the worker goes on."""
+
+
+class Deadly(Exception):
+    """The request was at work each time when a worker was lost: it is not tried again."""
+
+
+class Full(Exception):
+    """More is waiting than will be answered in time."""
+
+
+class CannotRecord(Exception):
+    """The record could not be made as durable as the policy demands."""
 
 
 def unavailable(finding: str, message: str, *, retry: int = 1) -> Declined:

@@ -1,162 +1,206 @@
-"""The live model as the gateway drives it: contract worker, then model worker, over their links.
+"""The live model as the gateway drives it: its model worker over a link; `checks` drives its contract worker.
 
-Neither worker is trusted. The contract worker's columns must be those of io.json for exactly the rows asked; the
-model worker's answer must be labels among the declared classes and finite numbers, else nothing is handed on.
+Neither worker is trusted: answers are read by `answers`. One batch is away at a time, and whatever arrives meanwhile is
+the next: no timer, no wait where nobody else waits. When a worker is lost, what it had is asked once more, each request
+alone, of the next one; a request that was there both times is refused, and refused from then on.
 """
 
 from __future__ import annotations
 
-import json
-import math
-from collections.abc import Sequence
+import asyncio
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from hashlib import sha256
 
-from lockgate.contract.call import check_frame, read_checked
-from lockgate.core.wire import Column, Frame, WireError, pack_columns, unpack_columns
-from lockgate.runtime.serving import WIRE, ServingSpec
-from lockgate.serve.body import Record
+from lockgate.contract.given import Given
+from lockgate.core.table import pack_table
+from lockgate.core.wire import Frame, WireError
+from lockgate.runtime.serving import ServingSpec
+from lockgate.serve.answers import Prediction, Reader
+from lockgate.serve.checks import LOSSES, Checks
+from lockgate.serve.declined import Deadly, Full, NoAnswer, WorkerLost
+from lockgate.serve.line import Line
 from lockgate.serve.link import WorkerLink
-from lockgate.serve.service import NoAnswer, Prediction, WorkerLost
-from lockgate.serve.spec import Caps, Checked, Served
-from lockgate.serve.turn import Turn
+from lockgate.serve.spec import Asked, Caps, Checked, Served, ServePolicy
+
+KILLERS = 1024
 
 
 @dataclass(frozen=True)
-class Batch:
-    """Accepted rows of one request."""
+class Outcome:
+    """Where the engine's results go: both are called in the event loop, once for each request."""
 
-    columns: tuple[Column, ...]
-    rows: int
+    answered: Callable[[JailedEngine, Sequence[Asked], Sequence[Prediction]], None]
+    """A batch, and one prediction for each of its rows."""
+    failed: Callable[[JailedEngine, Asked, Exception], None]
+    """Full, TimeoutError, WorkerLost, NoAnswer, Deadly."""
 
 
 class JailedEngine:
-    """One verified model. `contract` and `model` are its links; the gateway replaces a lost one."""
+    """One verified model, and what the policy says of its answers.
+
+    `replace` gives it a worker's link, at the start and after a loss. Once closed, it answers nobody, and leaves nobody
+    without an answer.
+    """
 
     def __init__(
-        self, served: Served, spec: ServingSpec, caps: Caps, *, contract: WorkerLink, model: WorkerLink
+        self, served: Served, spec: ServingSpec, caps: Caps, outcome: Outcome, clock: Callable[[], float]
     ) -> None:
+        """`clock`: monotonic seconds."""
         self.served = served
-        self.contract = contract
-        self.model = model
-        self._spec = spec
+        self.policy = ServePolicy()
+        self.reader = Reader(spec)
+        self.line = Line(caps.batch_rows, caps.waiting_rows)
+        self.checks = Checks(spec, caps, lambda asked: self._remember(asked.given))
+        self.closed = False
+        self._types = spec.field_types
+        self._caps = caps
+        self._outcome = outcome
+        self._clock = clock
+        self._model: WorkerLink | None = None
         self._number = 0
-        self._checks: Turn[Sequence[Record], Checked] = Turn(self._check, batch=1, queue=caps.waiting_rows)
-        self._turn: Turn[Batch, Sequence[Prediction] | NoAnswer] = Turn(
-            self._predict, batch=caps.batch_rows, queue=caps.waiting_rows
-        )
+        self._away: list[Asked] | None = None
+        self._sent = 0.0
+        self._poked = False
+        self._alone: deque[tuple[Asked, int]] = deque()
+        self._losses = 0
+        self._killers: OrderedDict[bytes, None] = OrderedDict()
 
-    async def check(self, records: Sequence[Record]) -> Checked:
-        """The contract's word. Raises WorkerLost, Full."""
-        return await self._checks.ask(records, len(records))
+    def replace(self, kind: str, link: WorkerLink) -> None:
+        """Take a worker into service: `contract` or `model`."""
+        if kind == "contract":
+            self.checks.replace(link)
+        else:
+            if self._model is not None and self._model is not link:
+                self._model.close()
+            self._model = link
+            self._poke()
 
-    async def predict(self, columns: Sequence[Column], rows: int) -> Sequence[Prediction]:
-        """One prediction per row. Raises WorkerLost, NoAnswer, Full."""
-        found = await self._turn.ask(Batch(tuple(columns), rows), rows)
-        if isinstance(found, NoAnswer):
-            raise found
-        return found
+    def submit(self, asked: Asked) -> None:
+        """Let the model predict `asked.given.values`; the outcome is told later. Raises Full, Deadly, WorkerLost."""
+        self._refuse(asked)
+        displaced = self.line.push(asked)
+        if displaced is not None:
+            self._outcome.failed(self, displaced, Full())
+        self._poke()
+
+    async def check(self, asked: Asked) -> Checked:
+        """Pydantic's word. Raises Full, TimeoutError, WorkerLost, Deadly."""
+        self._refuse(asked)
+        return await self.checks.ask(asked)
+
+    def sweep(self) -> None:
+        """Give up what has waited longer than an answer may take. To be called a few times a second."""
+        before = self._clock() - self._caps.answer
+        for asked in self.checks.line.late(before):
+            self.checks.fail(asked, TimeoutError())
+        late = self.line.late(before)
+        late += [entry[0] for entry in self._alone if entry[0].since < before]
+        self._alone = deque(entry for entry in self._alone if entry[0].since >= before)
+        for asked in late:
+            self._outcome.failed(self, asked, TimeoutError())
 
     def close(self) -> None:
-        """Let both workers go."""
-        self.contract.close()
-        self.model.close()
+        """Let both workers go; whoever waits is told."""
+        self.closed = True
+        self.checks.close()
+        if self._model is not None:
+            self._model.close()
+        waiting = [entry[0] for entry in self._alone]
+        self._alone.clear()
+        while taken := self.line.take():
+            waiting += taken
+        for asked in waiting:
+            self._outcome.failed(self, asked, WorkerLost("this model answers no more"))
 
-    async def _check(self, questions: Sequence[Sequence[Record]]) -> Sequence[Checked]:
-        return [await self._check_one(records) for records in questions]
+    def _refuse(self, asked: Asked) -> None:
+        if self.closed:
+            raise WorkerLost("this model answers no more")
+        if self._killers and _fingerprint(asked.given) in self._killers:
+            raise Deadly
 
-    async def _check_one(self, records: Sequence[Record]) -> Checked:
+    def _poke(self) -> None:
+        """Send at the end of this turn of the loop, so that all requests that arrived in it go together."""
+        if not self._poked and self._away is None:
+            self._poked = True
+            asyncio.get_running_loop().call_soon(self._next)
+
+    def _next(self) -> None:
+        self._poked = False
+        if self._away is not None or self._model is None or self._model.lost:
+            return
+        self._losses = 0
+        if self._alone:
+            asked, self._losses = self._alone.popleft()
+            batch = [asked]
+        else:
+            batch = self.line.take()
+            self.line.unwanted.clear()
+        if batch:
+            self._send(self._model, batch)
+
+    def _send(self, model: WorkerLink, batch: list[Asked]) -> None:
         self._number += 1
-        link = self.contract
-        frame = await link.ask(*check_frame(self._number, records))
         try:
-            columns, errors = read_checked(frame, self._number, len(records))
-            wanted = [(field.name, WIRE[field.kind]) for field in self._spec.fields]
-            if not errors and [(column.name, column.type) for column in columns] != wanted:
-                raise WireError("the contract worker's columns are not the fields of io.json")
-        except WireError as error:
-            link.lose(str(error))
-            raise WorkerLost(str(error)) from None
-        return Checked(tuple(columns), tuple(errors))
+            rows = [row for asked in batch for row in asked.given.values or ()]
+            header, payload = pack_table(self._types, list(zip(*rows, strict=True)), len(rows))
+            model.ask({"op": "predict", "id": self._number, **header}, payload, self._answered)
+        except (WireError, ValueError, MemoryError) as error:
+            # More than a frame holds, or a value that its field cannot have: then the checker would have to be wrong.
+            self._apart(batch, NoAnswer(str(error)))
+            return
+        self._away, self._sent, self.line.away = batch, self._clock(), len(rows)
 
-    async def _predict(self, batches: Sequence[Batch]) -> Sequence[Sequence[Prediction] | NoAnswer]:
-        """Together first; when the model fails on them, one by one, so that only the culprit has no answer."""
+    def _answered(self, frame: Frame | None) -> None:
+        """The worker gets its next batch before this one's answers are looked at: it never waits for the gateway."""
+        batch, self._away, self.line.away = self._away or [], None, 0
+        number, losses, model = self._number, self._losses, self._model
+        if frame is None:
+            self._lost(batch, losses + 1)
+            return
+        self.line.took(self._clock() - self._sent)
+        self._next()
         try:
-            together = await self._ask_model(join(batches))
+            predictions = self.reader.read(frame, number, sum(asked.given.rows for asked in batch))
+        except WireError as error:
+            self._lost(batch, losses + 1)
+            if model is not None:
+                model.lose(str(error))
         except NoAnswer as error:
-            if len(batches) == 1:
-                return [error]
-            return [one for batch in batches for one in await self._predict([batch])]
-        found, start = [], 0
-        for batch in batches:
-            found.append(together[start : start + batch.rows])
-            start += batch.rows
-        return found
+            self._apart(batch, error)
+        else:
+            self._outcome.answered(self, batch, predictions)
 
-    async def _ask_model(self, batch: Batch) -> Sequence[Prediction]:
-        self._number += 1
-        header, payload = pack_columns(batch.columns, batch.rows)
-        link = self.model
-        frame = await link.ask({"op": "predict", "id": self._number, **header}, payload)
-        try:
-            return read_answer(self._spec, frame, self._number, batch.rows)
-        except WireError as error:
-            link.lose(str(error))
-            raise WorkerLost(str(error)) from None
+    def _apart(self, batch: list[Asked], error: NoAnswer) -> None:
+        """There is no answer for these together: each is asked alone, so that only the culprit has none."""
+        if len(batch) == 1:
+            self._outcome.failed(self, batch[0], error)
+        else:
+            self._again((asked, 0) for asked in batch)
+        self._poke()
 
+    def _lost(self, batch: list[Asked], losses: int) -> None:
+        """The worker was lost with these."""
+        if len(batch) == 1 and losses >= LOSSES and not self.closed:
+            self._remember(batch[0].given)
+            self._outcome.failed(self, batch[0], Deadly())
+        else:
+            self._again((asked, losses) for asked in batch)
+        self._poke()
 
-def join(batches: Sequence[Batch]) -> Batch:
-    """The rows of all batches, in order; the columns are those of the first."""
-    if len(batches) == 1:
-        return batches[0]
-    columns = tuple(
-        Column.of(first.name, first.type, [value for batch in batches for value in batch.columns[place].values()])
-        for place, first in enumerate(batches[0].columns)
-    )
-    return Batch(columns, sum(batch.rows for batch in batches))
+    def _again(self, batch: Iterable[tuple[Asked, int]]) -> None:
+        for asked, losses in batch:
+            if self.closed:
+                self._outcome.failed(self, asked, WorkerLost("this model answers no more"))
+            else:
+                self._alone.append((asked, losses))
 
-
-def read_answer(spec: ServingSpec, frame: Frame, number: int, rows: int) -> list[Prediction]:
-    """Predictions from the model worker's frame.
-
-    Raises:
-        WireError: the frame is not an answer to this question; the link cannot be trusted any further.
-        NoAnswer: the model failed, or gave a label that is not declared or a number that is not finite.
-    """
-    op = frame.header.get("op")
-    if frame.header.get("id") != number or op not in ("answer", "failed"):
-        raise WireError("not an answer to this question")
-    if op == "failed":
-        raise NoAnswer("the model failed on this batch")
-    columns = unpack_columns(frame.header, frame.payload, max_rows=rows)
-    wanted = {"value": "float64"}
-    if spec.task != "regression":
-        wanted = {"label": spec.class_type, **dict.fromkeys(spec.score_names, "float64")}
-    kinds = {name: column.type for name, column in columns.items()}
-    if kinds != wanted or any(column.nulls or column.rows != rows for column in columns.values()):
-        raise WireError("the answer's columns are not those of the task")
-    if spec.task == "regression":
-        return [{"value": _finite(value)} for value in columns["value"].values()]
-    scores = zip(*(columns[name].values() for name in spec.score_names), strict=True)
-    keys = [class_key(name) for name in spec.classes or ()]
-    return [
-        {"label": _declared(label, spec), "scores": dict(zip(keys, map(_finite, row), strict=True))}
-        for label, row in zip(columns["label"].values(), scores, strict=True)
-    ]
+    def _remember(self, given: Given) -> None:
+        self._killers[_fingerprint(given)] = None
+        if len(self._killers) > KILLERS:
+            self._killers.popitem(last=False)
 
 
-def class_key(name: Any) -> str:
-    """A class as key of `scores`: a string as it is, numbers and booleans as JSON spells them."""
-    return name if isinstance(name, str) else json.dumps(name)
-
-
-def _finite(number: float) -> float:
-    if not math.isfinite(number):
-        raise NoAnswer("the model gave a number that is not finite")
-    return number
-
-
-def _declared(label: Any, spec: ServingSpec) -> Any:
-    if label not in (spec.classes or ()):
-        raise NoAnswer("the model gave a label that is not declared")
-    return label
+def _fingerprint(given: Given) -> bytes:
+    return sha256(b"\n".join(given.canonical)).digest()

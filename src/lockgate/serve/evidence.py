@@ -11,14 +11,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from lockgate.audit.entries import Registration
 from lockgate.audit.ledger import Ledger
 from lockgate.audit.load import LoadDecision, load_decision
 from lockgate.core.digest import Digest, digest_of
 from lockgate.errors import VerificationFailed
 from lockgate.runtime import serving
 from lockgate.runtime.serving import ServingSpec
+from lockgate.serve.policies import serve_policy
 from lockgate.serve.seen import MemorySeen
-from lockgate.serve.spec import Served, ServedField
+from lockgate.serve.spec import Served, ServedField, ServePolicy
 from lockgate.store import oci
 from lockgate.store.layout import RegistryStore
 
@@ -37,6 +39,16 @@ class Contract:
 
 
 @dataclass(frozen=True)
+class Closed:
+    """The files of a registered model, as verified."""
+
+    spec: ServingSpec
+    contract: Contract
+    model: bytes
+    io: bytes
+
+
+@dataclass(frozen=True)
 class Loadable:
     """A model that may be loaded, and the very bytes that were verified."""
 
@@ -46,6 +58,7 @@ class Loadable:
     contract: Contract
     model: bytes
     io: bytes
+    policy: ServePolicy
 
 
 def open_ledger(home: Path, root: str, seen: MemorySeen) -> Ledger:
@@ -65,6 +78,7 @@ def load(ledger: Ledger, registry: RegistryStore, environment: str, name: str | 
     2. The manifest is in the registry, has the registered digest, and lists exactly the registered files.
     3. Each file that is loaded has the registered size and digest: hashed are the very bytes that are returned.
     4. io.json is a serving spec, and the validate statement says which class of which file the contract is.
+    5. The policy in force says what a kind of client gets, and what a record must be before its answer leaves.
 
     Raises:
         Refused: nothing is live, or it is revoked.
@@ -73,40 +87,48 @@ def load(ledger: Ledger, registry: RegistryStore, environment: str, name: str | 
     """
     # 1.
     decision = load_decision(ledger.statements(), environment, now, name=name)
+    # 2. to 4.
+    closed = read(decision.registration, ledger, registry)
+    # 5.
+    policy = serve_policy(ledger.statements(), environment)
+    served = _served(decision, closed.spec)
+    return Loadable(decision, served, closed.spec, closed.contract, closed.model, closed.io, policy)
+
+
+def read(registration: Registration, ledger: Ledger, registry: RegistryStore) -> Closed:
+    """A registered model, verified to the last byte: steps 2 to 4 of `load`. Raises VerificationFailed as it does."""
     # 2.
-    _check_manifest(decision, registry.blobs.read(decision.manifest, _MAX_MANIFEST))
+    _check_manifest(registration, registry.blobs.read(registration.manifest, _MAX_MANIFEST))
     # 3.
     files = {
         entry.name: _read(registry, entry.digest, entry.size)
-        for entry in decision.files
+        for entry in registration.files
         if entry.name in (MODEL, IO) or entry.name.startswith(CODE)
     }
     # 4.
     for needed in (MODEL, IO):
-        decision.file(needed)
+        registration.file(needed)
     try:
         spec = serving.parse(files[IO])
     except ValueError as error:
-        raise _unusable(decision, str(error)) from None
-    return Loadable(
-        decision, _served(decision, spec), spec, _contract(decision, ledger, spec, files), files[MODEL], files[IO]
-    )
+        raise _unusable(registration, str(error)) from None
+    return Closed(spec, _contract(registration, ledger, spec, files), files[MODEL], files[IO])
 
 
-def redeployed(loaded: Loadable, decision: LoadDecision) -> Loadable:
-    """The same bytes under a newer deployment of the same manifest."""
-    return dataclasses.replace(loaded, decision=decision, served=_served(decision, loaded.spec))
+def redeployed(loaded: Loadable, decision: LoadDecision, policy: ServePolicy) -> Loadable:
+    """The same bytes under a newer deployment of the same manifest, or a newer policy."""
+    return dataclasses.replace(loaded, decision=decision, served=_served(decision, loaded.spec), policy=policy)
 
 
-def _check_manifest(decision: LoadDecision, data: bytes) -> None:
+def _check_manifest(registration: Registration, data: bytes) -> None:
     listed = {file.name: (file.digest, file.size) for file in oci.parse_manifest(data).files}
-    registered = {entry.name: (entry.digest, entry.size) for entry in decision.files}
-    if len(data) != decision.manifest_size or listed != registered:
+    registered = {entry.name: (entry.digest, entry.size) for entry in registration.files}
+    if len(data) != registration.manifest_size or listed != registered:
         raise VerificationFailed(
             "LG620",
-            f"the manifest of {decision.name}@{decision.version} lists other files than its registration",
+            f"the manifest of {registration.ref} lists other files than its registration",
             seen={
-                "manifest": decision.manifest,
+                "manifest": registration.manifest,
                 "only_in_manifest": sorted(set(listed) - set(registered)),
                 "only_registered": sorted(set(registered) - set(listed)),
             },
@@ -140,20 +162,20 @@ def _served(decision: LoadDecision, spec: ServingSpec) -> Served:
     )
 
 
-def _contract(decision: LoadDecision, ledger: Ledger, spec: ServingSpec, files: Mapping[str, bytes]) -> Contract:
+def _contract(registration: Registration, ledger: Ledger, spec: ServingSpec, files: Mapping[str, bytes]) -> Contract:
     code = {name.removeprefix(CODE): data for name, data in files.items() if name.startswith(CODE)}
-    validated = ledger.get(decision.registration.inputs["validate"])
+    validated = ledger.get(registration.inputs["validate"])
     described = validated.predicate.get("contract")
     reference = described.get("name") if isinstance(described, Mapping) else None
     if not isinstance(reference, str) or reference.partition(":")[0] not in code:
-        raise _unusable(decision, "the validate statement names no contract of the closure")
+        raise _unusable(registration, "the validate statement names no contract of the closure")
     return Contract(reference, spec.label, code)
 
 
-def _unusable(decision: LoadDecision, reason: str) -> VerificationFailed:
+def _unusable(registration: Registration, reason: str) -> VerificationFailed:
     return VerificationFailed(
         "LG624",
-        f"{decision.name}@{decision.version} cannot be served: {reason}",
-        seen={"manifest": decision.manifest},
-        next=f"lockgate show {decision.name}@{decision.version}",
+        f"{registration.ref} cannot be served: {reason}",
+        seen={"manifest": registration.manifest},
+        next=f"lockgate show {registration.ref}",
     )

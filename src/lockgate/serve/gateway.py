@@ -2,58 +2,54 @@
 
 It listens on a socket that it inherited, so it needs no way to call anybody. Everything it loads it has verified
 itself (`serve.evidence`); what it is told by the supervisor is: the root's fingerprint, the environment, the edge's
-secrets, the client registry, the last checkpoint seen, and workers' sockets.
+secrets, who may ask, its certificate, the last checkpoint seen, and workers' sockets.
 """
 
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
-import os
 import socket
 import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import uvicorn
+import uvloop
 
-from lockgate.audit.ledger import Ledger
-from lockgate.audit.load import load_decision, refuse_revoked
-from lockgate.audit.spool import Spool
-from lockgate.audit.standing import refuse_withdrawn
 from lockgate.contract.jail.outcome import place
-from lockgate.core.checkpoint import MAX_NOTE_BYTES
+from lockgate.contract.plan import parse_plan
+from lockgate.contract.requests import RequestChecker
 from lockgate.core.digest import Digest
 from lockgate.core.wire import WireError
 from lockgate.errors import LockgateError
-from lockgate.serve import control, evidence, front
-from lockgate.serve.clients import parse_clients
+from lockgate.serve import control, logs
 from lockgate.serve.control import Told
-from lockgate.serve.declined import unavailable
-from lockgate.serve.edge import create_app
+from lockgate.serve.declined import WorkerLost, unavailable
 from lockgate.serve.engine import JailedEngine
 from lockgate.serve.evidence import Loadable
 from lockgate.serve.handover import hand_over
 from lockgate.serve.link import WorkerLink
-from lockgate.serve.recorder import SpoolRecorder
-from lockgate.serve.seen import MemorySeen
-from lockgate.serve.service import Service, WorkerLost
-from lockgate.serve.settings import CONTROL_FD, HOME, LISTENER_FD, SPOOL, GatewaySettings
-from lockgate.store.files import read_regular
-from lockgate.store.layout import RegistryStore
-from lockgate.trust._edgefile import parse_edge_secrets
+from lockgate.serve.parts import HANDED, Parts
+from lockgate.serve.service import Live
+from lockgate.serve.settings import (
+    CONTROL_FD,
+    HOME,
+    LISTENER_FD,
+    GatewaySettings,
+)
+from lockgate.serve.watching import Library
 
+SWITCH_SECONDS = 0.0005
 LOOK_SECONDS = 1.0
 HONOURED_SECONDS = 5.0
 """What the log says (a revocation, a move) and when a waiver ends is honoured within this time, or nothing is answered.
 
 While the bytes of a newly deployed model are read and hashed, at most LOAD_SECONDS, no second look is taken."""
 LOAD_SECONDS = 60.0
-_TRIES = 3
 _HOME = place(HOME)
 
 _log = logging.getLogger(__name__)
@@ -61,13 +57,15 @@ _log = logging.getLogger(__name__)
 
 def main(arguments: Sequence[str]) -> None:
     """Entry point of the jail. Ends when the supervisor closes the control socket, or on SIGTERM."""
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="gateway: %(message)s")
+    logs.setup("gateway")
+    # The thread that syncs the spool wants the interpreter for microseconds: it should not wait 5 ms for them.
+    sys.setswitchinterval(SWITCH_SECONDS)
     try:
         settings = GatewaySettings.parse(arguments)
         with socket.socket(fileno=CONTROL_FD) as link, socket.socket(fileno=LISTENER_FD) as listener:
-            handed = control.expect(link, "secrets", "seen", "clients")
-            with Spool(place(SPOOL) / f"{settings.gateway}.spool") as spool:
-                asyncio.run(run(settings, link, listener, spool, handed))
+            handed = control.expect(link, "secrets", "seen", *HANDED)
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                runner.run(run(settings, link, listener, handed))
     except LockgateError as error:
         sys.stderr.write(f"gateway: {error.finding} {error.message}\n")
         sys.exit(error.exit_code)
@@ -77,126 +75,43 @@ async def run(
     settings: GatewaySettings,
     link: socket.socket,
     listener: socket.socket,
-    spool: Spool,
     handed: dict[str, bytes],
     home: Path = _HOME,
 ) -> None:
     """Answer until the control socket ends. Raises LockgateError when what was handed over is malformed."""
-    secrets = parse_edge_secrets(handed["secrets"])
-    service = Service(
-        caps=settings.caps,
-        pepper=secrets.pepper,
-        recorder=SpoolRecorder(
-            spool,
-            settings.gateway,
-            pseudonym_key=secrets.pseudonym,
-            now=lambda: time.time_ns() // 1_000_000,
-            randomness=os.urandom,
-            waiting_rows=settings.caps.waiting_rows,
-        ),
-        clock=time.monotonic,
-        clients=parse_clients(handed["clients"]) if handed["clients"] else (),
-    )
-    server = front.server(create_app(service), settings.caps)
-    gateway = Gateway(settings, service, link, Library(settings, home, handed["seen"]), server)
+    gateway = Gateway(settings, link, Library(settings, home, handed["seen"]), handed)
     control.listen(link, asyncio.get_running_loop(), gateway.told)
-    watcher = asyncio.create_task(gateway.watch())
+    parts = gateway.parts
+    watching = [asyncio.create_task(gateway.watch()), asyncio.create_task(parts.service.sweep())]
     try:
-        await server.serve(sockets=[listener])
+        if settings.gateways > 1:  # until this one can answer, the others have all connections
+            await gateway.begun.wait()
+        await parts.front.serve(listener)
     finally:
-        watcher.cancel()
-
-
-class Library:
-    """The evidence as it stands on disk, looked at again and again. Blocking: the gateway calls it in a thread."""
-
-    def __init__(
-        self,
-        settings: GatewaySettings,
-        home: Path,
-        seen: bytes,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
-    ) -> None:
-        self._settings = settings
-        self._home = home
-        self._now = now
-        self.reading = False
-        """Whether the bytes of a model are being read just now."""
-        self._seen = MemorySeen(seen)
-        self._registry = RegistryStore(home / "registry")
-        self._ledger: Ledger | None = None
-        self._read: bytes | None = None
-
-    def look(self, loaded: Loadable | None) -> Loadable | None:
-        """What is live now; None when the log has not changed since the last look that went well, and no waiver ended.
-
-        For the manifest of `loaded` no file is read again: its verified bytes are in memory. A look that meets a
-        writer at work is repeated. Raises LockgateError, OSError: then nothing may be answered.
-        """
-        for _ in range(_TRIES - 1):
-            with suppress(LockgateError):
-                return self._look(loaded)
-            time.sleep(0.1)
-        return self._look(loaded)
-
-    def _look(self, loaded: Loadable | None) -> Loadable | None:
-        last, self._read = self._read, None
-        note = read_regular(self._home / "log" / "events" / "checkpoint", MAX_NOTE_BYTES)
-        until = loaded.decision.until if loaded is not None else None
-        if note == last and (until is None or self._now() < until):
-            self._read = last
-            return None
-        if self._ledger is None:
-            self._ledger = evidence.open_ledger(self._home, self._settings.root, self._seen)
-        else:
-            self._ledger.refresh()
-        found = self._decide(self._ledger, loaded)
-        self._read = note
-        return found
-
-    def fallen(self, loaded: Loadable) -> bool:
-        """Whether a model that was loaded before may not be answered from while the next one loads.
-
-        The log, as last read, revokes it or a word on which it was live; or the waiver that it rests on has ended.
-        """
-        if self._ledger is None:
-            return True
-        statements, decision = self._ledger.statements(), loaded.decision
-        try:
-            refuse_revoked(decision.registration, statements)
-            refuse_withdrawn(decision.deployment, statements)
-        except LockgateError:
-            return True
-        return decision.until is not None and self._now() >= decision.until
-
-    def _decide(self, ledger: Ledger, loaded: Loadable | None) -> Loadable:
-        environment, name, now = self._settings.environment, self._settings.name, self._now()
-        if loaded is not None:
-            decision = load_decision(ledger.statements(), environment, now, name=name)
-            if decision.manifest == loaded.decision.manifest:
-                return evidence.redeployed(loaded, decision)
-        self.reading = True
-        try:
-            return evidence.load(ledger, self._registry, environment, name, now)
-        finally:
-            self.reading = False
+        for task in watching:
+            task.cancel()
+        await parts.close()
 
 
 class Gateway:
     """Brings together what is live, the workers that the supervisor offers, and the service that answers."""
 
     def __init__(
-        self, settings: GatewaySettings, service: Service, link: socket.socket, library: Library, server: uvicorn.Server
+        self, settings: GatewaySettings, link: socket.socket, library: Library, handed: dict[str, bytes]
     ) -> None:
+        """Raises LockgateError when what was handed over is malformed."""
+        self.begun = asyncio.Event()
+        """Whether there is something to answer: a model's answers, or why there are none; or that it is to end."""
         self._settings = settings
-        self._service = service
         self._link = link
         self._library = library
-        self._server = server
+        self.parts = Parts(settings, handed, self._tell)
+        self.service = self.parts.service
         self._loaded: Loadable | None = None
         self._engine: JailedEngine | None = None
         self._answering: Loadable | None = None
         self._links: dict[tuple[Digest, str], WorkerLink] = {}
+        self._checkers: dict[Digest, RequestChecker] = {}
         self._offered: list[Told] = []
         self._closed = ""
         self._tasks: set[asyncio.Task[None]] = set()
@@ -204,15 +119,13 @@ class Gateway:
     def told(self, told: Told | None) -> None:
         """A message of the supervisor; None when it is gone, and then so are we."""
         if told is None:
-            self._server.should_exit = True
-        elif told.what == "clients":
-            self._admit(told.payload)
+            self.parts.front.stop()
+            self.begun.set()
         elif told.what == "worker" and len(told.descriptors) == 1:
-            self._offered.append(told)
-            self._take_offers()
+            self._offer(told)
         elif told.what == "refused":
             self._refused(told)
-        else:
+        elif not self.parts.told(told):
             told.drop()
 
     async def watch(self) -> None:
@@ -227,6 +140,7 @@ class Gateway:
                 self._close(error.finding, error.message)
             except OSError as error:
                 self._close("LG623", f"the evidence cannot be read: {error.strerror}")
+            self.parts.note()
             await asyncio.sleep(LOOK_SECONDS)
 
     async def _look(self) -> Loadable | None:
@@ -244,12 +158,6 @@ class Gateway:
         found = await look
         return before if late and found is None else found
 
-    def _admit(self, data: bytes) -> None:
-        try:
-            self._service.admit(parse_clients(data) if data else ())
-        except LockgateError as error:
-            _log.warning("%s %s; the clients stay as they were", error.finding, error.message)
-
     def _refused(self, told: Told) -> None:
         """There will be no workers for what is live: the model before it is not live any more, so nothing is."""
         if self._loaded is not None and told.header.get("manifest") == self._loaded.decision.manifest:
@@ -260,11 +168,12 @@ class Gateway:
         self._loaded = found
         if self._engine is not None and self._engine.served.manifest == found.decision.manifest:
             self._engine.served, self._answering = found.served, found
-            self._open(self._engine)
-            return
-        self._tell("need", manifest=found.decision.manifest)
+        else:
+            self._tell("need", manifest=found.decision.manifest)
+            asyncio.get_running_loop().call_later(LOAD_SECONDS, self._overdue, found)
+        # While nothing was live, workers may have been offered, or have loaded.
         self._take_offers()
-        asyncio.get_running_loop().call_later(LOAD_SECONDS, self._overdue, found)
+        self._connect()
 
     def _drop_fallen(self) -> None:
         """The model that answers while another loads may have been revoked since, or its waiver may have ended."""
@@ -283,6 +192,15 @@ class Gateway:
             self._close("LG635", "the workers of what is live did not come up in time")
             self._loaded = loaded
 
+    def _offer(self, told: Told) -> None:
+        """Keep the newest worker of each kind and model: the ones before it have ended."""
+        same = [one for one in self._offered if one.header == told.header]
+        for one in same:
+            self._offered.remove(one)
+            one.drop()
+        self._offered.append(told)
+        self._take_offers()
+
     def _take_offers(self) -> None:
         """Load into each worker that was offered for what is live; the others are sent home."""
         if self._loaded is None:
@@ -300,50 +218,74 @@ class Gateway:
     async def _load(self, kind: str, descriptor: int, loaded: Loadable) -> None:
         sock = socket.socket(fileno=descriptor)
         manifest = loaded.decision.manifest
+        lost = self._losing(kind, manifest)
         try:
-            await asyncio.to_thread(hand_over, kind, sock, loaded, seconds=LOAD_SECONDS)
-        except WorkerLost as error:
-            sock.close()
-            self._tell("lost", kind=kind, manifest=manifest, why=str(error))
+            found = await asyncio.to_thread(hand_over, kind, sock, loaded, seconds=LOAD_SECONDS)
+            if kind == "contract":
+                self._checkers[manifest] = await asyncio.to_thread(_checker, found, loaded)
         except LockgateError as error:
             sock.close()
             self._close(error.finding, error.message)
+        except Exception as error:  # noqa: BLE001 - whatever a worker makes us do, the next one gets its turn
+            sock.close()
+            lost(str(error) if isinstance(error, WorkerLost) else f"it could not be taken: {type(error).__name__}")
         else:
-            self._links[manifest, kind] = WorkerLink(
-                sock,
-                deadline=self._settings.caps.answer,
-                on_lost=lambda why: self._tell("lost", kind=kind, manifest=manifest, why=why),
-            )
+            deadline = self._settings.caps.answer
+            self._links[manifest, kind] = await WorkerLink.open(sock, deadline=deadline, on_lost=lost)
             self._connect()
+
+    def _losing(self, kind: str, manifest: Digest) -> Callable[[str], None]:
+        def lost(why: str) -> None:
+            self.parts.tally.lost[kind] += 1
+            self._tell("lost", kind=kind, manifest=manifest, why=why)
+
+        return lost
 
     def _connect(self) -> None:
         """Answer with the workers of what is live, once both are there. The model before goes when it is done."""
         loaded, before = self._loaded, self._engine
-        links = [self._links.get((loaded.decision.manifest, kind)) for kind in control.WORKERS] if loaded else []
-        contract, model = (*links, None, None)[:2]
-        if loaded is None or contract is None or model is None:
+        if loaded is None:
             return
-        if before is not None and before.served.manifest == loaded.decision.manifest:
-            before.contract, before.model = contract, model
-            self._open(before)
+        manifest = loaded.decision.manifest
+        links = {each: self._links.get((manifest, each)) for each in control.WORKERS}
+        if before is not None and before.served.manifest == manifest:
+            for each, link in links.items():
+                if link is not None and not link.lost:
+                    before.replace(each, link)
+            self._open(before, loaded)
             return
-        self._answering = loaded
-        self._engine = JailedEngine(loaded.served, loaded.spec, self._settings.caps, contract=contract, model=model)
-        self._open(self._engine)
+        if any(link is None or link.lost for link in links.values()):
+            return
+        caps = self._settings.caps
+        engine = JailedEngine(loaded.served, loaded.spec, caps, self.service.outcome(), time.monotonic)
+        for each in control.WORKERS:
+            engine.replace(each, self._links[manifest, each])
+        self._answering, self._engine = loaded, engine
+        self._open(engine, loaded)
         if before is not None:
-            asyncio.get_running_loop().call_later(self._settings.caps.answer, before.close)
-            self._links = {key: link for key, link in self._links.items() if key[0] == loaded.decision.manifest}
+            asyncio.get_running_loop().call_later(caps.answer, before.close)
+            for key in [key for key in self._links if key[0] not in (manifest, before.served.manifest)]:
+                self._links[key].close()
+            self._links = {key: link for key, link in self._links.items() if key[0] == manifest}
+            self._checkers = {manifest: self._checkers[manifest]}
 
-    def _open(self, engine: JailedEngine) -> None:
-        if self._service.served is None or self._service.live() is not engine:
-            self._service.open(engine)
+    def _open(self, engine: JailedEngine, loaded: Loadable) -> None:
+        news = self.service.served is None or self.service.live().engine is not engine
+        engine.policy = loaded.policy
+        self.parts.open(Live(engine, self._checkers[loaded.decision.manifest]))
+        self.begun.set()
+        if news:
+            # What was loaded stays: the collector need not walk it again and again while requests wait.
+            gc.collect()
+            gc.freeze()
             self._closed = ""
             self._tell("open", model=engine.served.card())
 
     def _close(self, finding: str, message: str) -> None:
         """Answer nothing more. The client learns the finding; what was seen is the operator's."""
         self._loaded = None
-        self._service.close(unavailable(finding, "what is served here is no longer shown to be right", retry=30))
+        self.begun.set()
+        self.service.close(unavailable(finding, "what is served here is no longer shown to be right", retry=30))
         if self._closed != finding + message:
             self._closed = finding + message
             self._tell("closed", finding=finding, message=message)
@@ -351,3 +293,12 @@ class Gateway:
     def _tell(self, what: str, **fields: Any) -> None:
         with suppress(OSError, WireError):
             control.tell(self._link, what, **fields)
+
+
+def _checker(plan: bytes, loaded: Loadable) -> RequestChecker:
+    """What accepts requests at once. A plan that is none means a worker that broke the protocol. Raises WorkerLost."""
+    try:
+        parsed = parse_plan(plan)
+    except (ValueError, TypeError) as error:
+        raise WorkerLost(f"the contract worker's plan: {error}") from None
+    return RequestChecker(parsed, [(field.name, field.kind) for field in loaded.spec.fields])

@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import socket
 
+from lockgate.audit.entries import Registration
 from lockgate.contract.call import load_frame, read_ready
 from lockgate.core.digest import Digest, hex_of
 from lockgate.core.wire import Frame, WireError
 from lockgate.errors import VerificationFailed
 from lockgate.runtime import channel
+from lockgate.serve.declined import WorkerLost
 from lockgate.serve.evidence import IO, MODEL, Loadable
-from lockgate.serve.service import WorkerLost
 
 
-def hand_over(kind: str, sock: socket.socket, loaded: Loadable, *, seconds: float) -> None:
+def hand_over(kind: str, sock: socket.socket, loaded: Loadable, *, seconds: float) -> bytes:
     """Load `loaded` into the worker at the other end of `sock`, and wait until it is ready. Blocks.
+
+    Gives what the contract worker made of the contract: its compiled plan, which nobody but that contract rests on.
 
     Raises:
         WorkerLost: the worker ended, stalled, or answered out of form.
@@ -28,26 +31,34 @@ def hand_over(kind: str, sock: socket.socket, loaded: Loadable, *, seconds: floa
     sock.settimeout(seconds)
     try:
         if kind == "contract":
-            _load_contract(sock, loaded)
-        else:
-            _load_model(sock, loaded)
+            return _load_contract(sock, loaded)
+        _load_model(sock, loaded)
     except (WireError, OSError) as error:
         raise WorkerLost(f"the {kind} worker did not load: {error}") from None
+    return b""
 
 
-def _load_contract(sock: socket.socket, loaded: Loadable) -> None:
+def _load_contract(sock: socket.socket, loaded: Loadable) -> bytes:
     contract = loaded.contract
     inputs = [(field.name, field.kind) for field in loaded.spec.fields]
     channel.send(sock, *load_frame(contract.reference, contract.label, inputs, contract.files))
-    read_ready(_answer(sock))
+    return read_ready(_answer(sock))
 
 
 def _load_model(sock: socket.socket, loaded: Loadable) -> None:
-    """1. into memfds; 2. sealed; 3. hashed after sealing; 4. compared with the registration; 5. handed over."""
-    wanted = {name: loaded.decision.file(name).digest for name in (MODEL, IO)}
+    load_model(sock, loaded.decision.registration, loaded.model, loaded.io)
+
+
+def load_model(sock: socket.socket, registration: Registration, model: bytes, io: bytes) -> None:
+    """Load a model into its worker, and wait until it is ready. Blocks.
+
+    1. into memfds; 2. sealed; 3. hashed after sealing; 4. compared with the registration; 5. handed over.
+    Raises WireError, OSError; VerificationFailed LG619.
+    """
+    wanted = {name: registration.file(name).digest for name in (MODEL, IO)}
     sealed = {}
     try:
-        for name, data in ((MODEL, loaded.model), (IO, loaded.io)):
+        for name, data in ((MODEL, model), (IO, io)):
             sealed[name] = channel.seal(data, name)
             _compare(name, sealed[name].digest, wanted[name])
         listed = [{"name": name, "sha256": hex_of(digest)} for name, digest in wanted.items()]

@@ -6,6 +6,7 @@ much body is taken, and gets it whole. Exactly one `Reply` follows, at once or l
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -21,11 +22,15 @@ SINGLE = frozenset({
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """Who a client certificate is of, as TLS verified it: the subject's common name, and its URIs and DNS names."""
+    """Who a client certificate is of, as TLS verified it: the subject's common name, and its URIs and DNS names.
+
+    `until`: the last moment that it counts, in seconds since the epoch; the front holds each request against it.
+    """
 
     subject: str
     names: tuple[str, ...] = ()
     digest: str = ""
+    until: float = math.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +44,7 @@ class Peer:
 
 @dataclass(slots=True)
 class Head:
-    """Request line and headers. `path` as it was sent, without the query; header names in lower case, text in latin-1."""
+    """Request line and headers. `path` as sent, without the query; header names in lower case, text in latin-1."""
 
     method: str
     path: str
@@ -67,6 +72,10 @@ class Exchange(Protocol):
 
     most: int
     """Bytes of body that are taken; a front refuses the first byte above it with `too_large`."""
+
+    @property
+    def owner(self) -> str:
+        """The client whose request it is: what a front holds for it is counted as this client's."""
 
     def whole(self, body: bytes, reply: Replying) -> None:
         """The whole body is here. `reply` is called exactly once. Never raises."""

@@ -1,20 +1,24 @@
-"""The decisions of the gateway as functions of values: keys, permission, rate. Time in seconds comes as an argument."""
+"""The decisions of the gateway as functions of values: keys, permission, names. Rates: `admission.rules`."""
 
 from __future__ import annotations
 
 import hmac
 import ipaddress
-import math
 import re
 from base64 import urlsafe_b64encode
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
-from lockgate.serve.spec import ANY_MODEL, Action, Client
+from lockgate.serve.spec import ANY_ENVIRONMENT, ANY_MODEL, Action, Client
 
 KEY_BYTES = 32
-_KEY = re.compile(r"lgk_[A-Za-z0-9_-]{43}\Z")
+KEY_LENGTH = 47
+CONTRACT_PRICE = 4
+"""What a row costs of a client's rate that the compiled plan does not accept, so that Pydantic must decide it."""
+_SPAN = re.compile(r"([1-9][0-9]{0,5})(d|h|min)\Z")
+_UNITS = {"d": "days", "h": "hours", "min": "minutes"}
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")
+_HOST = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?\Z")
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?\Z")
 
 
@@ -40,22 +44,50 @@ def is_client_name(text: str) -> bool:
     return _NAME.match(text) is not None
 
 
-def bearer(header: str | None) -> str | None:
-    """The API key in an Authorization header, or None when there is none of our form (RFC 6750 section 2.1)."""
-    scheme, _, token = (header or "").partition(" ")
-    token = token.strip(" ")
-    return token if scheme.lower() == "bearer" and _KEY.match(token) else None
+def permits(client: Client, action: Action, model: str | None, environment: str) -> bool:
+    """Whether `client` may do `action` here: only what is listed, and nothing once revoked.
+
+    `model` None: nothing that is asked names a model, so only the action and the environment count.
+    """
+    named = model is None or ANY_MODEL in client.models or model in client.models
+    here = ANY_ENVIRONMENT in client.environments or environment in client.environments
+    return client.revoked is None and action in client.actions and named and here
 
 
-def by_digest(clients: Iterable[Client]) -> Mapping[str, Client]:
-    """The clients that may come in, by key digest. Revoked ones are left out."""
-    return {client.digest: client for client in clients if client.revoked is None}
+def parse_expiry(text: str, now: datetime) -> datetime:
+    """When something ends: after `90d`, `12h`, `30min`, or with the last second of a day such as `2027-01-31` (UTC).
+
+    Raises ValueError when it is neither, or lies not in the future.
+    """
+    span = _SPAN.match(text)
+    if span is not None:
+        end = now + timedelta(**{_UNITS[span[2]]: int(span[1])})
+    elif _DATE.match(text) and not text.startswith("9999"):
+        end = datetime.fromisoformat(text).replace(tzinfo=UTC) + timedelta(days=1)
+    else:
+        raise ValueError("expected a time such as 90d or 12h, or a date such as 2027-01-31")
+    if end <= now:
+        raise ValueError("that is not in the future")
+    return end
 
 
-def permits(client: Client, action: Action, model: str) -> bool:
-    """Whether `client` may do `action` on `model`: only what is listed, and nothing once revoked."""
-    named = ANY_MODEL in client.models or model in client.models
-    return client.revoked is None and action in client.actions and named
+def certificate_name(text: str) -> str:
+    """How the registry spells a name of a certificate: `URI:`, `DNS:` or `CN:` and the name itself.
+
+    `spiffe://...` is a URI, `CN=...` the subject's common name, anything else a DNS name. Raises ValueError.
+    """
+    if not text.isprintable():
+        raise ValueError("a certificate's name is printable")
+    if text.startswith("CN="):
+        name = text.removeprefix("CN=")
+        if not name or name != name.strip():
+            raise ValueError("there is no plain name behind CN=")
+        return "CN:" + name
+    if "://" in text and " " not in text:
+        return "URI:" + text
+    if not _HOST.match(text):
+        raise ValueError("expected spiffe://..., a DNS name, or CN=NAME")
+    return "DNS:" + text
 
 
 def is_loopback(host: str) -> bool:
@@ -66,49 +98,3 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
-
-
-@dataclass(frozen=True)
-class Rate:
-    """What GCRA says about one request: whether it may pass, how many rows are left, and the times in seconds.
-
-    `arrival` is the theoretical arrival time to keep for the client; `retry` is 0 where the request passed;
-    `reset` is when the whole burst is free again.
-    """
-
-    passed: bool
-    arrival: float
-    remaining: int
-    retry: float
-    reset: float
-
-
-def gcra(arrival: float, now: float, rows: int, *, rate: float, burst: int) -> Rate:
-    """Generic cell rate algorithm in rows (ITU-T I.371, virtual scheduling form).
-
-    `arrival` is what the last call for this client returned, or anything in the past. A request of more rows than
-    `burst` never passes: the caller refuses it by size.
-    """
-    cell = 1.0 / rate
-    start = max(arrival, now)
-    after = start + rows * cell
-    early = after - burst * cell - now
-    # Comparing with a sliver of one row: at large clock values the sums round by less than that.
-    if early > cell * 1e-6:
-        return Rate(False, arrival, _left(start, now, cell, burst), early, start - now)
-    return Rate(True, after, _left(after, now, cell, burst), 0.0, after - now)
-
-
-def rate_headers(said: Rate, *, rate: float, burst: int) -> dict[str, str]:
-    """`RateLimit` fields (IETF httpapi-ratelimit-headers), and `Retry-After` in whole seconds where refused."""
-    found = {
-        "RateLimit-Policy": f'"rows";q={burst};w={max(1, math.ceil(burst / rate))}',
-        "RateLimit": f'"rows";r={said.remaining};t={math.ceil(said.reset)}',
-    }
-    if not said.passed:
-        found["Retry-After"] = str(max(1, math.ceil(said.retry)))
-    return found
-
-
-def _left(arrival: float, now: float, cell: float, burst: int) -> int:
-    return max(0, min(burst, math.floor(burst - (arrival - now) / cell + 1e-6)))

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from lockgate.audit.entries import Registration
 from lockgate.audit.load import LoadDecision, load_decision
 from lockgate.audit.refs import resolve
 from lockgate.audit.workplace import Workplace
@@ -35,22 +36,22 @@ class ServePlan:
 def run(workplace: Workplace, spec: ServeSpec) -> ServePlan:
     """Decide what `workplace.environment` serves.
 
-    1. The address is loopback: without TLS, keys and records would travel in the clear.
+    1. The address is loopback, or TLS is served: without it keys and records would travel in the clear.
     2. A model is live there, and everything that it rests on verifies (`load_decision`).
     3. REF, where given, is that model: serving never deploys.
     4. The locked environment is built, and is the one that the model was trained and judged in.
 
     Raises:
-        Usage: LG618 the address. Refused: LG520, LG514 nothing may be served; LG634 REF is not live; LG627 the
-            environment. VerificationFailed: the evidence does not hold.
+        Usage: LG618 the address without TLS. Refused: LG520, LG514 nothing may be served; LG634 REF is not live;
+            LG627 the environment. VerificationFailed: the evidence does not hold.
     """
     # 1.
-    if not rules.is_loopback(spec.host):
+    if not rules.is_loopback(spec.host) and spec.tls is None:
         raise Usage(
             "LG618",
-            f"{spec.host} is not loopback, and this gateway does not speak TLS",
+            f"{spec.host} is not loopback, and no certificate for TLS is set",
             seen={"host": spec.host},
-            next="lockgate serve --host 127.0.0.1   # behind a proxy that speaks TLS",
+            next=f"lockgate serve --host {spec.host} --tls-cert CERTIFICATE --tls-key KEY",
         )
     # 2.
     statements = workplace.ledger.statements()
@@ -71,6 +72,11 @@ def run(workplace: Workplace, spec: ServeSpec) -> ServePlan:
 
 
 def environment_of(workplace: Workplace, decision: LoadDecision) -> PythonEnv:
+    """That of `python_of`, of what is live."""
+    return python_of(workplace, decision.registration)
+
+
+def python_of(workplace: Workplace, registration: Registration) -> PythonEnv:
     """The locked environment of a model, for its workers: from the lock file in its signed closure.
 
     1. The lock file has the registered digest.   2. What was built from it is on disk, unchanged, or is built.
@@ -79,16 +85,16 @@ def environment_of(workplace: Workplace, decision: LoadDecision) -> PythonEnv:
     A model that was trained without a lock file runs in Lockgate's own environment. Raises Refused LG627, and what
     `runtime.environment.build` raises.
     """
-    trained = workplace.ledger.get(decision.registration.inputs["train"])
+    trained = workplace.ledger.get(registration.inputs["train"])
     tree = trained_tree(trained.predicate)
     if tree is None:
         return PythonEnv.own()
-    lock = workplace.registry.blobs.read(decision.file(LOCK).digest, MAX_LOCK)
+    lock = workplace.registry.blobs.read(registration.file(LOCK).digest, MAX_LOCK)
     found = environment.build(lock, workplace.home, say=workplace.say)
     if found.tree_digest != tree:
         raise Refused(
             "LG627",
-            f"the environment on this machine is not the one that {decision.name}@{decision.version} was trained in",
+            f"the environment on this machine is not the one that {registration.ref} was trained in",
             seen={"lock": found.lock_digest, "tree": found.tree_digest, "tree_trained": tree},
             next="lockgate run   # trains in the environment that is here",
         )

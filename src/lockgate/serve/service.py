@@ -1,183 +1,259 @@
-"""What happens to a request between the HTTP edge and the answer; knows nothing of HTTP but a refusal's status.
+"""What happens to records between the protocol that they came by and the answer; knows nothing of HTTP but replies.
 
-1. The client may do this with the model that is live.   2. Its rate allows so many rows.
-3. The contract accepts every record, in Pydantic's own words where not.   4. The model predicts.
-5. Each prediction is recorded, durably.   6. Only then is it answered.
+1. The contract accepts every record: by the compiled plan, else in Pydantic's own words.   2. The model predicts.
+3. The output policy says what this kind of client gets.   4. That is recorded, as durably as the policy demands.
+5. Only then is it answered.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
-from lockgate.core.wire import Column
-from lockgate.serve import rules
-from lockgate.serve.body import Record
-from lockgate.serve.declined import Declined, unavailable
-from lockgate.serve.spec import Action, Answer, Caps, Checked, Client, Served
-from lockgate.serve.turn import Full
+from lockgate.contract.requests import RequestChecker
+from lockgate.serve import output
+from lockgate.serve.answers import Prediction
+from lockgate.serve.declined import CannotRecord, Deadly, Declined, Full, NoAnswer, WorkerLost, unavailable
+from lockgate.serve.engine import JailedEngine, Outcome
+from lockgate.serve.recording.entry import Entry, Recorder
+from lockgate.serve.spec import Answer, Asked, Client, Labelled, Served, ServePolicy
+from lockgate.serve.tally import Tally
 
-Prediction = Mapping[str, Any]
+UNRECORDED = ("Lockgate-Recorded", "no")
+SWEEP_SECONDS = 0.25
 
-
-class WorkerLost(Exception):
-    """The worker's socket ended, or it broke the protocol or its deadline. Its requests in flight are lost."""
-
-
-class NoAnswer(Exception):
-    """The model gave nothing that can be handed on for these rows; the worker goes on."""
-
-
-class CannotRecord(Exception):
-    """The record could not be made durable."""
+_log = logging.getLogger(__name__)
 
 
-class Engine(Protocol):
-    """A verified model in its jails."""
+@dataclass(frozen=True)
+class Live:
+    """What answers now."""
+
+    engine: JailedEngine
+    checker: RequestChecker
+
+    @property
+    def policy(self) -> ServePolicy:
+        """What the signed policy says of its answers."""
+        return self.engine.policy
 
     @property
     def served(self) -> Served:
-        """What the model is."""
-
-    async def check(self, records: Sequence[Record]) -> Checked:
-        """The contract's word. Raises WorkerLost, Full."""
-
-    async def predict(self, columns: Sequence[Column], rows: int) -> Sequence[Prediction]:
-        """One prediction per row. Raises WorkerLost, NoAnswer, Full."""
-
-
-class Recorder(Protocol):
-    """The way into the log."""
-
-    async def record(
-        self, served: Served, client: str, inputs: Sequence[Record], outputs: Sequence[Prediction]
-    ) -> Sequence[str]:
-        """Make one record per prediction durable; gives the receipt tokens. Raises CannotRecord, Full."""
+        """The model."""
+        return self.engine.served
 
 
 class Service:
-    """One gateway's state: who may come in, what is live, how much each has used."""
+    """One gateway's predictions: what is live, and the way of each request through it."""
 
-    def __init__(
-        self,
-        *,
-        caps: Caps,
-        pepper: bytes,
-        recorder: Recorder,
-        clock: Callable[[], float],
-        clients: Sequence[Client] = (),
-    ) -> None:
-        self.caps = caps
-        self._pepper = pepper
+    def __init__(self, *, recorder: Recorder, tally: Tally) -> None:
         self._recorder = recorder
-        self._clock = clock
-        self._clients = rules.by_digest(clients)
-        self._arrivals: dict[str, float] = {}
-        self._engine: Engine | None = None
+        self._tally = tally
+        self._live: Live | None = None
+        self.served: Served | None = None
+        """What is live, or None when nothing is answered."""
         self._closed = unavailable("LG614", "no model is ready here yet")
+        self._engines: set[JailedEngine] = set()
+        """Every engine that was opened and is not closed yet: what waits in it is given up in time."""
+        self._shapers: dict[tuple[str, int], Callable[[Prediction], Prediction] | None] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
 
-    def admit(self, clients: Sequence[Client]) -> None:
-        """Take over a new client registry. What each has used of its rate stays."""
-        self._clients = rules.by_digest(clients)
-        names = {client.name for client in clients}
-        self._arrivals = {name: at for name, at in self._arrivals.items() if name in names}
-
-    def open(self, engine: Engine) -> None:
+    def open(self, live: Live) -> None:
         """Answer with this model from now on; requests in flight finish with the one they started with."""
-        self._engine = engine
+        self._live = live
+        self.served = live.served
+        self._engines.add(live.engine)
+        self._shapers = {}
+        self._recorder.policy = live.policy
 
     def close(self, reason: Declined) -> None:
         """Answer nothing from now on but `reason`."""
-        self._engine = None
+        self._live = self.served = None
         self._closed = reason
 
-    @property
-    def served(self) -> Served | None:
-        """What is live, or None when nothing is answered."""
-        return self._engine.served if self._engine else None
-
-    def authenticate(self, authorization: str | None) -> Client:
-        """The client whose key the header carries. Raises Declined 401 (LG601), the same for every cause."""
-        key = rules.bearer(authorization)
-        client = self._clients.get(rules.key_digest(self._pepper, key)) if key else None
-        if client is None:
+    def live(self) -> Live:
+        """What answers. Raises Declined 503 with the reason when nothing does."""
+        if self._live is None:
             raise Declined(
-                401,
-                "LG601",
-                "no valid API key: send `Authorization: Bearer KEY` (lockgate clients add NAME gives one)",
-                headers={"WWW-Authenticate": 'Bearer realm="lockgate"'},
+                self._closed.status, self._closed.finding, self._closed.message, headers=self._closed.headers
             )
-        return client
+        return self._live
 
-    def live(self) -> Engine:
-        """The model that answers. Raises Declined 503 with the reason when there is none."""
-        if self._engine is None:
-            raise self._closed
-        return self._engine
+    def room(self, client: Client) -> None:
+        """Refuse a client whose rows fill the line already, before its body is read. Raises Declined 503 LG611."""
+        if self._live is not None and self._live.engine.line.crowded(client.name):
+            raise unavailable("LG611", "too much is waiting already")
 
-    def authorise(self, client: Client, action: Action, model: str | None = None, version: str | None = None) -> Engine:
-        """The live model, if `client` may do this with it. `model` None means whichever is live.
+    def outcome(self) -> Outcome:
+        """Where an engine's results go."""
+        return Outcome(self._answered, self._failed)
 
-        Permission comes before existence: a client learns nothing of models that it may not use.
-        Raises Declined 403 (LG602), 404 (LG603), 503.
-        """
-        if model is not None and not rules.permits(client, action, model):
-            raise Declined(403, "LG602", f"client {client.name} may not {action} here")
-        engine = self.live()
-        served = engine.served
-        if not rules.permits(client, action, served.name):
-            raise Declined(403, "LG602", f"client {client.name} may not {action} here")
-        if model not in (None, served.name) or version not in (None, str(served.version)):
-            raise Declined(404, "LG603", "this model or version is not live here")
-        return engine
+    def predict(self, live: Live, asked: Asked) -> None:
+        """Answer `asked`, now or later, by exactly one call of its `reply`. Never raises."""
+        if asked.given.values is not None:
+            self._tally.rows["plan"] += asked.given.rows
+            self._submit(live, asked)
+        else:
+            self._tally.rows["pydantic"] += asked.given.rows
+            self._spawn(self._ask_pydantic(live, asked))
 
-    async def answer(self, client: Client, engine: Engine, records: Sequence[Record]) -> tuple[Answer, dict[str, str]]:
-        """Answer and `RateLimit` headers. Raises Declined.
+    async def feedback(self, client: Client, labelled: Sequence[Labelled]) -> Sequence[str]:
+        """Record labels for earlier predictions, all or none; a receipt for each. Raises Declined, CannotRecord."""
+        return await self._recorder.feedback(client, [(one.receipt, one.label) for one in labelled])
 
-        The answer leaves only after its records are durable. A record may exist without an answer, never the
-        other way round.
-        """
-        headers = self._charge(client, len(records))
+    async def sweep(self) -> None:
+        """Give up what waits too long, for ever."""
+        while True:
+            await asyncio.sleep(SWEEP_SECONDS)
+            self._recorder.sweep()
+            for engine in tuple(self._engines):
+                engine.sweep()
+                if engine.closed:
+                    self._engines.discard(engine)
+            if self._live is not None:
+                self._tally.now["waiting_rows"] = self._live.engine.line.rows
+                self._tally.now["contract_rows"] = self._live.engine.checks.line.rows
+
+    def _submit(self, live: Live, asked: Asked) -> None:
         try:
-            async with asyncio.timeout(self.caps.answer):
-                answer = await self._answer(client, engine, records)
-        except Declined as declined:
-            declined.headers = headers | declined.headers
-            raise
-        except TimeoutError:
-            raise unavailable("LG612", "no answer within the time limit") from None
-        except Full:
-            raise unavailable("LG611", "too much is waiting already") from None
-        except WorkerLost:
-            raise unavailable("LG612", "the process that had this request ended; it is being restarted") from None
-        except NoAnswer:
-            raise Declined(500, "LG617", "the model has no usable answer for these records") from None
-        except CannotRecord:
-            raise unavailable("LG613", "the record of this prediction cannot be written, so it is not given") from None
-        return answer, headers
+            live.engine.submit(asked)
+        except (Full, Deadly, WorkerLost) as error:
+            self._failed(live.engine, asked, error)
 
-    async def _answer(self, client: Client, engine: Engine, records: Sequence[Record]) -> Answer:
-        checked = await engine.check(records)
-        if checked.errors:
-            refused = len({error["loc"][0] for error in checked.errors if error.get("loc")})
-            raise Declined(
-                422,
-                "LG609",
-                f"the contract refuses {refused} of {len(records)} records; nothing was predicted",
-                errors=[{**error, "loc": ["records", *error["loc"]]} for error in checked.errors],
+    async def _ask_pydantic(self, live: Live, asked: Asked) -> None:
+        given = asked.given
+        try:
+            checked = await live.engine.check(asked)
+            if checked.errors:
+                self._tally.rows["refused"] += given.rows
+                raise _refused(given.rows, checked.errors)
+            given.values = live.checker.learn(given, checked.columns)
+        except Exception as error:  # noqa: BLE001 - whatever it was, the request gets its one reply
+            self._failed(live.engine, asked, error)
+        else:
+            self._submit(live, asked)
+
+    def _answered(self, engine: JailedEngine, batch: Sequence[Asked], predictions: Sequence[Prediction]) -> None:
+        """A batch came back. Its records are written at once, in this order; it may have to wait until they last.
+
+        A model that was replaced meanwhile still answers what it was asked; nothing does once the service is closed.
+        """
+        if self._live is None:
+            for asked in batch:
+                self._failed(engine, asked, self._closed)
+            return
+        self._tally.batches.add(len(predictions))
+        answers, start = [], 0
+        for asked in batch:
+            end = start + asked.given.rows
+            answers.append(self._answer(engine, asked, predictions[start:end]))
+            start = end
+        entries = [
+            Entry(engine.served, asked.client, asked.given.canonical, answer.encoded, asked.given.id)
+            for asked, answer in zip(batch, answers, strict=True)
+        ]
+        try:
+            receipts = self._recorder.write(entries)
+        except CannotRecord as error:
+            for asked in batch:
+                self._failed(engine, asked, error)
+            return
+        self._tally.rows["predicted"] += len(predictions)
+        for answer, tokens in zip(answers, receipts, strict=True):
+            answer.receipts = tokens
+        if self._recorder.policy.record == "written":
+            self._give(engine, batch, answers)
+        else:
+            self._recorder.when_durable(partial(self._recorded, engine, batch, answers), len(batch))
+
+    def _answer(self, engine: JailedEngine, asked: Asked, predictions: Sequence[Prediction]) -> Answer:
+        kind, policy = asked.client.kind, engine.policy
+        try:
+            shape = self._shapers[kind, id(policy)]
+        except KeyError:
+            shape = output.shaper(policy.output(kind), engine.served.task)
+            self._shapers[kind, id(policy)] = shape
+        if shape is not None:
+            predictions = list(map(shape, predictions))
+        spelled = list(map(engine.reader.encode, predictions))
+        return Answer(engine.served, predictions, spelled, (), asked.given.id)
+
+    def _recorded(
+        self,
+        engine: JailedEngine,
+        batch: Sequence[Asked],
+        answers: Sequence[Answer],
+        said: bool | CannotRecord,  # noqa: FBT001 - the one thing that a recorder says
+    ) -> None:
+        """The batch's records are what the policy demands; or they are not, and it says whether answers may go."""
+        if isinstance(said, CannotRecord):
+            for asked in batch:
+                self._failed(engine, asked, said)
+            return
+        if not said:
+            for answer in answers:
+                answer.receipts = ()
+        self._give(engine, batch, answers)
+
+    def _give(self, engine: JailedEngine, batch: Sequence[Asked], answers: Sequence[Answer]) -> None:
+        for asked, answer in zip(batch, answers, strict=True):
+            try:
+                reply = asked.spell(answer)
+            except Exception as error:  # noqa: BLE001 - the others of the batch get their answers
+                self._failed(engine, asked, error)
+                continue
+            missing = () if answer.receipts else (UNRECORDED,)
+            reply.headers = (*asked.headers, *missing, *reply.headers)
+            asked.reply(reply)
+
+    def _failed(self, engine: JailedEngine, asked: Asked, error: Exception) -> None:
+        said = _declined(error)
+        if isinstance(error, Deadly):
+            self._recorder.refuse(engine.served, asked.client, b"\n".join(asked.given.canonical), said.finding)
+        self._tally.refused[said.finding] += 1
+        reply = said.reply()
+        reply.headers = (*asked.headers, *reply.headers)
+        asked.reply(reply)
+
+    def _spawn(self, work: Any) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _declined(error: Exception) -> Declined:
+    """What a client is told of what went wrong, never more."""
+    match error:
+        case Declined():
+            return error
+        case Full():
+            return unavailable("LG611", "too much is waiting already")
+        case TimeoutError():
+            return unavailable("LG612", "no answer within the time limit")
+        case WorkerLost():
+            return unavailable("LG612", "the process that had this request ended; it is being restarted")
+        case NoAnswer():
+            return Declined(500, "LG617", "the model has no usable answer for these records")
+        case CannotRecord():
+            return unavailable("LG613", "the record of this prediction cannot be written, so it is not given")
+        case Deadly():
+            return Declined(
+                422, "LG628", "these records end the process that they are given to; they were not answered"
             )
-        predictions = await engine.predict(checked.columns, len(records))
-        receipts = await self._recorder.record(engine.served, client.name, records, predictions)
-        return Answer(tuple(predictions), tuple(receipts), engine.served)
+        case _:
+            _log.error("LG616: a request ended in an internal error", exc_info=error)
+            return Declined(500, "LG616", "the gateway failed on this request")
 
-    def _charge(self, client: Client, rows: int) -> dict[str, str]:
-        if rows > client.burst:
-            raise Declined(413, "LG606", f"{rows} records in one request; this client may send {client.burst}")
-        now = self._clock()
-        said = rules.gcra(self._arrivals.get(client.name, now), now, rows, rate=client.rate, burst=client.burst)
-        headers = rules.rate_headers(said, rate=client.rate, burst=client.burst)
-        if not said.passed:
-            raise Declined(429, "LG610", f"client {client.name} is above its rate", headers=headers)
-        self._arrivals[client.name] = said.arrival
-        return headers
+
+def _refused(rows: int, errors: Sequence[Any]) -> Declined:
+    refused = len({error["loc"][0] for error in errors if error.get("loc")})
+    return Declined(
+        422,
+        "LG609",
+        f"the contract refuses {refused} of {rows} records; nothing was predicted",
+        errors=[{**error, "loc": ["records", *error["loc"]]} for error in errors],
+    )

@@ -16,6 +16,9 @@ LISTENER_FD = 4
 
 HOME = "/project"
 SPOOL = "/spool"
+FEEDBACK = "/feedback"
+PAYLOADS = "/payloads"
+TRACES = "/traces"
 # One folder down: whoever makes a log makes its name durable in the folder above, and nobody may open the root.
 PREDICTIONS = "/sealed/predictions"
 
@@ -24,7 +27,8 @@ PREDICTIONS = "/sealed/predictions"
 class GatewaySettings:
     """`root`: fingerprint of the project's first root key. `name`: the model, or None for the only one deployed.
 
-    `gateway`: this process's id in records, 16 hex digits, never used by another start.
+    `gateway`: this process's id in records, 16 hex digits, never used by another start. `number`: which of the
+    `gateways` of this house it is, the same after a restart. `traces`: share of the requests that leave a span.
     """
 
     root: str
@@ -32,6 +36,9 @@ class GatewaySettings:
     name: str | None
     gateway: str
     caps: Caps
+    number: int = 0
+    gateways: int = 1
+    traces: float = 0.0
 
     def arguments(self) -> tuple[str, ...]:
         """The process's arguments."""

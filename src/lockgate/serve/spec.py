@@ -6,19 +6,28 @@ A request is answered from these: who asks (`Client`), what is live (`Served`), 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
+from lockgate.contract.given import Given
 from lockgate.core.digest import Digest
 from lockgate.core.wire import Column
 from lockgate.serve.http import Reply, Replying
+from lockgate.trust import policy_serving
 
+OutputRule = policy_serving.OutputRule
+ServePolicy = policy_serving.ServePolicy
+RecordMode = policy_serving.RecordMode
 Action = Literal["predict", "describe", "label", "metrics"]
 Task = Literal["binary", "multiclass", "regression"]
 
 ACTIONS: tuple[Action, ...] = ("predict", "describe")
 """What a client may do unless it is told otherwise. `label` and `metrics` are given by name only."""
 ANY_MODEL = "*"
+ANY_ENVIRONMENT = "*"
+IN_FLIGHT = 256
+"""Requests of one client at once, unless it is told otherwise."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +36,8 @@ class Caps:
 
     `batch_rows`: most rows of one call of the model; `waiting_rows`: most rows that wait for it; `contract_rows` and
     `contract_seconds`: most rows that wait for Pydantic, and how long it may take; `unheard`: requests a second from
-    one address before its key is looked at.
+    one address before its key is looked at, 0 for any number; `model_rate`: rows a second of one model over all of
+    its clients, 0 for any number.
     """
 
     max_body: int = 8 << 20
@@ -40,14 +50,17 @@ class Caps:
     contract_seconds: float = 2.0
     contract_rows: int = 4_000
     unheard: int = 120
+    model_rate: float = 0.0
 
 
 @dataclass(frozen=True)
 class Client:
-    """One holder of an API key, as the client registry lists it.
+    """One who may ask, as the client registry lists it: by an API key, a token's subject, or a certificate's name.
 
-    `digest` is HMAC-SHA256(pepper, key) in hex; the key itself is nowhere stored. `rate` is in rows a second,
-    `burst` in rows. `models` are names, or `*` for every model that is live here.
+    `digest` is HMAC-SHA256(pepper, key) in hex, empty where there is no key; the key itself is nowhere stored.
+    `previous` is that of the key before it, which counts until `previous_until`. `rate` is in rows a second, `burst`
+    in rows, `budget` in rows a day (UTC), `in_flight` in requests. `models` and `environments` are names, or `*` for
+    every one. Times are UTC; from `expires` and `revoked` on nobody comes in.
     """
 
     name: str
@@ -59,6 +72,14 @@ class Client:
     models: tuple[str, ...] = (ANY_MODEL,)
     actions: tuple[Action, ...] = ACTIONS
     revoked: str | None = None
+    environments: tuple[str, ...] = (ANY_ENVIRONMENT,)
+    expires: str | None = None
+    in_flight: int = IN_FLIGHT
+    budget: int | None = None
+    subject: str = ""
+    certificate: str = ""
+    previous: str = ""
+    previous_until: str | None = None
 
 
 @dataclass(frozen=True)
@@ -94,21 +115,6 @@ class Served:
         }
 
 
-@dataclass(slots=True)
-class Given:
-    """The records of one request.
-
-    `canonical`: each record as it was sent, in the exact encoding (`core.encoding`): what the record in the log commits
-    to, and what Pydantic is asked about. `values`: one row per record, its wire values in the order of io.json's
-    fields, None for null; `values` itself is None where the contract worker must decide.
-    """
-
-    rows: int
-    canonical: Sequence[bytes]
-    values: Sequence[tuple[Any, ...]] | None = None
-    id: str = ""
-
-
 @dataclass(frozen=True)
 class Checked:
     """The contract worker's word on the records of one request.
@@ -136,11 +142,16 @@ class Answer:
     id: str = ""
 
 
+def _always() -> bool:
+    return True
+
+
 @dataclass(slots=True)
 class Asked:
     """One request for predictions on its way through the gateway.
 
     `spell` makes the reply of the protocol that it came by; `reply` is called exactly once. `since`: monotonic seconds.
+    `wanted`: whether somebody still waits for it.
     """
 
     client: Client
@@ -149,48 +160,33 @@ class Asked:
     reply: Replying
     since: float = 0.0
     headers: Sequence[tuple[str, str]] = ()
+    wanted: Callable[[], bool] = _always
 
 
-Scores = Literal["full", "rounded", "top", "label"]
-RecordMode = Literal["written", "synced", "sealed"]
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """What came true for one prediction: its receipt, and the label as the contract spells it."""
 
-
-@dataclass(frozen=True)
-class OutputRule:
-    """What a kind of client gets of the scores. `digits` for `rounded`, `top` for `top`.
-
-    `abstain_below`: the least margin between the two best scores; below it the answer is that there is none. 0: never.
-    """
-
-    scores: Scores = "full"
-    digits: int = 3
-    top: int = 1
-    abstain_below: float = 0.0
+    receipt: str
+    label: Any
 
 
 @dataclass(frozen=True)
-class ServePolicy:
-    """What the signed policy says of serving in one environment. The defaults hold where it says nothing.
+class TlsSpec:
+    """The files of `[serve.tls]`. `client`: whether who asks must show a certificate of `client_ca`, or may."""
 
-    `outputs`: by kind of client. `record`: what a record must be before its answer leaves: `written` to the spool
-    (survives the process), `synced` (survives the machine), `sealed` (in the log). `unrecorded`: what happens when it
-    cannot be, after bounded buffering. `payload_days`: how long payloads and salts are kept, 0: not at all.
-    `shared_rates`, `shared_budgets`: whether requests pass while the shared counters cannot be reached.
-    """
-
-    outputs: Mapping[str, OutputRule] = field(default_factory=dict)
-    record: RecordMode = "synced"
-    unrecorded: Literal["refuse", "answer"] = "refuse"
-    payload_days: int = 0
-    shared_rates: Literal["open", "closed"] = "open"
-    shared_budgets: Literal["open", "closed"] = "closed"
+    certificate: Path
+    key: Path
+    client_ca: Path | None = None
+    client: Literal["optional", "required"] = "required"
 
 
 @dataclass(frozen=True)
 class ServeSpec:
-    """What `serve` is asked to do. `ref` empty: whatever is live. Port 0 takes a free one."""
+    """What `serve` is asked to do. `ref` empty: whatever is live. Port 0 takes a free one. `tls` None: plain HTTP."""
 
     host: str
     port: int
     ref: str
     caps: Caps
+    tls: TlsSpec | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -42,7 +43,25 @@ class Tally:
     rows: Counter[str] = field(default_factory=Counter)
     """Records by how they went: `plan`, `pydantic`, `refused`, `predicted`, `recorded`, `unrecorded`."""
     now: dict[str, float] = field(default_factory=dict)
-    """What stands now: `waiting_rows`, `connections`, `buffered_records`."""
+    """What stands now: `waiting_rows`, `connections`, `buffered_records`... (`calls.metrics.GAUGES` has all)."""
+    lost: Counter[str] = field(default_factory=Counter)
+    """Workers that were broken off, by kind."""
+    spans: Counter[str] = field(default_factory=Counter)
+    """Spans of traces that were `written` or `dropped`."""
+    ends: dict[str, float] = field(default_factory=dict)
+    """When something stops being valid, in seconds since the epoch: `tls`."""
+    keys: Sequence[float] = ()
+    """When each API key that may be used ends, in seconds since the epoch; infinity where it does not."""
+
+    def sealing(self, written: int, sealed: int, when: float) -> None:
+        """How many records were written, and how many of them are in the log, at `when` (seconds since the epoch).
+
+        To be told about once a second. `last_sealed` is when the log last grew by ours, or none of ours waited.
+        """
+        before = self.now.get("sealed_records")
+        if sealed == written or before is None or sealed > before:
+            self.now["last_sealed"] = when
+        self.now |= {"sealed_records": sealed, "unsealed_records": written - sealed}
 
     def replied(self, call: str, status: int, seconds: float) -> None:
         """Count one reply."""

@@ -1,7 +1,7 @@
-"""The four processes of a served model, as jail settings: what each may see. Read this to see the boundaries.
+"""The processes of a served model, as jail settings: what each may see. Read this to see the boundaries.
 
 gateway    edge      the network only through the one listening socket it inherits; registry and event log
-                     read-only; writes to the spool
+                     read-only; writes to the spool, and to the folders of labels, payloads and spans
 contract   contract  no network; nothing but what comes over its socket
 model      worker    no network; nothing but what comes over its socket
 sealer     sealer    no network; spool read-only; writes to the predictions log
@@ -14,22 +14,40 @@ from pathlib import Path
 
 from lockgate.sandbox.launch import Target
 from lockgate.sandbox.settings import Bind, JailSettings, Limits, PythonEnv, named
-from lockgate.serve.settings import HOME, PREDICTIONS, SPOOL, GatewaySettings, SealerSettings
+from lockgate.serve.settings import (
+    FEEDBACK,
+    HOME,
+    PAYLOADS,
+    PREDICTIONS,
+    SPOOL,
+    TRACES,
+    GatewaySettings,
+    SealerSettings,
+)
 
 WORKER_FD = 3
+WRITTEN = {"spool": SPOOL, "feedback": FEEDBACK, "payloads": PAYLOADS, "traces": TRACES}
+"""Folders of the state, 0700, that a gateway writes, and their names inside."""
 
 
 def gateway(home: Path, settings: GatewaySettings) -> tuple[JailSettings, Target]:
-    """It answers on a socket that it inherits, and can call nobody: `edge` without the host's network."""
+    """It answers on a socket that it inherits, and can call nobody: `edge` without the host's network.
+
+    The connection to the server of the shared limits comes through the control socket; it cannot be turned round.
+    """
     binds = [Bind(home / name, f"{HOME}/{name}") for name in ("registry", "log/events")]
     jail = named(
         "edge",
         python=PythonEnv.own(),
         limits=Limits(memory=1 << 30, tasks=64, files=4096),
         binds=binds,
-        writable=[Bind(home / "state" / "spool", SPOOL)],
+        writable=[Bind(home / "state" / folder, place) for folder, place in WRITTEN.items() if _used(place, settings)],
     )
     return replace(jail, network=False), Target("lockgate.serve.gateway", settings.arguments())
+
+
+def _used(place: str, settings: GatewaySettings) -> bool:
+    return place != TRACES or settings.traces > 0
 
 
 def worker(kind: str, python: PythonEnv) -> tuple[JailSettings, Target]:

@@ -1,4 +1,4 @@
-"""One jailed process that is started again whenever it ends, ever more slowly while it does not stay up."""
+"""One jailed process that is started again whenever it ends: at once, and ever more slowly if it does not stay up."""
 
 from __future__ import annotations
 
@@ -28,11 +28,13 @@ class Process(Protocol):
 class Kept:
     """A process and its restarts. Times come as arguments, in seconds of a monotonic clock.
 
-    `start` starts it anew; an error of `start` is the caller's. `falls` counts ends that came soon after a start.
+    `start` starts it anew, and `ended` is called when it ended by itself; their errors are the caller's. `falls` counts
+    ends that came soon after a start.
     """
 
     name: str
     start: Callable[[], Process]
+    ended: Callable[[], None] = lambda: None
     process: Process | None = None
     falls: int = 0
     codes: list[int] = field(default_factory=list)
@@ -69,5 +71,6 @@ class Kept:
         self.codes = [*self.codes[-9:], code]
         steady = now - self._since >= STEADY_SECONDS
         self.falls = 0 if steady else self.falls + 1
-        pause = 0.0 if steady else min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (self.falls - 1))
+        pause = 0.0 if self.falls <= 1 else min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (self.falls - 2))
         self._due = now + pause
+        self.ended()

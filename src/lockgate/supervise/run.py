@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import signal
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from types import FrameType
 from typing import Any
 
@@ -16,20 +16,26 @@ from lockgate.audit.load import load_decision
 from lockgate.audit.log import Log
 from lockgate.audit.seen import SeenStore
 from lockgate.audit.workplace import Workplace
-from lockgate.errors import Refused, Unavailable
+from lockgate.errors import Refused, Usage
 from lockgate.sandbox.settings import PythonEnv
 from lockgate.serve import run as stage
-from lockgate.serve import spools
 from lockgate.serve.clients import FILE, MAX_BYTES
-from lockgate.serve.spec import Caps, ServeSpec
+from lockgate.serve.recording import spools
+from lockgate.serve.spec import Caps, ServeSpec, TlsSpec
 from lockgate.store.files import read_regular
 from lockgate.store.lock import lock
-from lockgate.supervise.house import House, Household
+from lockgate.supervise import jails
+from lockgate.supervise.house import House
+from lockgate.supervise.household import Household
+from lockgate.supervise.limits import Limits
+from lockgate.supervise.listening import Listeners, listening
+from lockgate.supervise.redis import Redis
 from lockgate.supervise.sealing import Sealing
+from lockgate.supervise.tls_files import TlsFiles
 from lockgate.trust import pin
-from lockgate.trust._edgefile import edge_secrets
+from lockgate.trust._payloadfile import handed_secrets
 
-BACKLOG = 128
+MOST_GATEWAYS = 64
 
 
 def serve(
@@ -39,7 +45,13 @@ def serve(
     port: int = 8080,
     ref: str = "",
     caps: Caps | None = None,
+    tls: TlsSpec | None = None,
+    tokens: Callable[[], bytes] = bytes,
     sealing: Sealing | None = None,
+    gateways: int = 1,
+    redis: Callable[[], Redis | None] = lambda: None,
+    traces: float = 0.0,
+    subject_field: str = "",
     ready: Callable[[str], None] = lambda _: None,
     each: Callable[[], None] = lambda: None,
     stop: threading.Event | None = None,
@@ -48,18 +60,31 @@ def serve(
 
     `sealing`: who seals the predictions, by default the sealer of the roles file. `each` is called at every step of
     the supervisor; what it raises ends the house in order. `ready` is called once with the URL, at the moment from
-    which requests are answered. When this returns or raises, every process is gone and every prediction that was
-    answered is in the spool or in the log.
+    which every gateway answers. When this returns or raises, every process is gone and every prediction that was
+    answered is in the spool or in the log. `tls`: the files to serve it with; without them plain HTTP.
 
-    Raises what `serve.run` raises; Unavailable LG626 when the port is taken, LG807 when this project is served
-    already, LG625 when a process does not stay up.
+    `tokens`: whose bearer tokens count, as `serve.admission.tokens` renders it, asked again all the time. `gateways`:
+    how many answer on the one port; `redis`: where they share limits; `traces`: share of requests that leave a span.
+    `subject_field`: which field says whom a record is about, for payloads that the policy keeps.
+
+    Raises what `serve.run` raises; Usage LG687, LG689 for `redis` and `gateways`; Unavailable LG626 when the port is
+    taken, LG807 when this project is served already, LG625 when a process does not stay up.
     """
-    plan = stage.run(workplace, ServeSpec(host, port, ref, caps or Caps()))
+    if not 1 <= gateways <= MOST_GATEWAYS:
+        raise Usage(
+            "LG689",
+            f"{gateways} gateways cannot be started: from 1 to {MOST_GATEWAYS}",
+            seen={"gateways": gateways},
+            next="lockgate serve --gateways 2",
+        )
+    plan = stage.run(workplace, ServeSpec(host, port, ref, caps or Caps(), tls))
     stop = stop or threading.Event()
     state = workplace.home / "state"
-    with lock(state / "locks" / "serve", wait=False), _listening(host, port) as listener, _signals(stop):
-        household = _household(workplace, plan, listener, sealing or Sealing.of(workplace))
-        url = _url(host, listener.getsockname()[1])
+    with lock(state / "locks" / "serve", wait=False), listening(host, port, gateways) as listeners, _signals(stop):
+        household = _household(
+            workplace, plan, sealing or Sealing.of(workplace), tokens, listeners, redis, traces, subject_field
+        )
+        url = _url(host, listeners.port, secure=tls is not None)
         house = House(household, say=workplace.say, opened=lambda: ready(url))
         try:
             while not stop.is_set():
@@ -69,10 +94,24 @@ def serve(
             house.stop(time.monotonic)
 
 
-def _household(workplace: Workplace, plan: stage.ServePlan, listener: socket.socket, sealing: Sealing) -> Household:
+def _household(
+    workplace: Workplace,
+    plan: stage.ServePlan,
+    sealing: Sealing,
+    tokens: Callable[[], bytes],
+    listeners: Listeners,
+    redis: Callable[[], Redis | None],
+    traces: float,
+    subject_field: str,
+) -> Household:
     home, root = workplace.home, workplace.ledger.root
     sealing.key()  # asks for its passphrase, and refuses a store that gives none out, before all else
-    for folder, mode in ((home / "state" / "spool", 0o700), (home / "log" / PREDICTIONS, 0o755)):
+    # Only now, for whoever has the sealer's key: an address may be what a command of lockgate.toml prints.
+    shared = redis()
+    limits = Limits(f"lockgate:{root[:16]}:{workplace.environment}:", shared, len(listeners))
+    workplace.say(limits.said())
+    written = [(home / "state" / name, 0o700) for name in jails.WRITTEN]
+    for folder, mode in (*written, (home / "log" / PREDICTIONS, 0o755)):
         folder.mkdir(parents=True, exist_ok=True)
         folder.chmod(mode)
     if (home / "log" / PREDICTIONS / "checkpoint").exists():
@@ -89,6 +128,9 @@ def _household(workplace: Workplace, plan: stage.ServePlan, listener: socket.soc
         with suppress(FileNotFoundError):
             return read_regular(home / "state" / FILE, MAX_BYTES)
         return b""
+
+    tls = plan.spec.tls
+    certificate = TlsFiles(tls, now=workplace.now, say=workplace.say).read if tls is not None else bytes
 
     def python_for(manifest: str) -> PythonEnv:
         if manifest == plan.decision.manifest:
@@ -110,42 +152,16 @@ def _household(workplace: Workplace, plan: stage.ServePlan, listener: socket.soc
         caps=plan.spec.caps,
         sealer_public=sealing.public,
         predictions_origin=sealing.origin,
-        listener=listener,
+        listeners=listeners,
         events_seen=SeenStore(pin.seen_folder(root) / EVENTS, keep=False),
         predictions_seen=sealing.seen,
         sealer_key=sealing.key,
-        edge_secrets=lambda: edge_secrets(workplace.keyring.folder / "edge.json").encode(),
-        reloaded={"clients": clients},
+        edge_secrets=partial(handed_secrets, workplace.keyring.folder, subject_field),
+        reloaded={"clients": clients, "tokens": tokens, "tls": certificate, "shared": limits.read},
         python_for=python_for,
+        traces=traces,
+        redis=shared.connect if shared is not None else None,
     )
-
-
-@contextmanager
-def _listening(host: str, port: int) -> Iterator[socket.socket]:
-    """The one socket that requests come in by. The supervisor never accepts on it. Raises Unavailable LG626."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            # A gateway that was taken over may shut the socket down: the next one listens anew, on the same port if it
-            # was named here; one that the kernel chose would be another by then.
-            listener.bind((host, port or _free_port(family, host)))
-            listener.listen(BACKLOG)
-        except OSError as error:
-            raise Unavailable(
-                "LG626",
-                f"cannot listen on {host} port {port}: {error.strerror}",
-                seen={"host": host, "port": port},
-                next="lockgate serve --port 0   # takes a free one",
-            ) from None
-        yield listener
-
-
-def _free_port(family: int, host: str) -> int:
-    with socket.socket(family, socket.SOCK_STREAM) as asked:
-        asked.bind((host, 0))
-        found: int = asked.getsockname()[1]
-    return found
 
 
 @contextmanager
@@ -166,5 +182,6 @@ def _signals(stop: threading.Event) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _url(host: str, port: int) -> str:
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+def _url(host: str, port: int, *, secure: bool) -> str:
+    scheme = "https" if secure else "http"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"

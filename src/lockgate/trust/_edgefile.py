@@ -1,6 +1,7 @@
-"""The edge's secrets: the API-key pepper and the key of the clients' pseudonyms. No signing key is near here.
+"""The edge's secrets: API-key pepper, key of the clients' pseudonyms, key of TLS. No signing key is near here.
 
 File `<keys>/edge.json`, 0600, one exact encoding: `{"pepper": <64 hex>, "pseudonym": <64 hex>, "v": 1}`.
+The key of TLS stays where the person keeps it (`[serve.tls]`): a plain PEM file, 0600, read anew when it changes.
 Lost pepper: every API key must be given out anew. Leaked pepper: stored digests of 256-bit keys stay useless.
 """
 
@@ -14,31 +15,47 @@ from pathlib import Path
 
 from lockgate.core.encoding import decode_exact, encode
 from lockgate.errors import Refused, VerificationFailed
+from lockgate.store.files import open_nofollow, read_regular
+from lockgate.trust._privatefile import read_private_file
+from lockgate.trust.tls_material import Material
 
 _BYTES = 32
 _MAX = 4096
+_FIELDS = ({"pepper", "pseudonym", "v"}, {"payload", "pepper", "pseudonym", "subject_field", "v"})
+_MOST_PEM = 1 << 20
 
 
 @dataclass(frozen=True)
 class EdgeSecrets:
-    """32 random bytes each. Not shown by `repr`."""
+    """32 random bytes each. Not shown by `repr`.
+
+    `payload`, `subject_field`: whom payloads are sealed to, and which field says whom a record is about. They are no
+    secrets, and in no file: the gateway gets them with these.
+    """
 
     pepper: bytes = field(repr=False)
     pseudonym: bytes = field(repr=False)
+    payload: bytes = b""
+    subject_field: str = ""
 
     def encode(self) -> bytes:
-        """The file's bytes; also what the gateway gets through a descriptor."""
-        return encode({"pepper": self.pepper.hex(), "pseudonym": self.pseudonym.hex(), "v": 1})
+        """The file's bytes; also, of version 2 with what goes along, what the gateway gets through a descriptor."""
+        secrets: dict[str, object] = {"pepper": self.pepper.hex(), "pseudonym": self.pseudonym.hex(), "v": 1}
+        if self.payload:
+            secrets |= {"payload": self.payload.hex(), "subject_field": self.subject_field, "v": 2}
+        return encode(secrets)
 
 
 def parse_edge_secrets(data: bytes) -> EdgeSecrets:
     """Read exactly what `EdgeSecrets.encode` wrote. Raises VerificationFailed LG630."""
     try:
         value = decode_exact(data)
-        if not isinstance(value, dict) or set(value) != {"pepper", "pseudonym", "v"} or value["v"] != 1:
+        if not isinstance(value, dict) or set(value) not in _FIELDS:
             raise ValueError("edge secrets have exactly pepper, pseudonym and v")
-        found = EdgeSecrets(bytes.fromhex(value["pepper"]), bytes.fromhex(value["pseudonym"]))
-        if len(found.pepper) != _BYTES or len(found.pseudonym) != _BYTES or found.encode() != data:
+        pepper, pseudonym, payload = (bytes.fromhex(value.get(name, "")) for name in ("pepper", "pseudonym", "payload"))
+        found = EdgeSecrets(pepper, pseudonym, payload, str(value.get("subject_field", "")))
+        lengths = {len(found.pepper), len(found.pseudonym), len(found.payload) or _BYTES}
+        if lengths != {_BYTES} or found.encode() != data:
             raise ValueError("each secret is 32 bytes in lower-case hex")
     except (ValueError, TypeError) as error:
         raise VerificationFailed(
@@ -68,6 +85,38 @@ def edge_secrets(path: Path, randomness: Callable[[int], bytes] = os.urandom) ->
                 next=f"chmod 600 {path}",
             )
         return parse_edge_secrets(file.read(_MAX))
+
+
+def tls_material(certificate: Path, key: Path, client_ca: Path | None, client: str) -> Material:
+    """What is in the files of `[serve.tls]`, not judged yet. Links are followed: renewals move one.
+
+    Raises Refused LG831 when others than its owner may read the key, LG639 when a file is not there or no text.
+    """
+    try:
+        chain = read_regular(certificate.resolve(), _MOST_PEM).decode()
+        authority = read_regular(client_ca.resolve(), _MOST_PEM).decode() if client_ca is not None else ""
+        secret = _key(key.resolve()).decode()
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise Refused(
+            "LG639",
+            f"TLS cannot be served: a file of [serve.tls] cannot be read: {why}",
+            seen={"certificate": str(certificate), "key": str(key), "client_ca": str(client_ca or "")},
+            next=f"ls -l {certificate} {key}",
+        ) from None
+    return Material(chain, secret, authority, client if authority else "none")
+
+
+def _key(path: Path) -> bytes:
+    """The key of TLS. systemd hands a service its credentials by an access list, which shows as a mode of 0440."""
+    handed = os.environ.get("CREDENTIALS_DIRECTORY")
+    if handed and path.parent == Path(handed).resolve():
+        fd = open_nofollow(path)
+        with os.fdopen(fd, "rb") as file:
+            status = os.fstat(fd)
+            if status.st_uid in {os.geteuid(), 0} and not status.st_mode & 0o037:
+                return file.read(_MOST_PEM)
+    return read_private_file(path, "the key of TLS")
 
 
 def _create(path: Path, data: bytes) -> None:

@@ -22,6 +22,7 @@ from lockgate.core.verdict import Level, Reason
 from lockgate.errors import LockgateError, Refused, Usage, VerificationFailed
 from lockgate.trust.policy_rules import CLAIMS, LONGEST_STEP, RULES
 from lockgate.trust.policy_schema import SCHEMA, settings
+from lockgate.trust.policy_serving import ServePolicy
 from lockgate.trust.policy_values import Bounds, Licences, Parity, SliceFloor, Weight
 
 __all__ = ["CLAIMS", "RULES", "SCHEMA", "Bounds", "EnvironmentPolicy", "Policy", "Weight", "default_policy"]
@@ -59,6 +60,7 @@ class EnvironmentPolicy:
     robustness: Mapping[str, Bounds] = field(default_factory=dict)
     parity: Mapping[str, Parity] = field(default_factory=dict)
     licences: Licences = field(default_factory=Licences)
+    serve: ServePolicy = field(default_factory=ServePolicy)
 
     def weight(self, rule: str) -> Weight:
         """`off`, `warn` or `enforce` for one of RULES. Raises KeyError for another word."""

@@ -8,6 +8,8 @@ from typing import Any, Final
 from lockgate.core.strict import Document, Item, Key, Named, Table, nearest, one_of, whole
 from lockgate.errors import Usage
 from lockgate.trust.policy_rules import MOST_VERSIONS, RULES
+from lockgate.trust.policy_serving import TABLE as SERVE
+from lockgate.trust.policy_serving import serving_of
 from lockgate.trust.policy_values import BETTER, Bounds, Licences, Parity, SliceFloor
 
 WEIGHT: Final = one_of("off", "warn", "enforce")
@@ -22,6 +24,7 @@ def _environment() -> Table:
         {name: Key(WEIGHT, None) for name in RULES if name != "separation"},
         "The weight of single rules, where it differs from `enforce`.",
     )
+    items["serve"] = SERVE
     return Table(items)
 
 
@@ -49,6 +52,7 @@ def settings(name: str, document: Document) -> dict[str, Any]:
     values["parity"] = {metric: _parity(name, metric, each, document) for metric, each in values["parity"].items()}
     found = values["licences"]
     values["licences"] = Licences(found["allowed"], found["refused"], found["max_unknown"])
+    values["serve"] = serving_of(values["serve"])
     return values
 
 

@@ -14,6 +14,7 @@ from lockgate.contract.closure import Closure
 from lockgate.contract.cluster import ABSENT, CA, CERTIFICATE, CLUSTER_FINDINGS, KEY
 from lockgate.contract.dates import check_dates
 from lockgate.contract.jailed import Task, run_task
+from lockgate.contract.plan import Plan, parse_plan
 from lockgate.contract.share import Shared
 from lockgate.contract.spec import ACCEPTED, PLAN, QUARANTINE, FieldTable
 from lockgate.errors import Refused, Unavailable
@@ -42,7 +43,8 @@ _MOST_JAILS = 8
 class Question:
     """What is judged by what. `files` are name and rows of each source; `key` hides sensitive values.
 
-    `cluster`: the workers that evaluate the plan, and the copy of the snapshot that they see.
+    `cluster`: the workers that evaluate the plan, and the copy of the snapshot that they see. `inference`: judged is by
+    the inference contract, and the accepted rows have no label.
     """
 
     snapshot: Path
@@ -55,14 +57,16 @@ class Question:
     dates: str
     key: bytes
     cluster: Shared | None = None
+    inference: bool = False
 
 
 @dataclass(frozen=True)
 class Examined:
-    """What came out: files by name (FILES), the account of the jail that judged, and all jails' reports."""
+    """What came out: files by name (FILES), the account of the jail that judged, the plan, and all jails' reports."""
 
     files: Mapping[str, Path]
     account: rules.Checked
+    plan: Plan
     jails: Mapping[str, JailReport]
 
     @property
@@ -95,7 +99,8 @@ def examine(question: Question, python: PythonEnv, scratch: Path) -> Examined:
             descriptors=jails.descriptors,
         )
     account = _formed(lambda data: rules.read_check(data, rows), given[_CHECK])
-    return Examined({name: given[name] for name in FILES}, account, {**jails.reports, "rows": report})
+    plan = _formed(parse_plan, given[PLAN])
+    return Examined({name: given[name] for name in FILES}, account, plan, {**jails.reports, "rows": report})
 
 
 def contract_settings(question: Question, python: PythonEnv) -> JailSettings:
@@ -144,6 +149,7 @@ def _contract_task(question: Question) -> Task:
             "contract": question.contract_file,
             "model": question.model,
             "label": question.label,
+            "inference": question.inference,
             "sources": [file["name"] for file in question.files],
             "sensitive": list(question.sensitive),
             "key": question.key.hex(),

@@ -16,6 +16,7 @@ from lockgate.core.verdict import Verdict
 from lockgate.errors import Refused, VerificationFailed
 from lockgate.validate import rules
 from lockgate.validate.examine import BASELINE, Examined, Question, examine
+from lockgate.validate.open_ends import open_ends
 from lockgate.validate.spec import ValidateResult, ValidateSpec
 
 if TYPE_CHECKING:
@@ -59,9 +60,10 @@ def run(workplace: Workplace, spec: ValidateSpec) -> ValidateResult:
         )
         examined = examine(question, workplace.python(), scratch)  # 4
         workplace.data.check(signed.snapshot)  # 5
-        verdict = rules.decide(
+        decided = rules.decide(
             examined.reckoning, examined.table, max_share=spec.max_quarantined_share, enforce=spec.enforce
         )
+        verdict = Verdict((*decided.reasons, *open_ends(examined.plan, examined.table)))
         details = _report(spec, examined, verdict, closure, signed.snapshot)
         stored = _store(workplace, examined, details)  # 6
     _refuse(verdict, workplace.data.path(stored[QUARANTINE]))  # 7

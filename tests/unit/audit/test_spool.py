@@ -142,10 +142,14 @@ def test_record_is_synced_before_append_returns(tmp_path: Path) -> None:
             steps.append("sync")
             super().sync(descriptor)
 
+        def sync_data(self, descriptor: int) -> None:
+            steps.append("data")
+            super().sync_data(descriptor)
+
     with Spool(tmp_path / "g.spool", disk=Watched()) as spool:
         assert steps == ["sync", "sync"], "the file and its name"
         spool.append([b"a", b"b"])
-    assert steps[2:] == ["write", "sync"]
+    assert steps[2:] == ["write", "data"]
 
 
 def test_unusable_place_is_unavailable(tmp_path: Path) -> None:

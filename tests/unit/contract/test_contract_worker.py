@@ -10,8 +10,18 @@ from typing import Any
 
 import pytest
 
-from lockgate.contract.call import MAX_ERRORS, check_frame, load_frame, read_checked, read_ready
+from lockgate.contract.call import (
+    LONGEST_TEXT,
+    MAX_ERRORS,
+    MAX_PLACE,
+    check_frame,
+    load_frame,
+    read_checked,
+    read_ready,
+)
+from lockgate.contract.plan import Moment, Python, Real, Whole, parse_plan
 from lockgate.core import wire
+from lockgate.core.encoding import encode
 from lockgate.core.wire import Frame, WireError
 from lockgate.errors import Usage
 from lockgate.runtime import channel
@@ -72,7 +82,7 @@ class Worker:
         self.number = 0
         try:
             channel.send(ours, *load_frame("contract.py:Flight", label, list(inputs), files))
-            read_ready(self.receive())
+            self.plan = read_ready(self.receive())
         except BaseException:
             self.close()
             raise
@@ -86,7 +96,7 @@ class Worker:
     def check(self, *records: Any) -> tuple[dict[str, list[Any]], list[dict[str, Any]]]:
         """Columns or errors, as the gateway reads them."""
         self.number += 1
-        channel.send(self.sock, *check_frame(self.number, records))
+        channel.send(self.sock, *check_frame(self.number, [encode(record) for record in records]))
         columns, errors = read_checked(self.receive(), self.number, len(records))
         return {column.name: column.values() for column in columns}, errors
 
@@ -117,6 +127,14 @@ def test_accepted_records_become_columns(worker: Worker) -> None:
         "when": [None, 1_000_000],
     }
     assert list(columns) == [name for name, _ in INPUTS]
+
+
+def test_the_plan_of_requests_comes_with_ready(worker: Worker) -> None:
+    """It says what is accepted at sight, knows no label, and is not closed by what is left out of requests."""
+    plan = parse_plan(worker.plan)
+    nodes = {field.name: type(field.node) for field in plan.fields}
+    assert nodes == {"distance": Real, "carrier": Python, "seats": Whole, "when": Moment}
+    assert (plan.rows, plan.extra) == ("", "forbid")
 
 
 @pytest.mark.parametrize(
@@ -278,9 +296,15 @@ def test_a_load_frame_out_of_form(change: dict[str, Any]) -> None:
         {"op": "refused", "id": 1, "errors": [{"type": "x", "loc": [True], "msg": "m"}]},
         {"op": "refused", "id": 1, "errors": [{"type": "x", "loc": [0], "msg": "m", "ctx": 1}]},
         {"op": "refused", "id": 1, "errors": [{"type": "x", "loc": [0], "msg": "m"}] * (MAX_ERRORS + 1)},
+        {"op": "refused", "id": 1, "errors": [{"type": "x", "loc": [0], "msg": "m" * (LONGEST_TEXT + 1)}]},
+        {"op": "refused", "id": 1, "errors": [{"type": "x", "loc": [0, "k" * (LONGEST_TEXT + 1)], "msg": "m"}]},
+        {"op": "refused", "id": 1, "errors": [{"type": "x", "loc": [0] * (MAX_PLACE + 1), "msg": "m"}]},
         {"op": "ready", "id": 1},
     ],
-    ids=["other question", "other rows", "no reason", "other record", "truth", "more", "too many", "other word"],
+    ids=[
+        *("other question", "other rows", "no reason", "other record", "truth", "more", "too many"),
+        *("a long message", "a long name", "a deep place", "other word"),
+    ],
 )
 def test_answers_out_of_form_are_refused(answer: dict[str, Any]) -> None:
     """The host believes only what the protocol draws; beside it, an answer in form is read."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lockgate.core.exposition import Family, Sample, text
 from lockgate.export import metrics
 
 REPORT = {"paths": {"compiled": 97, "cells": 2, "records": 1}, "accepted": 98, "quarantined": 2}
@@ -27,4 +28,5 @@ def test_the_three_ways_and_both_verdicts_are_counted() -> None:
 
 def test_a_label_cannot_end_its_line() -> None:
     """Quotes, backslashes and line ends in a label are escaped as the format says."""
-    assert metrics.family("m", "h", [({"a": 'x"\\\n'}, 1)]).splitlines()[2] == 'm{a="x\\"\\\\\\n"} 1'
+    family = Family("m", "gauge", "h", [Sample(1, {"a": 'x"\\\n'})])
+    assert text([family]).splitlines()[2] == 'm{a="x\\"\\\\\\n"} 1'

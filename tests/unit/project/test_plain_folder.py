@@ -17,13 +17,14 @@ from lockgate.contract.jail.columns import field_table
 from lockgate.contract.jail.inference import inference_model
 from lockgate.contract.jail.load import load_model
 from lockgate.contract.jail.worker import Checker
-from lockgate.core.wire import Frame, pack_columns
+from lockgate.contract.plan import Plan
+from lockgate.core.wire import Frame
 from lockgate.project import Project
 from lockgate.project.carry import plain
 from lockgate.project.carry.pulling import pull_to_folder, pull_to_mirror
-from lockgate.runtime.jail.predict import Model, answer_columns, array_of
+from lockgate.runtime.jail.predict import Model, answer_table, array_of
 from lockgate.runtime.serving import Field, Input, ServingSpec
-from lockgate.serve.engine import read_answer
+from lockgate.serve.answers import Reader
 from tests.support.carried import MINUTES, MINUTES_CODE, elsewhere, finding, minutes_model, shared
 from tests.support.carrying import REMOTE
 from tests.support.serving import CODE, SPEC, model
@@ -135,14 +136,14 @@ def served(folder: Path, spec: ServingSpec, name: str, records: Sequence[Any], p
     contract = load_model(folder / "code", "contract.py", name)
     patch.delitem(sys.modules, contract.__module__)
     known = {field.name: field for field in field_table(contract, spec.label).inputs}
-    checker = Checker(inference_model(contract, spec.label, "contract.py"), [known[one.name] for one in spec.fields])
+    inference = inference_model(contract, spec.label, "contract.py")
+    checker = Checker(inference, [known[one.name] for one in spec.fields], Plan(name, "0", ()))
     errors, columns, rows = checker.check(json.dumps(records).encode())
     assert errors == []
     kinds = {field.name: field.kind for field in spec.fields}
     arrays = {column.name: array_of(column, kinds[column.name]) for column in columns}
-    answer = answer_columns(spec, Model((folder / "model.onnx").read_bytes(), spec).predict(arrays))
-    header, payload = pack_columns(answer, rows)
-    return read_answer(spec, Frame({"op": "answer", "id": 1, **header}, payload), 1, rows)
+    header, payload = answer_table(spec, Model((folder / "model.onnx").read_bytes(), spec).predict(arrays))
+    return Reader(spec).read(Frame({"op": "answer", "id": 1, **header}, payload), 1, rows)
 
 
 @pytest.mark.parametrize(

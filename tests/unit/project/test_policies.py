@@ -95,6 +95,8 @@ def test_show_has_each_rule_of_an_environment(command: Command) -> None:
     assert lines["metrics"].split(maxsplit=1) == ["enforce", "roc_auc: at least 0.7"]
     assert [each["rule"] for each in _json(command("policy", "show", "--env", "dev", "--json"))["rules"]] == list(RULES)
     assert "rules" not in _json(command("policy", "show", "--json"))
+    assert data.index("serving") > data.index("separation")
+    assert _json(command("policy", "show", "--env", "dev", "--json"))["serve"]["record"] == "synced"
     assert command("policy", "show", "--env", "prd")[0] == 2
 
 

@@ -22,7 +22,8 @@ from sklearn.preprocessing import OneHotEncoder
 from lockgate.core import wire
 from lockgate.core.digest import digest_of, hex_of
 from lockgate.core.encoding import decode, encode
-from lockgate.core.wire import WireError, pack_columns, unpack_columns
+from lockgate.core.table import pack_table, unpack_table
+from lockgate.core.wire import WireError
 from lockgate.runtime import channel, serving
 from lockgate.runtime.jail import worker
 from lockgate.runtime.jail.predict import Model, ModelError
@@ -57,14 +58,16 @@ def load(sock: socket.socket, candidate: dict[str, bytes], **changes: Any) -> No
 
 def ask(sock: socket.socket, spec: serving.ServingSpec, records: list[Any], number: int = 1) -> Any:
     """Send records, return the answer's header and columns."""
-    header, payload = pack_columns(spec.columns(records), len(records))
+    columns = [column.values() for column in spec.columns(records)]
+    header, payload = pack_table(spec.field_types, columns, len(records))
     channel.send(sock, {"op": "predict", "id": number, **header}, payload)
     received = channel.receive(sock)
     assert received is not None
     frame_, _ = received
     if frame_.header["op"] != "answer":
         return frame_.header, {}
-    return frame_.header, {name: c.values() for name, c in unpack_columns(frame_.header, frame_.payload).items()}
+    found = unpack_table(spec.answer_types, frame_.header, frame_.payload)
+    return frame_.header, {column.name: column.values() for column in found}
 
 
 @pytest.fixture(name="gate")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from lockgate.contract.given import Given
+from lockgate.contract.requests import RequestChecker
 from lockgate.serve import body
 from lockgate.serve.declined import Declined
 
@@ -44,21 +46,21 @@ def test_plain_json_passes() -> None:
     }
 
 
-@pytest.mark.parametrize(
-    "value",
-    [{}, {"records": []}, {"records": {}}, {"records": [1]}, {"records": [{}], "extra": 1}, {"records": [{}, []]}],
-    ids=str,
-)
-def test_other_shapes_are_400(value: dict[str, object]) -> None:
-    """A request has records, a list of objects, and nothing else."""
-    with pytest.raises(Declined) as caught:
-        body.records_of(value, limit=10)
-    assert caught.value.status == 400
+def test_the_checkers_words_get_a_status() -> None:
+    """What is no request is 400, more records than the cap 413; a good one comes out as the checker read it."""
+    checker = RequestChecker(None, [("a", "int")])
+    assert body.given(checker, b'{"records": [{"a": 1}], "id": "i"}', limit=1) == Given(1, [b'{"a":1}'], None, "i")
+    with pytest.raises(Declined) as malformed:
+        body.given(checker, b'{"records": []}', limit=1)
+    assert (malformed.value.status, malformed.value.finding) == (400, "LG608")
+    with pytest.raises(Declined) as many:
+        body.given(checker, b'{"records": [{"a": 1}, {"a": 2}]}', limit=1)
+    assert (many.value.status, many.value.finding) == (413, "LG606")
 
 
 def test_the_row_cap_is_413() -> None:
     """One row above the cap is refused, the cap itself passes."""
-    assert len(body.records_of({"records": [{}] * 10}, limit=10)) == 10
+    body.within(10, 10)
     with pytest.raises(Declined) as caught:
-        body.records_of({"records": [{}] * 11}, limit=10)
+        body.within(11, 10)
     assert (caught.value.status, caught.value.finding) == (413, "LG606")

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import stat
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from lockgate.errors import Refused, Usage, VerificationFailed
 from lockgate.serve import rules
 from lockgate.serve.clients import ClientRegistry, parse_clients, render_clients
+from lockgate.serve.spec import Client
 from lockgate.trust._edgefile import edge_secrets, parse_edge_secrets
 
 NOW = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
@@ -79,7 +82,23 @@ def test_every_changed_byte_of_the_registry_is_noticed_or_harmless(registry: Cli
     wrong = [
         data[:-1],
         data + b"\n",
-        data.replace(b'"v":1', b'"v":2'),
+        data.replace(b'"v":2', b'"v":1'),
+        data.replace(b'"v":2', b'"v":3'),
+        data.replace(b'"v":2', b'"v":[]'),
+        data.replace(b'"v":2', b'"v":2.0'),
+        data.replace(b'"in_flight":256', b'"in_flight":0'),
+        data.replace(b'"budget":null', b'"budget":0'),
+        data.replace(b'"budget":null', b'"budget":true'),
+        data.replace(b'"expires":null', b'"expires":"tomorrow"'),
+        data.replace(b'"expires":null', b'"expires":"2026-13-01T00:00:00Z"'),
+        data.replace(b'"expires":null', b'"expires":7'),
+        data.replace(b'"subject":""', b'"subject":"x"'),
+        data.replace(b'"subject":""', b'"subject":null'),
+        data.replace(b'"certificate":""', b'"certificate":"DNS:x"'),
+        data.replace(b'"previous":""', b'"previous":"' + b"a" * 64 + b'"'),
+        data.replace(b'"environments":["*"]', b'"environments":"*"'),
+        data.replace(b'"environments":["*"]', b'"environments":[7]'),
+        data.replace(b'"digest":"', b'"digest":"Z'),
         data.replace(b'"burst":2000', b'"burst":"2000"'),
         data.replace(b'["predict","describe"]', b'["predict","admin"]'),
         data.replace(b'["predict","describe"]', b'"predict"'),
@@ -94,6 +113,74 @@ def test_every_changed_byte_of_the_registry_is_noticed_or_harmless(registry: Cli
         with pytest.raises(VerificationFailed) as caught:
             parse_clients(changed)
         assert caught.value.finding == "LG622"
+
+
+def test_a_registry_of_version_1_is_read_and_written_anew_as_2(registry: ClientRegistry) -> None:
+    """Its keys go on to count, with the defaults for what it did not say; the next change writes version 2."""
+    digest = "a" * 64
+    registry.path.write_bytes(
+        b'{"clients":[{"actions":["predict"],"burst":7,"created":"2026-11-23T09:30:00Z","digest":"'
+        + digest.encode()
+        + b'",'
+        b'"kind":"external","models":["*"],"name":"ada","rate":5.0,"revoked":null}],"v":1}'
+    )
+    (ada,) = registry.list()
+    assert ada == Client("ada", digest, "external", "2026-11-23T09:30:00Z", 5.0, 7, ("*",), ("predict",))
+    assert (ada.environments, ada.expires, ada.in_flight, ada.budget) == (("*",), None, 256, None)
+    registry.add("bob", now=NOW)
+    assert registry.path.read_bytes().endswith(b'"v":2}')
+    assert registry.list()[0] == ada
+
+
+def test_two_clients_may_not_come_in_by_one_credential(registry: ClientRegistry) -> None:
+    """One subject, certificate or digest is one client's, in `add` and in the file."""
+    registry.add("ada", now=NOW, subject="service-7")
+    registry.add("cert", now=NOW, certificate="DNS:a.example")
+    for double in ({"subject": "service-7"}, {"certificate": "DNS:a.example"}):
+        with pytest.raises(Usage, match="has this"):
+            registry.add("eve", now=NOW, **double)  # type: ignore[arg-type]
+    ada, cert = registry.list()
+    key = registry.add("key", now=NOW).client
+    for pair in ((ada, ada.subject, "subject"), (cert, cert.certificate, "certificate"), (key, key.digest, "digest")):
+        one, value, what = pair
+        changes: dict[str, Any] = {what: value}
+        twin = dataclasses.replace(one, name="twin", **changes)
+        with pytest.raises(VerificationFailed, match=f"one {what}"):
+            parse_clients(render_clients([one, twin]))
+
+
+def test_a_client_without_a_key_has_none(registry: ClientRegistry) -> None:
+    """A subject or a certificate makes no key, both together no client."""
+    new = registry.add("ada", now=NOW, subject="service-7")
+    assert (new.key, new.client.digest) == ("", "")
+    with pytest.raises(Usage, match="exactly one"):
+        registry.add("bob", now=NOW, subject="x", certificate="DNS:x")
+
+
+def test_rotating_gives_another_key_and_lets_the_old_one_end(registry: ClientRegistry) -> None:
+    """The old digest stays for the overlap, not longer than the client; a second rotation ends it at once."""
+    first = registry.add("ada", now=NOW, expires=NOW + timedelta(minutes=30))
+    second = registry.rotate("ada", now=NOW, overlap=timedelta(hours=1), expires=NOW + timedelta(days=1))
+    assert second.key not in {"", first.key}
+    assert second.client.previous == first.client.digest
+    assert (second.client.previous_until, second.client.expires) == ("2026-11-23T10:00:00Z", "2026-11-24T09:30:00Z")
+    third = registry.rotate("ada", now=NOW, overlap=timedelta(0))
+    assert (third.client.previous, third.client.previous_until) == ("", None)
+    assert registry.list() == (third.client,)
+
+
+def test_what_cannot_be_rotated(registry: ClientRegistry) -> None:
+    """Nobody, a revoked client, one without a key, and one that has expired unless another end is given."""
+    registry.add("token", now=NOW, subject="x")
+    registry.add("old", now=NOW, expires=NOW + timedelta(hours=1))
+    registry.add("gone", now=NOW)
+    registry.revoke("gone", now=NOW)
+    later, hour = NOW + timedelta(hours=1), timedelta(hours=1)
+    for name in ("nobody", "token", "gone", "old"):
+        with pytest.raises(Usage) as caught:
+            registry.rotate(name, now=later, overlap=hour)
+        assert caught.value.finding == "LG621"
+    assert registry.rotate("old", now=later, overlap=hour, expires=later + hour).key
 
 
 def test_secrets_are_made_once_and_are_private(tmp_path: Path) -> None:

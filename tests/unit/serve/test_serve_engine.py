@@ -1,168 +1,137 @@
-"""The engine over fake workers: what it accepts of them, and what it does with the rest."""
+"""The engine over fake workers: what it accepts of them, and what becomes of requests when one is lost."""
 
 from __future__ import annotations
 
 import asyncio
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Any
 
 import pytest
 
-from lockgate.contract.call import check_frame
-from lockgate.core.digest import Digest
-from lockgate.core.wire import Column, Frame, WireError, pack_columns, unpack_columns
+from lockgate.core.wire import Column, pack_columns
 from lockgate.runtime import channel
-from lockgate.runtime.serving import Field, Input, ServingSpec
-from lockgate.serve.engine import Batch, JailedEngine, class_key, join, read_answer
-from lockgate.serve.link import WorkerLink
-from lockgate.serve.service import NoAnswer, WorkerLost
-from lockgate.serve.spec import Caps, Served, ServedField
+from lockgate.serve.declined import Deadly, Full, NoAnswer, WorkerLost
+from lockgate.serve.spec import Asked, Caps
+from tests.support.engines import Scene, Worker, asked, good_contract, good_model
 
-SPEC = ServingSpec(
-    "binary", "late", (False, True), (Field("x", "float"),), (Input("x", ("x",), "float32"),), "label", "scores", None
-)
-SERVED = Served(
-    "flights",
-    1,
-    Digest("sha256:" + "a" * 64),
-    "dev",
-    "live",
-    "binary",
-    "late",
-    (False, True),
-    (ServedField("x", "float"),),
-)
+CAPS = Caps(answer=1.0)
 
 
-def answer_frame(number: int, rows: int, **changes: Any) -> Frame:
-    """A good answer, changed."""
-    columns = {
-        "label": Column.of("label", "bool", [True] * rows),
-        "score.0": Column.of("score.0", "float64", [0.25] * rows),
-        "score.1": Column.of("score.1", "float64", [0.75] * rows),
-    } | changes
-    header, payload = pack_columns([column for column in columns.values() if column], rows)
-    return Frame({"op": "answer", "id": number, **header}, payload)
+def run(scene: Callable[[], Awaitable[None]]) -> None:
+    """One scene in a loop of its own, which ends when what was closed is gone."""
+
+    async def whole() -> None:
+        await scene()
+        await asyncio.sleep(0.01)
+
+    asyncio.run(whole())
 
 
-def test_an_answer_becomes_labels_and_scores() -> None:
-    """Scores are keyed by class as JSON spells it."""
-    assert read_answer(SPEC, answer_frame(7, 1), 7, 1) == [{"label": True, "scores": {"false": 0.25, "true": 0.75}}]
-    assert [class_key(name) for name in ("a", 3, True)] == ["a", "3", "true"]
-
-
-@pytest.mark.parametrize(
-    "frame",
-    [
-        answer_frame(8, 1),
-        answer_frame(7, 2),
-        answer_frame(7, 1, **{"score.1": None}),
-        answer_frame(7, 1, more=Column.of("more", "float64", [1.0])),
-        answer_frame(7, 1, label=Column.of("label", "string", ["x"])),
-        answer_frame(7, 1, label=Column.of("label", "bool", [None])),
-        Frame({"op": "ready", "id": 7}),
-        Frame({"op": "answer", "id": 7}),
-        Frame({}),
-    ],
-)
-def test_an_answer_out_of_form_is_no_answer(frame: Frame) -> None:
-    """Another number, other rows, other columns, nulls: the worker is not trusted to have meant this question."""
-    with pytest.raises(WireError):
-        read_answer(SPEC, frame, 7, 1)
-
-
-@pytest.mark.parametrize("number", [float("nan"), float("inf")])
-def test_numbers_that_json_cannot_say_are_no_answer(number: float) -> None:
-    """A worker's NaN never reaches a client."""
-    with pytest.raises(NoAnswer):
-        read_answer(SPEC, answer_frame(7, 1, **{"score.0": Column.of("score.0", "float64", [number])}), 7, 1)
-
-
-def test_joined_batches_keep_order_and_nulls() -> None:
-    """Rows of several requests go as one, in order."""
-    batches = [Batch((Column.of("x", "float64", values),), len(values)) for values in ([1.0, None], [2.0], [None, 3.0])]
-    joined = join(batches)
-    assert joined.rows == 5
-    assert joined.columns[0].values() == [1.0, None, 2.0, None, 3.0]
-
-
-def test_the_contract_frame_has_the_records_as_sent() -> None:
-    """What the contract worker judges is what the client sent."""
-    assert check_frame(1, [{"a": 1.5, "b": "é"}])[1] == '[{"a":1.5,"b":"é"}]'.encode()
-
-
-Worker = Callable[[socket.socket], None]
-
-
-class Scene:
-    """An engine with two workers in threads."""
-
-    def __init__(self, contract: Worker, model: Worker, *, deadline: float = 5.0) -> None:
-        self.lost: list[str] = []
-        self.contract, self.model = self._link(contract, deadline), self._link(model, deadline)
-        self.engine = JailedEngine(SERVED, SPEC, Caps(), contract=self.contract, model=self.model)
-
-    def _link(self, worker: Worker, deadline: float) -> WorkerLink:
-        ours, theirs = socket.socketpair()
-
-        def work() -> None:
-            with theirs:
-                worker(theirs)
-
-        threading.Thread(target=work, daemon=True).start()
-        return WorkerLink(ours, deadline=deadline, on_lost=self.lost.append)
-
-
-def good_contract(sock: socket.socket) -> None:
-    """Accepts all."""
-    while (received := channel.receive(sock)) is not None:
-        rows = received[0].header["count"]
-        header, payload = pack_columns([Column.of("x", "float64", [float(row) for row in range(rows)])], rows)
-        channel.send(sock, {"op": "accepted", "id": received[0].header["id"], **header}, payload)
-
-
-def good_model(sock: socket.socket) -> None:
-    """Fails on any batch with a row of 13, else answers."""
-    while (received := channel.receive(sock)) is not None:
-        header = received[0].header
-        values = unpack_columns(header, received[0].payload)["x"].values()
-        if 13.0 in values:
-            channel.send(sock, {"op": "failed", "id": header["id"], "message": "thirteen"})
-        else:
-            frame = answer_frame(header["id"], header["rows"])
-            channel.send(sock, frame.header, frame.payload)
-
-
-def test_a_row_that_fails_the_model_fails_alone() -> None:
-    """Requests that were joined with it are answered."""
+def test_good_workers_answer_in_order() -> None:
+    """The positive control of all that follows: requests of one turn go as one batch, each gets its own rows back."""
 
     async def scene() -> None:
-        scene = Scene(good_contract, good_model)
-        engine = scene.engine
-        questions = [[1.0], [13.0], [2.0, 3.0]]
-        asked = [engine.predict([Column.of("x", "float64", rows)], len(rows)) for rows in questions]
-        found = await asyncio.gather(*asked, return_exceptions=True)
-        assert [type(one).__name__ for one in found] == ["list", "NoAnswer", "list"]
-        assert len(found[2]) == 2  # type: ignore[arg-type]
-        engine.close()
-
-    asyncio.run(scene())
-
-
-def test_good_workers_answer() -> None:
-    """The positive control of the lost ones below."""
-
-    async def scene() -> None:
-        scene = Scene(good_contract, good_model)
-        checked = await scene.engine.check([{"x": 1}, {"x": 2}])
-        assert len(await scene.engine.predict(checked.columns, 2)) == 2
+        scene = Scene(good_contract, good_model, caps=CAPS)
+        await scene.start()
+        questions = [asked(1.0, 2.0), asked(3.0), asked(4.0, 5.0, 6.0)]
+        for one in questions:
+            scene.engine.submit(one)
+        await scene.until(3)
+        assert scene.batches == [6]
+        assert questions == [one for one, _ in scene.answered]
+        scores = [[row["scores"]["true"] for row in rows] for _, rows in scene.answered]
+        assert scores == [[0.001, 0.002], [0.003], [0.004, 0.005, 0.006]]
+        checked = await scene.engine.check(asked(1, 2))
+        assert checked.columns[0].values() == [0.0, 1.0]
         assert scene.lost == []
         scene.engine.close()
 
-    asyncio.run(scene())
+    run(scene)
+
+
+def test_a_row_that_fails_the_model_fails_alone() -> None:
+    """Requests that were joined with it are answered, and no worker is lost."""
+
+    async def scene() -> None:
+        scene = Scene(good_contract, good_model, caps=CAPS)
+        await scene.start()
+        for one in (asked(1.0), asked(13.0), asked(2.0, 3.0)):
+            scene.engine.submit(one)
+        await scene.until(3)
+        assert sorted(len(rows) for _, rows in scene.answered) == [1, 2]
+        assert [NoAnswer] == [type(error) for _, error in scene.failed]
+        assert scene.lost == []
+        scene.engine.close()
+
+    run(scene)
+
+
+def test_a_lost_worker_costs_nobody_an_answer_but_the_row_that_killed_it_twice() -> None:
+    """What was in flight is asked again, each request alone; the deadly one is refused, and at once from then on."""
+
+    async def scene() -> None:
+        scene = Scene(good_contract, good_model, caps=CAPS, again=2)
+        await scene.start()
+        deadly = asked(666.0)
+        for one in (asked(1.0), deadly, asked(2.0), asked(3.0)):
+            scene.engine.submit(one)
+        await scene.until(4)
+        assert [(deadly, Deadly)] == [(one, type(error)) for one, error in scene.failed]
+        assert {0.001, 0.002, 0.003} == {rows[0]["scores"]["true"] for _, rows in scene.answered}
+        assert len(scene.lost) == 2
+        with pytest.raises(Deadly):
+            scene.engine.submit(asked(666.0))
+        with pytest.raises(Deadly):
+            await scene.engine.check(asked(666.0))
+        scene.engine.submit(asked(7.0))
+        await scene.until(5)
+        assert len(scene.lost) == 2
+        scene.engine.close()
+
+    run(scene)
+
+
+def test_an_innocent_request_survives_two_losses() -> None:
+    """A worker that is killed from outside with a batch away: all of it is answered by the next."""
+
+    async def scene() -> None:
+        falls = [0]
+
+        def falling(sock: socket.socket) -> None:
+            if not falls[0]:
+                falls[0] = 1
+                sock.recv(4)
+                return
+            good_model(sock)
+
+        scene = Scene(good_contract, falling, caps=CAPS, again=1)
+        await scene.start()
+        for value in range(1, 9):
+            scene.engine.submit(asked(float(value)))
+        await scene.until(8)
+        assert scene.failed == []
+        scene.engine.close()
+
+    run(scene)
+
+
+def test_what_waits_too_long_is_given_up() -> None:
+    """No worker at all: requests that wait are told so after the time for an answer, and the line is empty."""
+
+    async def scene() -> None:
+        scene = Scene(good_contract, good_model, caps=CAPS)
+        scene.engine.submit(asked(1.0, since=-1e9))
+        scene.engine.submit(asked(2.0))
+        scene.engine.sweep()
+        assert [TimeoutError] == [type(error) for _, error in scene.failed]
+        assert scene.engine.line.rows == 1
+        await scene.start("model")
+        await scene.until(2)
+        scene.engine.close()
+
+    run(scene)
 
 
 def wrong_columns(sock: socket.socket) -> None:
@@ -200,16 +169,203 @@ def silent(sock: socket.socket) -> None:
     threading.Event().wait(3)
 
 
-@pytest.mark.parametrize("worker", [wrong_columns, too_talkative, garbage, gone, silent])
-def test_a_worker_out_of_form_is_lost_once_and_for_good(worker: Worker) -> None:
-    """Each way of misbehaving loses the link, tells the supervisor once, and later questions fail at once."""
+BAD = [wrong_columns, too_talkative, garbage, gone, silent]
+
+
+@pytest.mark.parametrize("worker", BAD)
+def test_a_contract_worker_out_of_form_is_lost_and_its_request_refused(worker: Worker) -> None:
+    """Each way of misbehaving loses the link once; the next worker is asked, and then no other."""
 
     async def scene() -> None:
-        scene = Scene(worker, good_model, deadline=0.5)
-        for _ in range(2):
-            with pytest.raises(WorkerLost):
-                await scene.engine.check([{"x": 1}])
-        assert len(scene.lost) == 1
+        scene = Scene(worker, good_model, caps=Caps(answer=1.0, contract_seconds=0.2), again=1)
+        await scene.start()
+        with pytest.raises(Deadly):
+            await scene.engine.check(asked(1))
+        assert len(scene.lost) == 2
         scene.engine.close()
 
-    asyncio.run(scene())
+    run(scene)
+
+
+@pytest.mark.parametrize("worker", [too_talkative, garbage, gone, silent])
+def test_a_model_worker_out_of_form_is_lost_and_its_request_refused(worker: Worker) -> None:
+    """The same for the model."""
+
+    async def scene() -> None:
+        scene = Scene(good_contract, worker, caps=CAPS, deadline=0.2, again=1)
+        await scene.start()
+        scene.engine.submit(asked(1.0))
+        await scene.until(1)
+        assert [Deadly] == [type(error) for _, error in scene.failed]
+        assert len(scene.lost) == 2
+        scene.engine.close()
+
+    run(scene)
+
+
+def test_no_contract_worker_in_time_is_told() -> None:
+    """Nothing is wrong with the request then."""
+
+    async def scene() -> None:
+        scene = Scene(gone, good_model, caps=Caps(answer=0.2))
+        await scene.start()
+        with pytest.raises((TimeoutError, WorkerLost)):
+            await scene.engine.check(asked(1))
+        scene.engine.close()
+
+    run(scene)
+
+
+def test_one_client_may_not_fill_the_queue_for_pydantic() -> None:
+    """Another client is heard, in place of the last request of the one that filled it."""
+
+    async def scene() -> None:
+        scene = Scene(silent, good_model, caps=Caps(answer=0.3, contract_rows=4, contract_seconds=0.2))
+        await scene.start()
+        first = [asyncio.ensure_future(scene.engine.check(asked(1, name="greedy"))) for _ in range(5)]
+        await asyncio.sleep(0)
+        with pytest.raises(Full):
+            await scene.engine.check(asked(1, name="greedy"))
+        modest = asyncio.ensure_future(scene.engine.check(asked(1, name="modest")))
+        await asyncio.gather(*first, modest, return_exceptions=True)
+        assert sum(isinstance(one.exception(), Full) for one in first) == 1, "the last of the greedy one's"
+        assert not isinstance(modest.exception(), Full)
+        scene.engine.close()
+
+    run(scene)
+
+
+def test_a_value_that_is_not_of_its_field_never_reaches_the_worker() -> None:
+    """Were the checker wrong, the request would have no answer; the worker lives on."""
+
+    async def scene() -> None:
+        scene = Scene(good_contract, good_model, caps=CAPS)
+        await scene.start()
+        bad: Asked = asked(1.0)
+        bad.given.values = [("text",)]
+        scene.engine.submit(bad)
+        scene.engine.submit(asked(2.0))
+        await scene.until(2)
+        assert [NoAnswer] == [type(error) for _, error in scene.failed]
+        assert scene.lost == []
+        scene.engine.close()
+
+    run(scene)
+
+
+def test_a_check_while_a_batch_is_away_confuses_nobody() -> None:
+    """Each worker's answer is held against its own question, however the questions of both come to alternate."""
+
+    async def scene() -> None:
+        go = threading.Event()
+
+        def waiting(sock: socket.socket) -> None:
+            go.wait(5)
+            good_model(sock)
+
+        scene = Scene(good_contract, waiting, caps=CAPS)
+        await scene.start()
+        scene.engine.submit(asked(1.0))
+        await asyncio.sleep(0)
+        for _ in range(3):
+            await scene.engine.check(asked(1))
+        go.set()
+        await scene.until(1)
+        assert (scene.lost, scene.failed) == ([], [])
+        assert len(scene.answered) == 1
+        scene.engine.close()
+
+    run(scene)
+
+
+def test_a_batch_that_no_frame_can_hold_stops_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """More bytes than a frame takes are several batches; one request that is too large alone has no answer."""
+
+    async def scene() -> None:
+        monkeypatch.setattr("lockgate.serve.line.BATCH_BYTES", 1 << 30)
+        monkeypatch.setattr("lockgate.core.wire.MAX_PAYLOAD", 64)
+        monkeypatch.setattr("lockgate.core.wire.pack.__kwdefaults__", {"max_payload": 64})
+        scene = Scene(good_contract, good_model, caps=CAPS)
+        await scene.start()
+        huge = asked(*map(float, range(1, 10)))
+        for one in (asked(1.0), huge, asked(2.0), asked(3.0)):
+            scene.engine.submit(one)
+        await scene.until(4)
+        assert [(huge, NoAnswer)] == [(one, type(error)) for one, error in scene.failed]
+        assert scene.lost == []
+        scene.engine.close()
+
+    run(scene)
+
+
+def test_a_closed_engine_leaves_nobody_without_an_answer() -> None:
+    """What waits, what is away, what is asked again and what comes later: each is told, once."""
+
+    async def scene() -> None:
+        scene = Scene(silent, silent, caps=Caps(answer=5.0))
+        await scene.start()
+        for value in range(4):
+            scene.engine.submit(asked(float(value)))
+        checking = asyncio.ensure_future(scene.engine.check(asked(9)))
+        await asyncio.sleep(0.05)
+        scene.engine.submit(asked(5.0))
+        scene.engine.close()
+        await scene.until(5)
+        assert all(isinstance(error, WorkerLost) for _, error in scene.failed)
+        with pytest.raises(WorkerLost):
+            await checking
+        with pytest.raises(WorkerLost):
+            scene.engine.submit(asked(6.0))
+        with pytest.raises(WorkerLost):
+            await scene.engine.check(asked(7))
+
+    run(scene)
+
+
+def test_waiting_for_pydantic_has_an_end_and_is_fair() -> None:
+    """A worker that answers nobody: each request is told in time; a second client is not behind all of the first's."""
+
+    async def scene() -> None:
+        order: list[bytes] = []
+
+        def slow(sock: socket.socket) -> None:
+            while (received := channel.receive(sock)) is not None:
+                order.append(received[0].payload)
+                threading.Event().wait(0.02)
+                header, payload = pack_columns([Column.of("x", "float64", [1.0])], 1)
+                channel.send(sock, {"op": "accepted", "id": received[0].header["id"], **header}, payload)
+
+        scene = Scene(slow, good_model, caps=CAPS)
+        await scene.start()
+        greedy = [asyncio.ensure_future(scene.engine.check(asked(1, name="greedy"))) for _ in range(20)]
+        await asyncio.sleep(0.03)
+        await scene.engine.check(asked(2, name="modest"))
+        assert order.index(b'[{"x":2}]') < 6
+        await asyncio.gather(*greedy)
+        scene.workers["contract"] = silent
+        await scene.renew("contract")
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(3):
+                await scene.engine.check(asked(3))
+        scene.engine.close()
+
+    run(scene)
+
+
+def test_nobody_is_asked_about_what_nobody_waits_for() -> None:
+    """The peer left while its request stood in line."""
+
+    async def scene() -> None:
+        scene = Scene(good_contract, good_model, caps=CAPS)
+        left, here = asked(1.0), asked(2.0)
+        left.wanted = lambda: False
+        scene.engine.submit(left)
+        scene.engine.submit(here)
+        await scene.start()
+        await scene.until(1)
+        assert [here] == [one for one, _ in scene.answered]
+        assert [1] == scene.batches
+        assert scene.engine.line.rows == scene.engine.line.bytes == 0
+        scene.engine.close()
+
+    run(scene)

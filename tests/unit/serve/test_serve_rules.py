@@ -1,15 +1,16 @@
-"""Keys, permission and rate, as pure decisions."""
+"""Keys, permission and names, as pure decisions."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from lockgate.serve import rules
-from lockgate.serve.spec import Client
+from lockgate.serve.spec import Action, Client
 
 PEPPER = b"p" * 32
+NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 
 
 def client(**changes: object) -> Client:
@@ -18,18 +19,9 @@ def client(**changes: object) -> Client:
 
 
 def test_a_key_has_the_form_that_is_looked_up() -> None:
-    """A new key is `lgk_` and 43 characters, and is found again in an Authorization header."""
+    """A new key is `lgk_` and 43 characters."""
     key = rules.new_key(bytes(range(32)))
-    assert (len(key), key[:4]) == (47, "lgk_")
-    assert key == rules.bearer(f"Bearer {key}") == rules.bearer(f"bearer {key}")
-
-
-@pytest.mark.parametrize(
-    "header", [None, "", "Bearer", "Bearer lgk_short", "Basic " + "lgk_" + "a" * 43, "lgk_" + "a" * 43]
-)
-def test_no_other_header_is_a_key(header: str | None) -> None:
-    """Only the bearer scheme with a key of our form counts."""
-    assert rules.bearer(header) is None
+    assert (len(key), key[:4]) == (rules.KEY_LENGTH, "lgk_")
 
 
 def test_a_short_source_of_randomness_is_refused() -> None:
@@ -49,61 +41,75 @@ def test_a_pseudonym_is_stable_and_needs_its_key() -> None:
     assert len(rules.pseudonym(b"k", "ada")) == 16
 
 
-def test_a_revoked_client_is_not_found() -> None:
-    """Revocation takes the digest out of the lookup, and permission away."""
-    gone = client(revoked="2026-01-01T00:00:00Z")
-    assert rules.by_digest([gone]) == {}
-    assert not rules.permits(gone, "predict", "flights")
-    assert rules.permits(client(), "predict", "flights")
-
-
 def test_permission_is_what_is_listed() -> None:
-    """Another model, or another action, is refused."""
-    bound = client(models=("flights",), actions=("predict",))
-    assert rules.permits(bound, "predict", "flights")
-    assert not rules.permits(bound, "predict", "phishing")
-    assert not rules.permits(bound, "describe", "flights")
+    """Another model, action or environment is refused, and everything once revoked."""
+    bound = client(models=("flights",), actions=("predict",), environments=("dev",))
+    assert rules.permits(bound, "predict", "flights", "dev")
+    assert rules.permits(bound, "predict", None, "dev")
+    assert not rules.permits(bound, "predict", "phishing", "dev")
+    assert not rules.permits(bound, "describe", "flights", "dev")
+    assert not rules.permits(bound, "describe", None, "dev")
+    assert not rules.permits(bound, "predict", "flights", "prod")
+    assert not rules.permits(bound, "predict", "flights", "")
+    assert not rules.permits(client(revoked="2026-01-01T00:00:00Z"), "predict", "flights", "dev")
+    assert rules.permits(client(), "predict", "anything", "anywhere")
 
 
-def test_the_burst_passes_and_then_the_rate_holds() -> None:
-    """Five rows at once, then one a second; the refusal says when to come again."""
-    arrival = 0.0
-    for left in (4, 3, 2, 1, 0):
-        said = rules.gcra(arrival, 100.0, 1, rate=1.0, burst=5)
-        assert (said.passed, said.remaining) == (True, left)
-        arrival = said.arrival
-    refused = rules.gcra(arrival, 100.0, 1, rate=1.0, burst=5)
-    assert (refused.passed, refused.arrival) == (False, arrival)
-    assert refused.retry == pytest.approx(1.0)
-    assert rules.gcra(arrival, 101.0, 1, rate=1.0, burst=5).passed
+@pytest.mark.parametrize("action", ["label", "metrics"])
+def test_two_actions_are_given_by_name_only(action: Action) -> None:
+    """A client that nothing is said of may not label, and may not read metrics."""
+    assert not rules.permits(client(), action, None, "dev")
+    assert rules.permits(client(actions=(action,)), action, None, "dev")
 
 
-@given(
-    st.lists(st.tuples(st.floats(0, 10), st.integers(1, 20)), max_size=60),
-    st.floats(0.1, 1000),
-    st.integers(20, 200),
+@pytest.mark.parametrize(
+    ("text", "end"),
+    [
+        ("90d", "2027-02-24T12:00:00+00:00"),
+        ("12h", "2026-11-27T00:00:00+00:00"),
+        ("30min", "2026-11-26T12:30:00+00:00"),
+        ("2027-01-31", "2027-02-01T00:00:00+00:00"),
+        ("2026-11-26", "2026-11-27T00:00:00+00:00"),
+    ],
 )
-def test_never_more_rows_than_burst_and_rate_allow(steps: list[tuple[float, int]], rate: float, burst: int) -> None:
-    """Whatever the order of calls, what passed by any moment is at most burst + rate x time."""
-    now, arrival, passed, start = 1.7e9, 0.0, 0, 1.7e9
-    for wait, rows in steps:
-        now += wait
-        said = rules.gcra(arrival, now, rows, rate=rate, burst=burst)
-        arrival = said.arrival
-        passed += rows if said.passed else 0
-        assert passed <= burst + rate * (now - start) + 1e-3 * rate + 1
-        assert 0 <= said.remaining <= burst
+def test_an_end_is_a_span_or_a_last_day(text: str, end: str) -> None:
+    """A day named is a day on which it still counts."""
+    assert end == rules.parse_expiry(text, NOW).isoformat()
 
 
-def test_a_refused_rate_says_when_to_come_again() -> None:
-    """Retry-After in whole seconds, at least one; none where the request passed."""
-    passed = rules.gcra(0.0, 10.0, 1, rate=2.0, burst=4)
-    refused = rules.gcra(20.0, 10.0, 1, rate=2.0, burst=4)
-    assert rules.rate_headers(passed, rate=2.0, burst=4) == {
-        "RateLimit-Policy": '"rows";q=4;w=2',
-        "RateLimit": '"rows";r=3;t=1',
-    }
-    assert rules.rate_headers(refused, rate=2.0, burst=4)["Retry-After"] == "9"
+@pytest.mark.parametrize(
+    "text",
+    ["", "0d", "-1d", "90", "90 d", "1y", "2026-11-25", "2026-02-30", "9999-12-31", "2027-1-1", "9999999d", "tomorrow"],
+)
+def test_no_other_end_is_read(text: str) -> None:
+    """What is past, or not plainly a time, is a ValueError."""
+    with pytest.raises(ValueError, match=r"expected|future|day is out of range"):
+        rules.parse_expiry(text, NOW)
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("spiffe://plant.example/scorer", "URI:spiffe://plant.example/scorer"),
+        ("scorer.plant.example", "DNS:scorer.plant.example"),
+        ("CN=Scorer 7", "CN:Scorer 7"),
+        ("CN=scorer-7", "CN:scorer-7"),
+        ("CN=", None),
+        ("CN= ", None),
+        ("spiffe://a b", None),
+        ("", None),
+        ("Scorer.example", None),
+        ("*.example", None),
+        ("a\nb", None),
+    ],
+)
+def test_a_certificate_s_name_says_its_kind(text: str, name: str | None) -> None:
+    """URI, DNS name or common name; nothing that could be two of them, no wildcard."""
+    if name is not None:
+        assert name == rules.certificate_name(text)
+        return
+    with pytest.raises(ValueError, match=r"expected|printable|behind"):
+        rules.certificate_name(text)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.9.1", "::1", "localhost"])

@@ -42,8 +42,8 @@ def test_it_starts_at_the_first_tick_and_not_again_while_it_runs() -> None:
     assert len(made) == 1
 
 
-def test_restarts_come_ever_more_slowly_and_soon_again_after_a_steady_time() -> None:
-    """Each early end doubles the pause up to the longest; a process that stayed up comes back at once."""
+def test_restarts_come_at_once_then_ever_more_slowly_and_at_once_again_after_a_steady_time() -> None:
+    """The first end costs no pause; each early one after it doubles the pause up to the longest."""
     made: list[Fake] = []
 
     def start() -> Fake:
@@ -52,16 +52,17 @@ def test_restarts_come_ever_more_slowly_and_soon_again_after_a_steady_time() -> 
 
     kept, now, pauses = Kept("x", start), 0.0, []
     kept.tick(now)
-    for _ in range(10):
+    for _ in range(11):
         made[-1].code = 1
         ended = now
         while not kept.tick(now):
             now += 0.05
         pauses.append(now - ended)
     assert all(later > sooner - 0.1 for sooner, later in pairwise(pauses))
-    assert 0.1 < pauses[0] < 0.4
+    assert pauses[0] == 0.0
+    assert 0.1 < pauses[1] < 0.4
     assert LONGEST_PAUSE <= pauses[-1] < LONGEST_PAUSE + 0.2
-    assert (kept.falls, kept.codes) == (10, [1] * 10)
+    assert (kept.falls, kept.codes) == (11, [1] * 10)
     now += STEADY_SECONDS
     made[-1].code = 0
     assert kept.tick(now)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pydantic
@@ -15,6 +16,7 @@ from pydantic import BaseModel
 
 from lockgate.contract.declare import is_impure
 from lockgate.contract.findings import clean
+from lockgate.contract.jail.inference import is_own
 from lockgate.contract.jail.nodes import NotCompiled, named, node_of
 from lockgate.contract.jail.values import as_default
 from lockgate.contract.plan import Extra, FieldPlan, Node, Plan, Python
@@ -54,7 +56,26 @@ _FIELD = frozenset(
 
 def compile_plan(model: type[BaseModel], table: FieldTable) -> Plan:
     """The plan of `model`, whose field table is `table`. It imports nothing and calls none of the user's code."""
-    outline = Outline(model)
+    return _compiled(Outline(model), table)
+
+
+def compile_requests(model: type[BaseModel], table: FieldTable) -> Plan:
+    """The plan of an inference contract (`inference_model`) for records of JSON.
+
+    The label is not in it: nobody can send one. Computed fields and what Lockgate itself put around the model say
+    nothing of which records are accepted, but that no other field may be read under the label's name.
+    """
+    outline = Outline(model, requests=True)
+    labels = {field.name for field in table.fields if field.label}
+    outline.fields = {name: entry for name, entry in outline.fields.items() if name not in labels}
+    found = _compiled(outline, table)
+    taken = labels & {column for field in found.fields for column in field.columns}
+    if taken and not found.rows:
+        return replace(found, rows="a field is read under the label's name")
+    return found
+
+
+def _compiled(outline: Outline, table: FieldTable) -> Plan:
     kinds = {field.name: field for field in table.fields}
     why, fields = outline.why, []
     for name, entry in outline.fields.items():
@@ -65,7 +86,7 @@ def compile_plan(model: type[BaseModel], table: FieldTable) -> Plan:
             fields.append(
                 FieldPlan(name, kinds[name].kind, _columns_or_name(name, entry, outline), Python(clean(str(reason))))
             )
-    return Plan(clean(model.__name__), pydantic.VERSION, tuple(fields), outline.extra, clean(why))
+    return Plan(clean(outline.name), pydantic.VERSION, tuple(fields), outline.extra, clean(why))
 
 
 def bound_columns(plan: Plan) -> set[str] | None:
@@ -80,8 +101,10 @@ class _WholeRecord(Exception):
 class Outline:
     """A model's fields, configuration and definitions; `why` says why its records must go to Pydantic as they are."""
 
-    def __init__(self, model: type[BaseModel]) -> None:
+    def __init__(self, model: type[BaseModel], *, requests: bool = False) -> None:
         """Walk from the outermost schema to the fields."""
+        self.name = model.__name__
+        self.requests = requests
         self.fields: Mapping[str, Any] = {}
         self.config: Mapping[str, Any] = {}
         self.definitions: dict[str, Any] = {}
@@ -109,6 +132,8 @@ class Outline:
             case "model-fields":
                 self._read_fields(schema)
                 return None
+            case "function-before" | "function-after" | "function-wrap" if self.requests and is_own(_function(schema)):
+                pass
             case "function-before" | "function-after" | "function-wrap" | "function-plain":
                 self._because(f"a model validator sees the whole record: {named(schema)}")
             case other:
@@ -133,7 +158,7 @@ class Outline:
         if unknown:
             self._because(f"a setting of the fields is not known here: {unknown[0]}")
         computed = [entry["property_name"] for entry in schema.get("computed_fields", ())]
-        if computed:
+        if computed and not self.requests:
             self._because(f"a computed field needs the whole record: {computed[0]}")
         self.extra = _EXTRA[schema["extra_behavior"]] if "extra_behavior" in schema else self.extra
         self.fields = schema["fields"]
@@ -151,10 +176,15 @@ def _field(field: ContractField, entry: Mapping[str, Any], outline: Outline) -> 
     if schema["type"] == "default":
         missing = _default(field, schema, outline.config)
     try:
-        node, nullable = node_of(schema, outline.config, outline.definitions, field.kind)
+        node, nullable = node_of(schema, outline.config, outline.definitions, field.kind, json=outline.requests)
     except NotCompiled as reason:
         node, nullable = Python(clean(str(reason)), impure=_impure(nodes)), False
     return FieldPlan(field.name, field.kind, columns, _encodable(node), nullable, missing)
+
+
+def _function(schema: Mapping[str, Any]) -> Any:
+    function = schema.get("function")
+    return function.get("function") if isinstance(function, Mapping) else None
 
 
 def _columns_or_name(name: str, entry: Mapping[str, Any], outline: Outline) -> tuple[str, ...]:

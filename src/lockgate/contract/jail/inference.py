@@ -7,7 +7,7 @@ nobody can send, so that Pydantic itself sees the label's name as an unknown key
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import CodeType, FunctionType
 from typing import Any
 
@@ -19,6 +19,8 @@ from lockgate.errors import Usage
 
 _OPAQUE = frozenset({"model_dump", "model_dump_json", "__dict__", "__iter__", "model_copy", "vars"})
 """Ways to read all fields at once without naming one."""
+
+_OWN = "__lockgate_own__"
 
 
 def inference_model(model: type[BaseModel], label: str, file: str) -> type[BaseModel]:
@@ -134,10 +136,20 @@ def _label_only_validators(model: type[BaseModel]) -> Iterator[tuple[str, str]]:
 
 def _idle(mode: str) -> Any:
     if mode == "after":
-        return model_validator(mode="after")(lambda self: self)
+        return model_validator(mode="after")(_own(lambda self: self))
     if mode == "wrap":
-        return model_validator(mode="wrap")(lambda cls, data, handler: handler(data))  # noqa: ARG005
-    return model_validator(mode="before")(lambda cls, data: data)  # noqa: ARG005
+        return model_validator(mode="wrap")(_own(lambda cls, data, handler: handler(data)))  # noqa: ARG005
+    return model_validator(mode="before")(_own(lambda cls, data: data))  # noqa: ARG005
+
+
+def is_own(function: object) -> bool:
+    """Whether a model validator is one that `inference_model` put there."""
+    return getattr(function, _OWN, False) is True
+
+
+def _own(function: Callable[..., Any]) -> Callable[..., Any]:
+    setattr(function, _OWN, True)
+    return function
 
 
 def _by_name(model: type[BaseModel]) -> bool:
@@ -156,7 +168,7 @@ def _label_as_extra(model: type[BaseModel], label: str) -> Any:
             raise PydanticCustomError("extra_forbidden", "Extra inputs are not permitted")
         return {key: value for key, value in data.items() if key != label}
 
-    return model_validator(mode="before")(take_away)
+    return model_validator(mode="before")(_own(take_away))
 
 
 def _aliases(model: type[BaseModel], label: str) -> Iterator[str]:

@@ -1,8 +1,8 @@
 """The contract's code at work: compiles its plan, then answers about what the plan does not accept.
 
 Runs in the `contract` jail: no network, no keys, and nothing of the data but what it is asked about. Takes on
-standard input `{"contract", "model", "label", "sources", "sensitive", "key"}`; the captured code is /job. The protocol
-is drawn in `contract.ask`; everything said here is untrusted.
+standard input `{"contract", "model", "label", "inference", "sources", "sensitive", "key"}`; the captured code is /job.
+The protocol is drawn in `contract.ask`; everything said here is untrusted.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from lockgate.contract.jail.cells import CellJudge
 from lockgate.contract.jail.columns import field_table
 from lockgate.contract.jail.compile import bound_columns, compile_plan
 from lockgate.contract.jail.inference import inference_model
+from lockgate.contract.jail.inferred import inferred
 from lockgate.contract.jail.load import check_label, load_model
 from lockgate.contract.jail.outcome import guarded, leave, out_dir, place, read_task
 from lockgate.contract.jail.rows import Evaluator, Secrecy
-from lockgate.contract.plan import Plan
 from lockgate.contract.spec import BOOKKEEPING, SOURCE_KINDS, FieldTable, SourceKind
 from lockgate.core.wire import Frame, WireError
 from lockgate.errors import Usage
@@ -65,14 +65,20 @@ class Judge:
         """Raises Usage about the contract."""
         file, label = task["contract"], task["label"]
         model = load_model(job, file, task["model"])
+        named = model
         if label is not None:
             check_label(model, label, file)
-            inference_model(model, label, file)
-        self.table = field_table(model, label)
+        if task["inference"]:
+            found = inferred(model, label, file)
+            model, self.table, self.plan = found.model, found.table, found.plan
+        else:
+            if label is not None:
+                inference_model(model, label, file)
+            self.table = field_table(model, label)
+            self.plan = compile_plan(model, self.table)
         _check_names(self.table, file)
-        self.plan: Plan = compile_plan(model, self.table)
         self._cells = CellJudge(model, self.table)
-        secrecy = Secrecy(_with_aliases(model, task["sensitive"]), bytes.fromhex(task["key"]))
+        secrecy = Secrecy(_with_aliases(named, task["sensitive"]), bytes.fromhex(task["key"]))
         self._rows = Evaluator(model, self.table, kind, task["sources"], secrecy, bound_columns(self.plan))
 
     def ready(self) -> dict[str, Any]:

@@ -33,8 +33,13 @@ class NotCompiled(Exception):
     """Why a field stays with Python."""
 
 
-def node_of(schema: Mapping[str, Any], config: Config, definitions: Mapping[str, Any], kind: Kind) -> tuple[Node, bool]:
-    """The node, and whether None is accepted. `kind` is what the field's column holds."""
+def node_of(
+    schema: Mapping[str, Any], config: Config, definitions: Mapping[str, Any], kind: Kind, *, json: bool = False
+) -> tuple[Node, bool]:
+    """The node, and whether None is accepted. `kind` is what the field's column holds.
+
+    `json`: of what Pydantic takes from JSON, where that is another thing than what it takes from Python.
+    """
     nullable = False
     for _ in range(32):
         match schema["type"]:
@@ -54,7 +59,7 @@ def node_of(schema: Mapping[str, Any], config: Config, definitions: Mapping[str,
                 schema = schema["strict_schema" if _strict(schema, config) else "lax_schema"]
             case "json-or-python":
                 _only(schema, "json_schema", "python_schema")
-                schema = schema["python_schema"]
+                schema = schema["json_schema" if json else "python_schema"]
             case name if name in _LEAVES:
                 node = _LEAVES[name](schema, config)
                 if _holds(node) != kind:

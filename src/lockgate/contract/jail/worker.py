@@ -10,24 +10,27 @@ import os
 import socket
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path, PurePosixPath
 from tempfile import mkdtemp
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, FailFast, TypeAdapter, ValidationError
 
 from lockgate.contract.call import MAX_ERRORS, read_inputs
 from lockgate.contract.findings import clean, encode_finding
 from lockgate.contract.jail._lean import settle_without_pandas
 from lockgate.contract.jail.columns import field_table, misfit, plain_value, wrong_kind
+from lockgate.contract.jail.compile import compile_requests
 from lockgate.contract.jail.inference import inference_model
 from lockgate.contract.jail.load import check_label, load_model
-from lockgate.contract.jail.rows import RAISED
+from lockgate.contract.jail.refusal import SIZE, Told, beyond, bounded, own, raised, reasons, weighed
+from lockgate.contract.plan import Plan
 from lockgate.contract.spec import WIRE, ContractField
 from lockgate.core.digest import digest_of, hex_of
-from lockgate.core.encoding import decode
-from lockgate.core.wire import Assembler, Column, Frame, WireError, pack, pack_columns
+from lockgate.core.encoding import decode, encode
+from lockgate.core.wire import MAX_PAYLOAD, Assembler, Column, Frame, WireError, pack, pack_columns
 from lockgate.errors import LockgateError, Usage
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -57,7 +60,7 @@ def serve(link: socket.socket, job: Path) -> None:
             except LockgateError as error:
                 link.sendall(pack({"op": "finding", **decode(encode_finding(error))}))
                 return
-            link.sendall(pack({"op": "ready", "model": checker.name, "pid": os.getpid()}))
+            link.sendall(pack({"op": "ready", "model": checker.name, "pid": os.getpid()}, checker.plan))
         elif op == "check" and checker is not None:
             link.sendall(checker.answer(frame))
         else:
@@ -65,63 +68,99 @@ def serve(link: socket.socket, job: Path) -> None:
 
 
 class Checker:
-    """One loaded inference contract. `inputs` are the fields to answer with, in their order."""
+    """One loaded inference contract. `inputs` are the fields to answer with, in their order; `plan` is compiled."""
 
-    def __init__(self, model: type[BaseModel], inputs: Sequence[ContractField]) -> None:
+    def __init__(self, model: type[BaseModel], inputs: Sequence[ContractField], plan: Plan) -> None:
         self.name = model.__name__
+        self.plan = plan.encode()
         self._inputs = inputs
+        self._fields = len(model.model_fields)
         self._one = model.__pydantic_validator__
-        self._all = TypeAdapter(list[model]).validator  # type: ignore[valid-type]  # a class made at run time
+        several: Any = list[model]  # type: ignore[valid-type]  # a class made at run time
+        self._all = TypeAdapter(several).validator
+        self._first = TypeAdapter(Annotated[several, FailFast()]).validator
 
     def answer(self, frame: Frame) -> bytes:
-        """The answer to one `check`, as bytes."""
+        """The answer to one `check`, as bytes: there is one, whatever the records hold."""
         number = frame.header.get("id")
         errors, columns, rows = self.check(frame.payload)
         if errors:
-            return pack({"op": "refused", "id": number, "errors": errors[:MAX_ERRORS]})
+            return pack({"op": "refused", "id": number, "errors": bounded(errors)})
         header, payload = pack_columns(columns, rows)
         return pack({"op": "accepted", "id": number, **header}, payload)
 
-    def check(self, payload: bytes) -> tuple[list[dict[str, Any]], list[Column], int]:
+    def check(self, payload: bytes) -> tuple[list[Told], list[Column], int]:
         """Errors, or columns; and the number of records in the JSON array `payload`."""
+        errors, many = weighed(payload, self._fields)
+        if errors:
+            return errors, [], 0
+        validator = self._first if many else self._all
         try:
-            records: Sequence[Any] = self._all.validate_json(payload)
-        except ValidationError as error:
-            return _reasons(error), [], 0
-        except Exception:  # noqa: BLE001 - a validator raises what it likes; find out on which record
-            return self._one_by_one(payload), [], 0
+            records: Sequence[Any] = validator.validate_json(payload)
+        except BaseException as error:  # noqa: BLE001 - a validator raises what it likes, and SystemExit ends nothing
+            return self._refusal(error, validator.title, payload), [], 0
         try:
-            values = [[self._value(field, record) for record in records] for field in self._inputs]
-            columns = [
-                Column.of(field.name, WIRE[field.kind], cells)
-                for field, cells in zip(self._inputs, values, strict=True)
-            ]
-        except Exception:  # noqa: BLE001 - computed fields are user code too
+            columns, over = self._columns(records)
+        except BaseException:  # noqa: BLE001 - computed fields are user code too
             return self._misfits(records), [], 0
+        if over is not None:
+            return [own(over, None, SIZE, "with this record, the values for the model are too large")], [], 0
         return [], columns, len(records)
 
-    def _one_by_one(self, payload: bytes) -> list[dict[str, Any]]:
-        errors: list[dict[str, Any]] = []
-        for index, record in enumerate(decode(payload)):
-            try:
-                self._one.validate_python(record)
-            except ValidationError as error:
-                errors += [{**entry, "loc": [index, *entry["loc"]]} for entry in _reasons(error)]
-            except Exception as error:  # noqa: BLE001 - see above
-                errors.append(_own(index, None, RAISED, f"the contract's code raised {type(error).__name__}"))
-        return errors or [_own(0, None, RAISED, "the contract's code raised an error")]
+    def _columns(self, records: Sequence[Any]) -> tuple[list[Column], int | None]:
+        """The model's inputs; or the record with which they no longer fit one answer."""
+        kinds = [WIRE[field.kind] for field in self._inputs]
+        values = [[self._value(field, record) for record in records] for field in self._inputs]
+        over = beyond(kinds, values, len(records), MAX_PAYLOAD)
+        if over is not None:
+            return [], over
+        described = zip(self._inputs, kinds, values, strict=True)
+        return [Column.of(field.name, kind, cells) for field, kind, cells in described], None
 
-    def _misfits(self, records: Sequence[Any]) -> list[dict[str, Any]]:
-        errors: list[dict[str, Any]] = []
+    def _refusal(self, error: BaseException, title: str, payload: bytes) -> list[Told]:
+        """What Pydantic found, or else on which records the contract's code raised.
+
+        `title`: of what was validated. Code may raise an error of Pydantic's too, whose places are not in our records.
+        """
+        if isinstance(error, ValidationError) and error.title == title:
+            with suppress(BaseException):
+                return reasons(error)
+        try:
+            records: list[Any] = decode(payload)
+        except ValueError:
+            return [raised(0, None, error)]
+        errors: list[Told] = []
+        for index, record in enumerate(records):
+            errors += self._faults(index, record)
+            if len(errors) >= MAX_ERRORS:
+                break
+        return errors or [raised(0, None, error)]
+
+    def _faults(self, index: int, record: Any) -> list[Told]:
+        try:
+            self._one.validate_json(encode(record))
+        except ValidationError as error:
+            with suppress(BaseException):
+                return reasons(error, index)
+            return [raised(index, None, error)]
+        except BaseException as error:  # noqa: BLE001 - see check
+            return [raised(index, None, error)]
+        return []
+
+    def _misfits(self, records: Sequence[Any]) -> list[Told]:
+        errors: list[Told] = []
         for index, record in enumerate(records):
             for field in self._inputs:
                 try:
                     found = misfit(field, getattr(record, field.name))
-                except Exception as error:  # noqa: BLE001 - see above
-                    found = RAISED, f"the contract's code raised {type(error).__name__}"
+                except BaseException as error:  # noqa: BLE001 - see check
+                    errors.append(raised(index, field.name, error))
+                    continue
                 if found is not None:
-                    errors.append(_own(index, field.name, *found))
-        return errors or [_own(0, None, "lockgate_type", "a value cannot be given to the model")]
+                    errors.append(own(index, field.name, *found))
+            if len(errors) >= MAX_ERRORS:
+                break
+        return errors or [own(0, None, "lockgate_type", "a value cannot be given to the model")]
 
     @staticmethod
     def _value(field: ContractField, record: Any) -> Any:
@@ -158,7 +197,9 @@ def load(frame: Frame, job: Path) -> Checker:
                 seen={"field": wanted, "kind": kind, "contract": contract},
                 next="lockgate run",
             )
-    return Checker(inference_model(model, label, file), [known[wanted] for wanted, _ in inputs])
+    inference = inference_model(model, label, file)
+    plan = compile_requests(inference, field_table(inference, label))
+    return Checker(inference, [known[wanted] for wanted, _ in inputs], plan)
 
 
 def _frames(link: socket.socket) -> Any:
@@ -186,12 +227,3 @@ def _write(job: Path, files: Sequence[Mapping[str, Any]], payload: bytes) -> Non
         (job / path).write_bytes(data)
     if start != len(payload):
         raise WireError("bytes that belong to no file")
-
-
-def _reasons(error: ValidationError) -> list[dict[str, Any]]:
-    found = error.errors(include_url=False, include_context=False, include_input=False)[:MAX_ERRORS]
-    return [{"type": e["type"], "loc": list(e["loc"]) or [0], "msg": clean(e["msg"])} for e in found]
-
-
-def _own(index: int, field: str | None, rule: str, message: str) -> dict[str, Any]:
-    return {"type": rule, "loc": [index] if field is None else [index, field], "msg": message}

@@ -153,4 +153,10 @@ FINDINGS: tuple[Finding, ...] = (
         "Other versions, or another snapshot, could give another verdict; it would not be the one that was asked for.",
         "Install the same lock on all machines, and mount the share under one path; the finding says which it is.",
     ),
+    Finding(
+        "LG227",
+        "the contract leaves open what a request may hold",
+        "A model answers any number, also one far from all that it was trained on; a bound stops it at the edge.",
+        'Add the lines that the note names: `ge` and `le` on each number, `allow_inf_nan=False`, `extra="forbid"`.',
+    ),
 )

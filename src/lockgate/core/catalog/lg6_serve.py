@@ -5,9 +5,10 @@ from lockgate.core.catalog import Finding
 FINDINGS: tuple[Finding, ...] = (
     Finding(
         "LG601",
-        "No valid API key (401)",
+        "No valid credential (401)",
         "Whoever reaches the port could ask the model at will, copy it, or probe it unseen.",
-        "Send `Authorization: Bearer KEY`. `lockgate clients add NAME` gives a key; a revoked one is not let in again.",
+        "Send one credential of a listed client: an API key or an OIDC token as `Authorization: Bearer ...`, or a "
+        "client certificate. `lockgate clients add NAME` lists one. What is revoked or expired is not let in again.",
     ),
     Finding(
         "LG602",
@@ -61,7 +62,7 @@ FINDINGS: tuple[Finding, ...] = (
         "LG610",
         "The client is above its rate (429)",
         "Unlimited questions are how a model is copied.",
-        "Wait as Retry-After says. The rate counts records, refused ones too.",
+        "Wait as Retry-After says. The rate counts records, and a request whose body was read and refused.",
     ),
     Finding(
         "LG611",
@@ -107,9 +108,9 @@ FINDINGS: tuple[Finding, ...] = (
     ),
     Finding(
         "LG618",
-        "The address is not loopback",
+        "The address is not loopback, and no TLS is set",
         "Without TLS, keys and records would travel in the clear.",
-        "Serve on 127.0.0.1, behind a proxy that speaks TLS.",
+        "Set `certificate` and `key` in `[serve.tls]`, or give `--tls-cert` and `--tls-key`.",
     ),
     Finding(
         "LG619",
@@ -164,6 +165,12 @@ FINDINGS: tuple[Finding, ...] = (
         "The environment is not the one the model was trained in",
         "Another version of Pydantic or onnxruntime may give other verdicts and other numbers.",
         "Build the environment as the train statement says, or train anew in the one that is here.",
+    ),
+    Finding(
+        "LG628",
+        "These records end the process that they are given to (422)",
+        "Twice the worker that had this request was lost: tried on and on, it would cost everybody an answer.",
+        "Look at the record in the log (kind `refused`); tighten the contract so that such a record is refused by it.",
     ),
     Finding(
         "LG630",

@@ -1,13 +1,15 @@
 """From a profile of somebody's data to readable files: contract.py, train.py, lockgate.toml. Pure.
 
-Never tightens silently: a bound is written only where the data's meaning suggests it, and each says in a
-comment what the data showed. What would need a guess is left open and said in a comment.
+Never tightens silently: bounds leave ten times the room that the data took, so that no row of it breaks one, and each
+says in a comment what the data showed and what it refuses. What would need a guess is left open and said in a comment.
 """
 
 from __future__ import annotations
 
 import keyword
+import math
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,7 +23,12 @@ Column = Mapping[str, Any]
 FEW_CLASSES = 50
 ALMOST_ALL = 0.95
 MIN_ROWS = 50
+ROOM = 10
+"""How many times the largest value seen a number may be."""
 LEFT_OUT = "left out: "
+
+_INT64 = 2**63 - 1
+_SHORT = 10**15
 
 _TYPES = {"int": "int", "float": "float", "bool": "bool", "date": "date", "datetime": "datetime", "string": "str"}
 
@@ -75,6 +82,10 @@ def infer(profile: Mapping[str, Any], *, name: str, source: str, label: str) -> 
     if by_name[label]["nulls"]:
         share = by_name[label]["nulls"] / max(int(profile["rows"]), 1)
         notes.append(f"{LEFT_OUT}{by_name[label]['nulls']:,} rows ({share:.0%}) have no {label}: they are quarantined")
+    if any("le=" in field for field in fields):
+        notes.append(
+            f"bounds: a number may be up to {ROOM} times what was seen, or more: contract.py says where each ends"
+        )
     if time:
         notes.append(f"held out by time: the latest rows by {time}")
     files = {
@@ -133,8 +144,10 @@ def _field(column: Column, *, is_label: bool) -> str:
         kind = f"Literal[{', '.join(repr(v) for v in values)}]"
     if column["kind"] in ("int", "float") and column.get("least") is not None:
         comments.append(f"seen: {column['least']:g} to {column['most']:g}")
-        if column["least"] >= 0 and not is_label:
-            constraint = "ge=0"
+        if not is_label:
+            low, high = _bounds(column)
+            constraint = f"ge={_number(low)}, le={_number(high)}"
+            comments.append(f"refused: below {low:,g} or above {high:,g}")
     if column["nulls"]:
         comments.append(f"{column['nulls']:,} of {column['rows']:,} rows have none")
         if not is_label:
@@ -146,6 +159,23 @@ def _field(column: Column, *, is_label: bool) -> str:
     return f"    {column['name']}: {kind}{default}{comment}"
 
 
+def _bounds(column: Column) -> tuple[float, float]:
+    """The least and the most that a number may be: a power of ten beyond what was seen, and no sign that was not."""
+    seen = max(abs(column["least"]), abs(column["most"]), 1.0)
+    reach: float = 10 ** (math.ceil(math.log10(seen)) + int(math.log10(ROOM)))
+    low: float = -reach
+    if column["kind"] == "int" and reach > _INT64:
+        low, reach = -_INT64 - 1, _INT64
+    elif reach > _SHORT:
+        reach = float(min(reach, sys.float_info.max))
+        low = -reach
+    return (0 if column["least"] >= 0 else low), reach
+
+
+def _number(value: float) -> str:
+    return f"{value:_}" if isinstance(value, int) and abs(value) <= _SHORT else repr(value)
+
+
 def _contract(fields: Sequence[str], left_out: Sequence[Column], source: str) -> str:
     body = "\n".join(fields)
     dates = ", ".join(n for n in ("date", "datetime") if re.search(rf": {n}\b", body))
@@ -154,6 +184,11 @@ def _contract(fields: Sequence[str], left_out: Sequence[Column], source: str) ->
     imports = (f"from datetime import {dates}\n" if dates else "") + typing
     # A column that the contract does not name must not stop the training file; a request is held to the same.
     extra = "ignore" if left_out else "forbid"
+    said = 'extra="forbid": a record with a key that has no field here is refused; allow_inf_nan: NaN and infinity too.'
+    if left_out:
+        said = (
+            'extra="ignore": the file has columns that have no field here; with "forbid" none of its rows would pass.'
+        )
     # The name of a stranger's file stands in a program's text: it neither ends the text nor escapes anything in it.
     called = re.sub(r'["\\]', "_", shown(source))
     return f'''"""What one record is. Read off {called}: tighten it where you know more."""
@@ -165,6 +200,7 @@ from pydantic import {pydantic}
 class Record(BaseModel):
     """One record, at training and, without the label, in a request."""
 
+    # {said}
     model_config = ConfigDict(extra="{extra}", allow_inf_nan=False)
 
 {body}

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime as ort
 
+from lockgate.core.table import pack_table
 from lockgate.core.wire import Column
 from lockgate.runtime.serving import NULL_TIMESTAMP, Kind, ServingSpec
 
@@ -57,7 +58,8 @@ class Model:
         except Exception as error:  # noqa: BLE001 - onnxruntime raises its own kinds, all of them final
             raise ModelError(f"onnxruntime does not load the model: {_first_line(error)}") from None
         self.spec = spec
-        self._kinds: dict[str, Kind] = {field.name: field.kind for field in spec.fields}
+        self._places = {str(_key(value)): place for place, value in enumerate(spec.classes or ())}
+        self._classes = np.array(spec.classes or (), dtype=object if _are_texts(spec) else None)
         self._check_graph()
 
     def _check_graph(self) -> None:
@@ -100,15 +102,14 @@ class Model:
             return np.stack([np.asarray(columns[name]).astype(number) for name in fields], axis=1)
 
     def _labels(self, answer: Array, rows: int) -> Array:
-        classes = self.spec.classes or ()
         if answer.size != rows:
             raise ModelError(f"the model's label output has {answer.size} values for {rows} rows")
-        places = {str(_key(value)): place for place, value in enumerate(classes)}
+        places = self._places
         try:
             chosen = [places[str(_key(value))] for value in answer.reshape(rows).tolist()]
         except KeyError as error:
             raise ModelError(f"the model answers {error}, which is none of the label's values") from None
-        return np.array(classes, dtype=object if isinstance(classes[0], str) else None)[chosen]
+        return self._classes[chosen]
 
 
 def array_of(column: Column, kind: Kind) -> Array:
@@ -124,18 +125,17 @@ def array_of(column: Column, kind: Kind) -> Array:
     return np.where(null, np.nan, values.astype(np.float64))
 
 
-def answer_columns(spec: ServingSpec, outputs: Outputs) -> list[Column]:
-    """The worker's answer: `value`, or `label` and one score column per class."""
+def answer_table(spec: ServingSpec, outputs: Outputs) -> tuple[dict[str, Any], bytes]:
+    """The worker's answer as a table (`core.table`) of `spec.answer_types`. Raises ModelError."""
+    rows = (
+        len(outputs.values) if outputs.values is not None else len(outputs.scores) if outputs.scores is not None else 0
+    )
     if outputs.values is not None:
-        return [Column.of("value", "float64", outputs.values.tolist())]
+        return {"rows": rows, "nulls": [], "texts": []}, outputs.values.astype("<f8").tobytes()
     if outputs.labels is None or outputs.scores is None:
         raise ModelError("no outputs")
-    label = Column.of("label", spec.class_type, outputs.labels.tolist())
-    scores = [
-        Column(name, "float64", len(outputs.scores), np.ascontiguousarray(outputs.scores[:, place], "<f8").tobytes())
-        for place, name in enumerate(spec.score_names)
-    ]
-    return [label, *scores]
+    header, labels = pack_table(spec.answer_types[:1], [outputs.labels.tolist()], rows)
+    return header, labels + np.ascontiguousarray(outputs.scores.T, "<f8").tobytes()
 
 
 def _strings(column: Column) -> Array:
@@ -150,6 +150,10 @@ def _finite(answer: Any, size: int, what: str) -> Array:
     if bad.size:
         raise ModelError(f"the model answers {found.reshape(-1)[bad[0]]} ({bad.size} of {size} {what} are not finite)")
     return found
+
+
+def _are_texts(spec: ServingSpec) -> bool:
+    return bool(spec.classes) and isinstance((spec.classes or ("",))[0], str)
 
 
 def _key(value: Any) -> Any:

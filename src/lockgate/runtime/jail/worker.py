@@ -5,8 +5,8 @@ Takes one inherited stream socket (its number is the only argument) and speaks c
     -> {"op": "load", "files": [{"name": "model.onnx", "sha256": HEX}, {"name": "io.json", "sha256": HEX}]}
        with one sealed memfd per file, in that order
     <- {"op": "ready", "model": HEX, "io": HEX, "task": ..., "pid": n}
-    -> {"op": "predict", "id": n, "rows": n, "columns": [...]} + columns, one per field of io.json
-    <- {"op": "answer", "id": n, "rows": n, "columns": [...]} + columns (label and score.N, or value)
+    -> {"op": "predict", "id": n, "rows": n, ...} + a table (core.table) of the fields of io.json
+    <- {"op": "answer", "id": n, "rows": n, ...} + a table of the answers: label and score.N, or value
     <- {"op": "failed", "id": n, "message": "..."}          this batch has no answer; the worker goes on
 
 Anything else ends the process: exit code 2 for a frame it does not know, 3 for a model that does not load.
@@ -23,13 +23,18 @@ from collections.abc import Sequence
 from typing import Any
 
 from lockgate.core.digest import from_hex
-from lockgate.core.wire import Frame, WireError, pack_columns, unpack_columns
+from lockgate.core.table import unpack_table
+from lockgate.core.wire import MAX_PAYLOAD, Frame, WireError
 from lockgate.runtime import channel, serving
-from lockgate.runtime.jail.predict import Model, ModelError, answer_columns, array_of
+from lockgate.runtime.jail.predict import Model, ModelError, answer_table, array_of
 
 MAX_MODEL = 2 << 30
 MAX_IO = 4 << 20
 FILES = ("model.onnx", "io.json")
+
+_LONGEST_MESSAGE = 1000
+_ENDS = 64
+"""Bytes of an answer that belong to no row."""
 
 EXIT_PROTOCOL = 2
 EXIT_MODEL = 3
@@ -65,18 +70,26 @@ def answer(model: Model, frame: Frame) -> tuple[dict[str, Any], bytes]:
     number = frame.header.get("id")
     if frame.header.get("op") != "predict" or type(number) is not int:
         raise WireError(f"unexpected frame {frame.header.get('op')!r}")
-    columns = unpack_columns(frame.header, frame.payload)
-    wanted = {field.name: serving.WIRE[field.kind] for field in model.spec.fields}
-    if {name: column.type for name, column in columns.items()} != wanted:
-        raise WireError("the columns are not the fields of io.json")
+    spec = model.spec
+    columns = unpack_table(spec.field_types, frame.header, frame.payload)
     if not frame.header["rows"]:
         raise WireError("a batch has at least one row")
+    if frame.header["rows"] * spec.answer_bytes > MAX_PAYLOAD - _ENDS:
+        return _failed(number, f"the answers to {frame.header['rows']} rows are too large for one frame")
+    arrays = {field.name: array_of(column, field.kind) for field, column in zip(spec.fields, columns, strict=True)}
     try:
-        outputs = model.predict({field.name: array_of(columns[field.name], field.kind) for field in model.spec.fields})
+        header, payload = answer_table(spec, model.predict(arrays))
     except ModelError as error:
-        return {"op": "failed", "id": number, "message": str(error)}, b""
-    header, payload = pack_columns(answer_columns(model.spec, outputs), frame.header["rows"])
+        return _failed(number, str(error))
+    except Exception as error:  # noqa: BLE001 - what a model makes of some rows must not end it for all others
+        return _failed(number, f"the model's answer cannot be read: {type(error).__name__}")
     return {"op": "answer", "id": number, **header}, payload
+
+
+def _failed(number: int, message: str) -> tuple[dict[str, Any], bytes]:
+    """`message` may quote the model, which may quote the rows."""
+    told = message[:_LONGEST_MESSAGE].encode("utf-8", "replace").decode()
+    return {"op": "failed", "id": number, "message": told}, b""
 
 
 def _load(frame: Frame, files: list[int]) -> tuple[Model, list[str]]:

@@ -1,0 +1,145 @@
+"""The one record of a file that was scored: into a spool first, then into the log, by whoever seals here.
+
+Where a gateway serves, its sealer carries the spool like any other. Where nobody serves, this process seals, and holds
+the lock under which one serves meanwhile: two sealers would carry the same record twice.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from lockgate.audit.ledger import PREDICTIONS
+from lockgate.audit.log import Log
+from lockgate.audit.seal import Sealer
+from lockgate.audit.spool import Spool
+from lockgate.core.record_kinds import FileRecord
+from lockgate.errors import Unavailable
+from lockgate.serve.recording.parts import ENDING
+from lockgate.serve.sealer import signing_key
+from lockgate.store.lock import lock
+from lockgate.supervise.sealing import Sealing
+
+LOOKS_SECONDS = 0.2
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where records go: the `.lockgate` folder, and who seals its predictions."""
+
+    home: Path
+    sealing: Sealing
+
+    @property
+    def log(self) -> Path:
+        """The predictions log."""
+        return self.home / "log" / PREDICTIONS
+
+
+def fresh_id() -> str:
+    """The id under which one file is recorded, as a gateway's is at each start."""
+    return os.urandom(8).hex()
+
+
+def ask_for_key(place: Place) -> None:
+    """Where nobody serves, the sealer's key will be needed: its passphrase is asked for before the work, not after."""
+    with suppress(_Busy), _alone(place):
+        place.sealing.key()
+
+
+def enter(place: Place, record: FileRecord, *, seconds: float) -> bool:
+    """Bring the record into the log; whether it is there in time. When this returns, it is durable in any case.
+
+    1. Into a spool of its own.   2. Where nobody serves, it is sealed here.   3. Where somebody does, whoever seals
+    there is waited for, at most `seconds`.
+    Raises Unavailable LG732 (1); what sealing raises (2): then the record stays in its spool, for the next sealer.
+    """
+    looking = _Looking(place)
+    # 1.
+    data = record.encode()
+    spool = _spooled(place, record.gateway, data)
+    deadline = time.monotonic() + seconds
+    while True:
+        # 2.
+        with suppress(_Busy), _alone(place):
+            if not looking.found(data):
+                _seal(place, data)
+            spool.unlink(missing_ok=True)
+            return True
+        # 3.
+        if looking.found(data):
+            return True
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(LOOKS_SECONDS)
+
+
+class _Busy(Exception):
+    """Somebody serves here."""
+
+
+@contextmanager
+def _alone(place: Place) -> Iterator[None]:
+    """Nobody serves here in this block. Raises _Busy."""
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(lock(place.home / "state" / "locks" / "serve", wait=False))
+        except Unavailable as busy:
+            if busy.finding != "LG807":
+                raise
+            raise _Busy from None
+        yield
+
+
+def _spooled(place: Place, gateway: str, data: bytes) -> Path:
+    folder = place.home / "state" / "spool"
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o700)
+    path = folder / f"{gateway}{ENDING}"
+    with Spool(path) as spool:
+        spool.append([data])
+    return path
+
+
+def _seal(place: Place, data: bytes) -> None:
+    sealing = place.sealing
+    Sealer(
+        place.log,
+        origin=sealing.origin,
+        sign=signing_key(sealing.key()).sign,
+        public_key=sealing.public,
+        seen=sealing.seen,
+        former=sealing.former,
+    ).append([data])
+
+
+class _Looking:
+    """Looks for a record among the entries that came since this was made."""
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+        self._size = self._log().size if self._begun() else 0
+
+    def found(self, data: bytes) -> bool:
+        if not self._begun():
+            return False
+        log = self._log()
+        start, self._size = self._size, log.size
+        return any(entry == data for entry in log.entries(start, log.size))
+
+    def _begun(self) -> bool:
+        return (self._place.log / "checkpoint").is_file()
+
+    def _log(self) -> Log:
+        sealing = self._place.sealing
+        return Log.open(
+            self._place.log,
+            public_key=sealing.public,
+            origin=sealing.origin,
+            seen=sealing.seen,
+            former=sealing.former,
+        )

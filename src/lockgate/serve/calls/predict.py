@@ -1,0 +1,91 @@
+"""`POST /predict`: records in, predictions out, as JSON. The hot path: nothing here is encoded a second time.
+
+{"records": [{...}, ...], "id": "..."}
+{"id": "...", "model": {...}, "predictions": [{...}, ...], "receipts": ["lgr1...", ...]}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from lockgate.contract.given import Given
+from lockgate.core.encoding import encode
+from lockgate.serve import body
+from lockgate.serve.admission.counters import Later
+from lockgate.serve.calls.ask import MEDIA_JSON, Ask, Doors, Live, check_id, postpone
+from lockgate.serve.declined import Declined
+from lockgate.serve.http import Reply
+from lockgate.serve.rules import CONTRACT_PRICE
+from lockgate.serve.spec import Action, Answer, Asked, Served
+
+_BETWEEN = '","'
+
+
+class Predict:
+    """The plain call."""
+
+    name: str = "predict"
+    action: Action = "predict"
+    media: tuple[str, ...] = (MEDIA_JSON,)
+
+    def __init__(self, doors: Doors) -> None:
+        self._doors = doors
+        self._card = Card()
+
+    def answer(self, ask: Ask) -> None:
+        """Read, charge, hand on. Raises Declined 400, 403, 413, 429, 503."""
+        doors = self._doors
+        live = doors.service.live()
+        # Once more: another model may have gone live since the gate looked.
+        doors.admission.authorise(ask.client, "predict", live.served.name)
+        try:
+            given = body.given(live.checker, ask.body, limit=doors.most(ask))
+            if given.id:
+                check_id(given.id)
+        except Declined:
+            doors.fine(ask)
+            raise
+        try:
+            hand_on(doors, ask, live, given, self.spell)
+        except Later as later:
+            postpone(later, ask, partial(hand_on, doors, ask, live, given, self.spell))
+
+    def spell(self, answer: Answer) -> Reply:
+        """The reply: what was recorded, byte for byte, around it what is known of it."""
+        card, named = self._card.of(answer.served)
+        receipts = answer.receipts
+        headers = (named, ("Lockgate-Receipt", receipts[0])) if len(receipts) == 1 else (named,)
+        start = b'{"id":%b,' % encode(answer.id) if answer.id else b"{"
+        told = f'],"receipts":["{_BETWEEN.join(receipts)}"]}}'.encode() if receipts else b'],"receipts":[]}'
+        parts = (start, card, b",".join(answer.encoded), told)
+        return Reply(200, b"".join(parts), headers)
+
+
+def hand_on(doors: Doors, ask: Ask, live: Live, given: Given, spell: Callable[[Answer], Reply]) -> None:
+    """Charge the rows, and give them to the service. Raises Declined 413, 429, Later."""
+    price = 1 if given.values is not None else CONTRACT_PRICE
+    headers = doors.admission.charge(ask.client, live.served.name, given.rows, price=price)
+    doors.service.predict(live, Asked(ask.client, given, spell, ask.reply, ask.since, headers, ask.wanted))
+
+
+class Card:
+    """What an answer says of its model, encoded once per model."""
+
+    def __init__(self) -> None:
+        self._served: Served | None = None
+        self._card = b""
+        self._named = ("Lockgate-Model", "")
+
+    def of(self, served: Served) -> tuple[bytes, tuple[str, str]]:
+        """`"model": {...}, "predictions": [` as bytes, and the header."""
+        if served is not self._served:
+            self._served = served
+            self._card = b'"model":%b,"predictions":[' % encode(served.card())
+            self._named = model_header(served)
+        return self._card, self._named
+
+
+def model_header(served: Served) -> tuple[str, str]:
+    """Which model answered."""
+    return "Lockgate-Model", f"{served.name}@{served.version}"
