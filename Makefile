@@ -39,6 +39,7 @@ bench: .venv/made  ## The measured claims, each as a ratio in one run
 	@$(BIN)/python -m bench.sign
 	@$(BIN)/python -m bench.verify_chain
 	@if command -v docker-registry >/dev/null && command -v skopeo >/dev/null; then $(BIN)/python -m bench.registry; fi
+	@$(BIN)/python -m bench.request_contract
 	@$(BIN)/python -m bench.gateway_overload
 	@if command -v wrk >/dev/null; then $(BIN)/python -m bench.gateway_controls; fi
 	@if command -v wrk >/dev/null; then $(BIN)/python -m bench.gateway; fi

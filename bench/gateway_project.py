@@ -104,7 +104,17 @@ def client(project: Made, *options: str) -> str:
 
 @contextmanager
 def served(project: Made, port: int, *options: str) -> Iterator[Up]:
-    """`lockgate serve` with all controls, as it is by default."""
+    """`lockgate serve` with all controls, as it is by default, its prediction log begun anew.
+
+    At its start the sealer reads the whole log, 5 us a record: after some rounds that would be most of the CPU.
+    """
+    home = project.folder / ".lockgate"
+    for old in (
+        home / "log" / "predictions",
+        home / "state" / "spool",
+        *PLACE.glob("state/lockgate/*/seen/predictions"),
+    ):
+        shutil.rmtree(old, ignore_errors=True) if old.is_dir() else old.unlink(missing_ok=True)
     key = client(project)
     command = [sys.executable, "-m", "lockgate", "serve", "--port", str(port), *options]
     with running(command, cwd=project.folder, env=environment()) as process:

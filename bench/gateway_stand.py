@@ -61,8 +61,8 @@ TRACED = 0.05
 PEPPER = b"p" * 32
 MODEL_WORKER = "import sys; from lockgate.runtime.jail.worker import main; main(sys.argv[1:])"
 CONTRACT_WORKER = (
-    "import socket, sys; from pathlib import Path; import lockgate.contract.jail.worker as worker;"
-    "worker.serve(socket.socket(fileno=int(sys.argv[1])), Path('.').resolve())"
+    "import socket, sys, tempfile; from pathlib import Path; import lockgate.contract.jail.worker as worker;"
+    "worker.serve(socket.socket(fileno=int(sys.argv[1])), Path(tempfile.mkdtemp()).resolve())"
 )
 
 

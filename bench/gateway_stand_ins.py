@@ -15,6 +15,7 @@ from lockgate.contract.given import Given
 from lockgate.contract.plan import Plan
 from lockgate.core.wire import Column
 from lockgate.serve.admission.admission import Admission
+from lockgate.serve.declined import CannotRecord
 from lockgate.serve.http import Head, Peer
 from lockgate.serve.line import Line
 from lockgate.serve.recording.entry import Entry
@@ -114,6 +115,13 @@ class NoRecorder:
     def write(self, entries: Sequence[Entry]) -> list[Sequence[str]]:
         """One token for all."""
         return [TOKEN] * len(entries)
+
+    def when_durable(self, told: Callable[[bool | CannotRecord], None], requests: int = 1) -> None:  # noqa: ARG002
+        """It never was to be."""
+        told(True)
+
+    def sweep(self) -> None:
+        """Nobody waits."""
 
     async def durable(self) -> bool:
         """It never was to be."""

@@ -364,7 +364,7 @@ def test_nobody_is_asked_about_what_nobody_waits_for() -> None:
         await scene.start()
         await scene.until(1)
         assert [here] == [one for one, _ in scene.answered]
-        assert [1] == scene.batches
+        assert scene.batches == [1]
         assert scene.engine.line.rows == scene.engine.line.bytes == 0
         scene.engine.close()
 

@@ -23,7 +23,7 @@ MOST_BYTES = 24 << 20
 """The most that is held in memory: at 10,000 records a second some four seconds of a disk that stands still."""
 SYNC_SECONDS = 0.01
 """How long a record that nobody waits for may be in the file and not on the disk."""
-GROUP_SECONDS = 0.002
+GROUP_SECONDS = 0.001
 """How far apart syncs begin, unless all who are being answered wait for one: each costs more than a request."""
 RETRY_SECONDS = 0.25
 
