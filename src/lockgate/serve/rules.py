@@ -7,7 +7,6 @@ import ipaddress
 import re
 from base64 import urlsafe_b64encode
 from datetime import UTC, datetime, timedelta
-from hashlib import sha256
 
 from lockgate.serve.spec import ANY_ENVIRONMENT, ANY_MODEL, Action, Client
 
@@ -31,12 +30,12 @@ def new_key(randomness: bytes) -> str:
 
 def key_digest(pepper: bytes, key: str) -> str:
     """HMAC-SHA256(pepper, key) in hex: what is stored and looked up, so that timing tells nothing about a key."""
-    return hmac.new(pepper, key.encode(), sha256).hexdigest()
+    return hmac.digest(pepper, key.encode(), "sha256").hex()
 
 
 def pseudonym(pseudonym_key: bytes, client: str) -> str:
     """The client's name in prediction records: 16 hex digits, stable, meaningless without the key."""
-    return hmac.new(pseudonym_key, client.encode(), sha256).hexdigest()[:16]
+    return hmac.digest(pseudonym_key, client.encode(), "sha256").hex()[:16]
 
 
 def is_client_name(text: str) -> bool:

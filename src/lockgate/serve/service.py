@@ -165,10 +165,7 @@ class Service:
         self._tally.rows["predicted"] += len(predictions)
         for answer, tokens in zip(answers, receipts, strict=True):
             answer.receipts = tokens
-        if self._recorder.policy.record == "written":
-            self._give(engine, batch, answers)
-        else:
-            self._recorder.when_durable(partial(self._recorded, engine, batch, answers), len(batch))
+        self._recorder.when_durable(partial(self._recorded, engine, batch, answers), len(batch))
 
     def _answer(self, engine: JailedEngine, asked: Asked, predictions: Sequence[Prediction]) -> Answer:
         kind, policy = asked.client.kind, engine.policy

@@ -59,7 +59,7 @@ class Book:
     """All clients. Who is revoked is found by name only, so by no key, no subject and no certificate."""
 
     by_name: Mapping[str, Account]
-    by_digest: Mapping[bytes, Way]
+    by_digest: Mapping[str, Way]
     by_subject: Mapping[str, Account]
     by_certificate: Mapping[str, Account]
 
@@ -74,14 +74,14 @@ def open_book(clients: Sequence[Client], environment: str, before: Book, share: 
     """
     accounts = [_account(client, environment, before.by_name.get(client.name), share) for client in clients]
     standing = [account for account in accounts if account.client.revoked is None]
-    by_digest: dict[bytes, Way] = {}
+    by_digest: dict[str, Way] = {}
     for account in standing:
         client = account.client
         if client.digest:
-            by_digest[bytes.fromhex(client.digest)] = Way(account, account.until)
+            by_digest[client.digest] = Way(account, account.until)
         if client.previous:
             until = min(account.until, seconds_of(client.previous_until))
-            by_digest.setdefault(bytes.fromhex(client.previous), Way(account, until))
+            by_digest.setdefault(client.previous, Way(account, until))
     return Book(
         {account.client.name: account for account in accounts},
         by_digest,

@@ -12,11 +12,12 @@ import math
 import os
 from collections.abc import Callable, Sequence
 
+from lockgate.serve import rules
 from lockgate.serve.admission import accounts
 from lockgate.serve.admission.accounts import Account, Book, Way
 from lockgate.serve.admission.bearers import Bearers
 from lockgate.serve.admission.counters import Budgets, Rates, Ready
-from lockgate.serve.admission.rules import Addresses, Meter, Peppered, names_of
+from lockgate.serve.admission.rules import Addresses, Meter, names_of
 from lockgate.serve.clients import parse_clients
 from lockgate.serve.declined import Declined
 from lockgate.serve.http import Certificate, Head, Peer
@@ -66,7 +67,7 @@ class Admission:
         self._rates = rates
         self._ready = ready
         self._share = share
-        self._peppered = Peppered(pepper)
+        self._pepper = pepper
         self._book: Book = accounts.EMPTY
         self._ways: dict[str, Way] = {}
         self._bearers: Bearers | None = None
@@ -246,7 +247,7 @@ class Admission:
         if not plain:
             key = _credential(header)
         if len(key) == KEY_LENGTH:
-            way = self._book.by_digest.get(self._peppered.digest(key.encode()))
+            way = self._book.by_digest.get(rules.key_digest(self._pepper, key))
             if way is None or self._wall() >= way.until:
                 return None
             if plain:  # one spelling of each key that counts, so no client can have it hold more

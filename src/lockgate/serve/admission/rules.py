@@ -13,24 +13,6 @@ _SLIVER = 1e-6
 """Of one row: at large clock values sums round by less than that."""
 
 
-class Peppered:
-    """HMAC-SHA256 under one key (RFC 2104), with both key blocks hashed once for all."""
-
-    __slots__ = ("_inner", "_outer")
-
-    def __init__(self, pepper: bytes) -> None:
-        block = (pepper if len(pepper) <= 64 else sha256(pepper).digest()).ljust(64, b"\0")
-        self._inner = sha256(bytes(byte ^ 0x36 for byte in block))
-        self._outer = sha256(bytes(byte ^ 0x5C for byte in block))
-
-    def digest(self, message: bytes) -> bytes:
-        """32 bytes."""
-        inner, outer = self._inner.copy(), self._outer.copy()
-        inner.update(message)
-        outer.update(inner.digest())
-        return outer.digest()
-
-
 class Meter:
     """Generic cell rate algorithm (ITU-T I.371, virtual scheduling form), in rows.
 

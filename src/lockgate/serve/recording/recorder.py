@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from lockgate.audit.disk import Disk
+from lockgate.audit.spool import frame
 from lockgate.core.record_kinds import Of, RefusedRecord, UnrecordedRecord
 from lockgate.core.records import SALT_BYTES, Receipt, Record
 from lockgate.serve.declined import CannotRecord, Declined
@@ -26,7 +27,7 @@ from lockgate.serve.recording.keeping import Keeper
 from lockgate.serve.recording.labels import LabelKeeper, Line
 from lockgate.serve.recording.parts import hurry_path
 from lockgate.serve.recording.payloads import Keeping, PayloadKeeper
-from lockgate.serve.recording.writing import Salts, Writer, frame
+from lockgate.serve.recording.writing import Salts, Writer
 from lockgate.serve.spec import Client, RecordMode, Served, ServePolicy
 from lockgate.serve.tally import Tally
 
@@ -297,7 +298,7 @@ class SpoolRecorder:
         """A record that is not on the path of requests."""
         self._next = record.seq + 1
         self._given.skip()
-        self._keeper.put(b"".join(frame(record.encode())), self._next)
+        self._keeper.put(frame(record.encode()), self._next)
 
     def _look(self) -> None:
         """More is on the disk, or in the log."""

@@ -1,27 +1,19 @@
-"""Records and receipts as bytes, by templates: this runs for every request. A property test parses all of it back.
-
-HMAC (RFC 2104) is spelled out: its key pads are made for a whole batch at once, input and output of a row share the
-hash states that the pads begin, and the library's one-shot form costs twice as much for each call.
-"""
+"""Records and receipts as bytes, by templates: this runs for every request. A property test parses all of it back."""
 
 from __future__ import annotations
 
 from binascii import b2a_base64
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
-from zlib import crc32
+from hmac import digest
 
-from lockgate.core.record_kinds import TAGGED
+from lockgate.audit.spool import frame
+from lockgate.core.record_kinds import request_tag
 from lockgate.core.records import MAX_ROWS, SALT_BYTES
 from lockgate.serve import rules
 from lockgate.serve.recording.entry import Entry
 from lockgate.serve.spec import Client, Served
 
-_INNER = bytes(byte ^ 0x36 for byte in range(256))
-_OUTER = bytes(byte ^ 0x5C for byte in range(256))
-_BLOCK = 64
-_ZEROS = bytes(_BLOCK - SALT_BYTES)
 _URL = bytes.maketrans(b"+/", b"-_")
 _TOKEN = 44
 _SALT_SIGNS = 43
@@ -40,29 +32,20 @@ class Written:
 
 
 class Salts:
-    """Salts for a number of rows: their HMAC pads, and how receipts spell them."""
+    """Salts for a number of rows, and how receipts spell them."""
 
-    __slots__ = ("inner", "outer", "text")
+    __slots__ = ("salts", "text")
 
     def __init__(self, randomness: bytes) -> None:
         """`randomness`: 32 bytes a row."""
-        salts = [randomness[at : at + SALT_BYTES] for at in range(0, len(randomness), SALT_BYTES)]
-        blocks = _ZEROS.join((*salts, b""))
-        self.inner = blocks.translate(_INNER)
-        self.outer = blocks.translate(_OUTER)
+        self.salts = salts = [randomness[at : at + SALT_BYTES] for at in range(0, len(randomness), SALT_BYTES)]
         # 33 bytes are 44 signs: each salt begins a group of its own, and its 43 signs are those that it has alone.
         self.text = b2a_base64(b"\0".join((*salts, b"")), newline=False).translate(_URL).decode("ascii")
 
     def commit(self, row: int, given: bytes, made: bytes) -> tuple[str, str]:
-        """HMAC-SHA256 of both in hex, under the salt of `row`."""
-        at = row * _BLOCK
-        inner, outer = sha256(self.inner[at : at + _BLOCK]), sha256(self.outer[at : at + _BLOCK])
-        first, over = inner.copy(), outer.copy()
-        first.update(given)
-        over.update(first.digest())
-        inner.update(made)
-        outer.update(inner.digest())
-        return over.hexdigest(), outer.hexdigest()
+        """`core.records.commitment` of both, which are in the exact encoding, under the salt of `row`."""
+        salt = self.salts[row]
+        return digest(salt, given, "sha256").hex(), digest(salt, made, "sha256").hex()
 
     def spelled(self, row: int) -> str:
         """The salt of `row` as a receipt has it."""
@@ -86,15 +69,6 @@ class Writer:
         self._served: Served | None = None
         self._heads: dict[str, _Head] = {}
         self._model = self._models = self._rung = ""
-        block = pseudonym_key.ljust(_BLOCK, b"\0")
-        self._tagging = sha256(block.translate(_INNER) + TAGGED), sha256(block.translate(_OUTER))
-
-    def _tag(self, request: str) -> str:
-        """`core.record_kinds.request_tag`, with the work on the key done before."""
-        inner, outer = self._tagging[0].copy(), self._tagging[1].copy()
-        inner.update(request.encode())
-        outer.update(inner.digest())
-        return outer.hexdigest()[:32]
 
     def pseudonym(self, client: Client) -> str:
         """The client's name in records."""
@@ -104,7 +78,6 @@ class Writer:
         """The records of `entries` from number `seq` on. `now`: milliseconds; `randomness(n)`: n bytes."""
         drawn = randomness(SALT_BYTES * sum([len(entry.canonical) for entry in entries]))
         salts = Salts(drawn)
-        inner, outer, text = salts.inner, salts.outer, salts.text
         parts: list[bytes] = []
         tokens: list[Sequence[str]] = []
         begin, end, row = f"lgr1.{self._gateway}.", f',"time":{now},"v":1}}', 0
@@ -114,30 +87,20 @@ class Writer:
             head = self._heads.get(entry.client.name) or self._head(entry.client)
             if len(entry.canonical) != 1:
                 records, own = self._several(entry, head, seq, now, salts, row)
-                for record in records:
-                    parts += frame(record)
+                parts += map(frame, records)
                 tokens.append(own)
                 seq += len(records)
                 row += len(entry.canonical)
                 continue
-            # Spelled out: calls for each of these steps would cost as much as the steps.
-            at = row * _BLOCK
-            made, over = sha256(inner[at : at + _BLOCK]), sha256(outer[at : at + _BLOCK])
-            given, first = made.copy(), over.copy()
-            given.update(entry.canonical[0])
-            first.update(given.digest())
-            made.update(entry.encoded[0])
-            over.update(made.digest())
-            asked, answered = first.hexdigest(), over.hexdigest()
-            spelled = text[row * _TOKEN : row * _TOKEN + _SALT_SIGNS]
+            asked, answered = salts.commit(row, entry.canonical[0], entry.encoded[0])
+            spelled = salts.spelled(row)
             if entry.id:
-                record = self._listed(head, f'","id":"{self._tag(entry.id)}', 0, asked, answered, seq, now)
+                record = self._listed(head, f'","id":"{request_tag(self._key, entry.id)}', 0, asked, answered, seq, now)
                 tokens.append((f"lgr2.{self._gateway}.{seq}.0.{spelled}",))
             else:
                 record = f"{head.one}{asked}{self._model}{answered}{self._rung}{seq}{end}".encode()
                 tokens.append((f"{begin}{seq}.{spelled}",))
-            framed = len(record).to_bytes(4, "little") + record
-            parts += (framed, crc32(framed).to_bytes(4, "little"))
+            parts.append(frame(record))
             seq += 1
             row += 1
         return Written(b"".join(parts), seq, tokens, drawn)
@@ -148,7 +111,7 @@ class Writer:
         """One record for each MAX_ROWS rows of a request, and the receipts of all."""
         both = zip(entry.canonical, entry.encoded, strict=True)
         committed = [salts.commit(row + at, given, made) for at, (given, made) in enumerate(both)]
-        named = f'","id":"{self._tag(entry.id)}' if entry.id else ""
+        named = f'","id":"{request_tag(self._key, entry.id)}' if entry.id else ""
         records, own = [], []
         for first in range(0, len(committed), MAX_ROWS):
             given, made = zip(*committed[first : first + MAX_ROWS], strict=True)
@@ -179,9 +142,3 @@ class Writer:
         who = f'{{"client":"{self.pseudonym(client)}","environment":"{environment}",'
         self._heads[client.name] = head = _Head(f'{who}"gateway":"{self._gateway}","input":"', f'{who}"first":')
         return head
-
-
-def frame(record: bytes) -> tuple[bytes, bytes]:
-    """A record as the spool holds it, in two pieces."""
-    framed = len(record).to_bytes(4, "little") + record
-    return framed, crc32(framed).to_bytes(4, "little")
