@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from lockgate.audit import entries
-from lockgate.audit.approvals import judge_approvals
+from lockgate.audit.approvals import judge_approvals, named_approvals
 from lockgate.audit.waivers import fault
 from lockgate.core.digest import Digest
 from lockgate.core.moments import rfc3339
@@ -19,6 +19,7 @@ from lockgate.core.verdict import Verdict
 from lockgate.errors import Refused, VerificationFailed
 
 if TYPE_CHECKING:
+    from lockgate.audit.approvals import Automatic
     from lockgate.audit.entries import Deployment, Registration, Summary, Waiver
     from lockgate.audit.evidence import Evidence
     from lockgate.trust.policy import EnvironmentPolicy
@@ -49,11 +50,16 @@ def policy_statement_at(index: int, statements: Sequence[Evidence]) -> Evidence 
 
 
 def refuse_withdrawn(deployment: Deployment, statements: Sequence[Evidence]) -> None:
-    """Raises Refused LG514 when a move, its summary, or an approval or waiver that the summary rests on is revoked."""
+    """Raises Refused LG514 when a move, its summary, or an approval or waiver that the summary rests on is revoked.
+
+    Any move of this model here under this summary: a further one under it, as the guard signs them, brings no move back
+    that somebody took back.
+    """
     known = {one.digest: one for one in statements}
+    moves = {one.evidence.digest for one in moves_under(deployment, statements)}
     summary = known.get(deployment.summary)
     named = entries.summary(summary).inputs if summary is not None and summary.claim == "promote" else ()
-    rests_on = {deployment.evidence.digest, deployment.summary, *named}
+    rests_on = {*moves, deployment.summary, *named}
     for revocation in entries.revocations(statements):
         for target in rests_on.intersection(revocation.targets):
             raise Refused(
@@ -63,6 +69,16 @@ def refuse_withdrawn(deployment: Deployment, statements: Sequence[Evidence]) -> 
                 seen={"statement": target, "revocation": revocation.evidence.digest},
                 next=f"lockgate deploy {deployment.name}@{deployment.version} --env {deployment.environment}",
             )
+
+
+def moves_under(deployment: Deployment, statements: Sequence[Evidence]) -> list[Deployment]:
+    """The moves of the same model in the same place under the same summary, oldest first; `deployment` among them."""
+    place = (deployment.environment, deployment.name, deployment.manifest, deployment.summary)
+    return [
+        one
+        for one in entries.deployments(statements)
+        if (one.environment, one.name, one.manifest, one.summary) == place
+    ]
 
 
 def ruled_by(summary: Summary, statements: Sequence[Evidence]) -> EnvironmentPolicy:
@@ -88,18 +104,16 @@ def check_approved(
     trainer: Evidence,
     policy: EnvironmentPolicy,
     statements: Sequence[Evidence],
-) -> None:
-    """The policy under which a summary was made asked for approvals: they are among what it rests on.
+    counted: Automatic | None = None,
+) -> str:
+    """The policy under which a summary was made asked for approvals: they are among what it rests on, or the model was
+    shown then to be no worse, where that policy lets it count.
 
-    The deployer's key alone cannot say so. Raises VerificationFailed LG535.
+    What was compared, in that second case, in words. The deployer's key alone cannot say so. `counted`: what
+    `audit.automatic.counted_at` finds. Raises VerificationFailed LG535.
     """
-    named = [
-        one.evidence
-        for one in entries.approvals(one for one in statements if one.digest in summary.inputs)
-        if (one.environment, one.manifest) == (policy.name, registration.manifest)
-        and one.evidence.index > registration.evidence.index
-    ]
-    reasons = judge_approvals(named, trainer, registration, policy)
+    named = named_approvals(summary, registration, policy.name, statements)
+    reasons = judge_approvals(named, trainer, registration, policy, counted)
     for reason in Verdict(reasons).refusals:
         raise VerificationFailed(
             "LG535",
@@ -107,6 +121,7 @@ def check_approved(
             seen={"summary": summary.evidence.digest, **reason.seen},
             next=reason.next,
         )
+    return counted.says if any(reason.finding == "LG555" for reason in reasons) and counted is not None else ""
 
 
 def check_waivers(

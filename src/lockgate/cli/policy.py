@@ -35,8 +35,17 @@ def show(environment: str, directory: str, as_json: bool) -> None:
     if serving:
         talk.data("serving")
         talk.data(table(serving, indent=2))
+    ladder = project.policy_ladder(environment) if environment else ()
+    if ladder:
+        talk.data("ladder")
+        talk.data(table(ladder, indent=2))
     rules = (
-        {"environment": environment, "rules": [line.as_json() for line in lines], "serve": dict(serving)}
+        {
+            "environment": environment,
+            "rules": [line.as_json() for line in lines],
+            "serve": dict(serving),
+            "ladder": dict(ladder),
+        }
         if environment
         else {}
     )

@@ -11,9 +11,11 @@ from lockgate.audit.workplace import Workplace
 from lockgate.core.digest import Digest, short
 from lockgate.core.shown import Lines, block
 from lockgate.errors import Usage
+from lockgate.trust import policy_automatic, policy_ladder_order, policy_serving
 from lockgate.trust.policy import FILENAME, RULES, EnvironmentPolicy, Policy
-from lockgate.trust.policy_order import Direction
-from lockgate.trust.policy_serving import KINDS, ServePolicy, differences
+from lockgate.trust.policy_ladder import Rung
+from lockgate.trust.policy_order import Difference, Direction
+from lockgate.trust.policy_serving import KINDS, ServePolicy
 from lockgate.trust.policy_values import Weight
 
 _WEIGHTS = {"off": 0, "warn": 1, "enforce": 2}
@@ -133,9 +135,15 @@ def compare(before: Policy, after: Policy) -> Iterator[Change]:
             yield Change(name, "the environment", "known", "gone: nothing can be deployed there", "stricter")
         else:
             yield from _weights(name, old, new)
-            for rule in RULES.values():
-                yield from (Change(name, *astuple(each)) for each in rule.compare(old, new))
-            yield from (Change(name, *astuple(each)) for each in differences(old.serve, new.serve))
+            yield from (Change(name, *astuple(each)) for each in _differences(old, new))
+
+
+def _differences(old: EnvironmentPolicy, new: EnvironmentPolicy) -> Iterator[Difference]:
+    for rule in RULES.values():
+        yield from rule.compare(old, new)
+    yield from policy_automatic.differences(old.automatic, new.automatic)
+    yield from policy_ladder_order.differences(old.ladder, new.ladder)
+    yield from policy_serving.differences(old.serve, new.serve)
 
 
 def describe(policy: EnvironmentPolicy) -> Iterator[RuleLine]:
@@ -152,6 +160,28 @@ def describe_serving(policy: ServePolicy) -> Iterator[tuple[str, str]]:
             yield from ((f"output {kind}", str(policy.output(kind))) for kind in KINDS)
         else:
             yield name, str(value)
+
+
+def describe_ladder(policy: EnvironmentPolicy) -> Iterator[tuple[str, str]]:
+    """By which steps a new model comes to people, and what counts as approved: setting, value in words. Pure."""
+    if policy.automatic is not None:
+        yield "automatic approval", str(policy.automatic)
+    for rung in policy.ladder.rungs:
+        yield rung.name, _rung(rung)
+    for name, value in vars(policy.ladder).items() if policy.ladder.rungs else ():
+        if name != "rungs" and value is not None:
+            yield name, _word(value)
+
+
+def _rung(rung: Rung) -> str:
+    asked = f"{rung.rows} rows" + (f", {rung.labels} labels" if rung.labels else "")
+    pairs = f", {_percent(rung.pairs)} of the rows asked of both" if rung.pairs else ""
+    wait = f"holds after {rung.wait / 86400:g} days"
+    return f"{_percent(rung.share)} of the traffic until {asked}; {wait}{pairs}"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:g} %"
 
 
 def words(values: Mapping[str, Any]) -> str:

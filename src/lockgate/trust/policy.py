@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final
 
 from lockgate.core.digest import Digest, digest_of
@@ -20,6 +21,8 @@ from lockgate.core.statement import POLICY, Statement, Subject, claim_uri
 from lockgate.core.strict import check_seen, nearest, read_strict
 from lockgate.core.verdict import Level, Reason
 from lockgate.errors import LockgateError, Refused, Usage, VerificationFailed
+from lockgate.trust.policy_automatic import AutomaticPolicy
+from lockgate.trust.policy_ladder import LadderPolicy
 from lockgate.trust.policy_rules import CLAIMS, LONGEST_STEP, RULES
 from lockgate.trust.policy_schema import SCHEMA, settings
 from lockgate.trust.policy_serving import ServePolicy
@@ -61,6 +64,8 @@ class EnvironmentPolicy:
     parity: Mapping[str, Parity] = field(default_factory=dict)
     licences: Licences = field(default_factory=Licences)
     serve: ServePolicy = field(default_factory=ServePolicy)
+    ladder: LadderPolicy = field(default_factory=LadderPolicy)
+    automatic: AutomaticPolicy | None = None
 
     def weight(self, rule: str) -> Weight:
         """`off`, `warn` or `enforce` for one of RULES. Raises KeyError for another word."""
@@ -134,7 +139,7 @@ class Policy:
         try:
             if set(predicate) - {"project"} != {"claim", "time", "version", "digest", "text"}:
                 raise ValueError("it has exactly claim, time, version, digest, text and project")
-            policy = Policy.from_text(predicate["text"], sealed=True)
+            policy = _in_force(predicate["text"])
             if predicate["digest"] != policy.digest:
                 raise ValueError("its digest is not that of its text")
             if type(predicate["version"]) is not int or predicate["version"] != policy.version:
@@ -159,6 +164,12 @@ class Policy:
                 seen={"in_force": previous.version, "seen": self.version, "changed": self.digest != previous.digest},
                 next=f"set version = {previous.version + 1} in {FILENAME}, then lockgate policy sign",
             )
+
+
+@lru_cache(maxsize=32)
+def _in_force(text: str) -> Policy:
+    """A policy that was signed once. Each loader asks for the same few many times."""
+    return Policy.from_text(text, sealed=True)
 
 
 def default_policy() -> str:

@@ -7,6 +7,10 @@ from typing import Any, Final
 
 from lockgate.core.strict import Document, Item, Key, Named, Table, nearest, one_of, whole
 from lockgate.errors import Usage
+from lockgate.trust.policy_automatic import TABLE as AUTOMATIC
+from lockgate.trust.policy_automatic import automatic_of
+from lockgate.trust.policy_ladder import TABLE as LADDER
+from lockgate.trust.policy_ladder import ladder_of
 from lockgate.trust.policy_rules import MOST_VERSIONS, RULES
 from lockgate.trust.policy_serving import TABLE as SERVE
 from lockgate.trust.policy_serving import serving_of
@@ -24,7 +28,7 @@ def _environment() -> Table:
         {name: Key(WEIGHT, None) for name in RULES if name != "separation"},
         "The weight of single rules, where it differs from `enforce`.",
     )
-    items["serve"] = SERVE
+    items |= {"serve": SERVE, "ladder": LADDER, "automatic": AUTOMATIC}
     return Table(items)
 
 
@@ -53,6 +57,8 @@ def settings(name: str, document: Document) -> dict[str, Any]:
     found = values["licences"]
     values["licences"] = Licences(found["allowed"], found["refused"], found["max_unknown"])
     values["serve"] = serving_of(values["serve"])
+    values["ladder"] = ladder_of(name, values["ladder"], document)
+    values["automatic"] = automatic_of(name, values["automatic"], document, values["approvals"])
     return values
 
 

@@ -17,6 +17,7 @@ from typing import Any, Final, Literal
 
 from lockgate.core.strict import Key, Table, number, one_of, whole
 from lockgate.trust.policy_order import Difference, Direction
+from lockgate.trust.policy_values import span
 
 Scores = Literal["full", "rounded", "top", "label"]
 RecordMode = Literal["written", "synced", "sealed"]
@@ -25,6 +26,8 @@ KINDS: Final = ("external", "internal")
 MOST_DIGITS: Final = 15
 MOST_TOP: Final = 1000
 MOST_DAYS: Final = 36500
+LEAST_STALENESS: Final = 5.0
+MOST_STALENESS: Final = 30 * 86400.0
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,8 @@ class ServePolicy:
     answer leaves: `written` to the spool (survives the process), `synced` (survives the machine), `sealed` (in the
     log). `unrecorded`: what happens when it cannot be, after bounded buffering. `payload_days`: how long payloads and
     salts are kept, 0: not at all. `shared_rates`, `shared_budgets`: whether requests pass while the shared counters
-    cannot be reached.
+    cannot be reached. `max_staleness`: seconds for which the gateway answers without seeing how long the event log is;
+    `stale`: whether it stops then, or answers on and alarms.
     """
 
     outputs: Mapping[str, OutputRule] = field(default_factory=dict)
@@ -61,6 +65,8 @@ class ServePolicy:
     payload_days: int = 0
     shared_rates: Literal["open", "closed"] = "open"
     shared_budgets: Literal["open", "closed"] = "closed"
+    max_staleness: float = 60.0
+    stale: Literal["stop", "alarm"] = "stop"
 
     def output(self, kind: str) -> OutputRule:
         """The rule for a kind of client. A kind that no policy can name is an external one."""
@@ -104,6 +110,10 @@ TABLE: Final = Table(
         "shared_budgets": Key(
             one_of("open", "closed"), "closed", "Whether requests pass while shared budgets cannot be asked."
         ),
+        "max_staleness": Key(
+            span(LEAST_STALENESS, MOST_STALENESS), 60.0, "How long answers leave while the event log cannot be seen."
+        ),
+        "stale": Key(one_of("stop", "alarm"), "stop", "What follows then: no more answers, or an alarm alone."),
         "output": Table(
             dict.fromkeys(KINDS, _OUTPUT), "What a kind of client gets; one that is not named gets everything."
         ),
@@ -116,6 +126,7 @@ _STRICTER: Final[Mapping[str, tuple[str, ...]]] = {
     "unrecorded": ("answer", "refuse"),
     "shared_rates": ("open", "closed"),
     "shared_budgets": ("open", "closed"),
+    "stale": ("alarm", "stop"),
 }
 """The words of a setting, each stricter than the one before."""
 
@@ -136,6 +147,9 @@ def differences(old: ServePolicy, new: ServePolicy) -> Iterator[Difference]:
     if old.payload_days != new.payload_days:
         days = (str(old.payload_days), str(new.payload_days))
         yield Difference("serve payload_days", *days, _way(new.payload_days < old.payload_days))
+    if old.max_staleness != new.max_staleness:
+        seconds = f"{old.max_staleness:g} s", f"{new.max_staleness:g} s"
+        yield Difference("serve max_staleness", *seconds, _way(new.max_staleness < old.max_staleness))
     for kind in KINDS:
         yield from _outputs(f"serve output {kind}", old.output(kind), new.output(kind))
 

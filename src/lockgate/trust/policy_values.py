@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
+from lockgate.core.strict import Kind, duration
+
 Weight = Literal["off", "warn", "enforce"]
 Better = Literal["higher", "lower"]
 
@@ -14,6 +16,23 @@ BETTER: Final[Mapping[str, Better]] = {
     **dict.fromkeys(("log_loss", "brier", "mae", "rmse"), "lower"),
 }
 """Which way the judge's metrics are better. `positive_rate` describes the rows: no way is."""
+
+
+def span(least: float, most: float) -> Kind:
+    """Time with its unit, within bounds in seconds: "7 d", read as seconds."""
+
+    def read(value: object) -> float:
+        seconds = float(duration().read(value))
+        if not least <= seconds <= most:
+            raise ValueError(f"from {_time(least)} to {_time(most)}")
+        return seconds
+
+    return Kind(f'a time from {_time(least)} to {_time(most)}, such as "{_time(least)}"', read)
+
+
+def _time(seconds: float) -> str:
+    size, unit = next(each for each in ((86400, "d"), (3600, "h"), (60, "min"), (1, "s")) if seconds >= each[0])
+    return f"{seconds / size:g} {unit}"
 
 
 @dataclass(frozen=True)
