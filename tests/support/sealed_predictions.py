@@ -21,6 +21,7 @@ def seal_predictions(project: SignedProject, spools: Path) -> Log:
     settings = SealerSettings(origin(root, PREDICTIONS), key.hex())
     sign = project.keyring.signer("sealer").sign_note
     carrier = Carrier(settings, sign, MemorySeen(b""), spools, log_dir, disk=Fast())
-    carrier.carry()
+    while carrier.carry() or carrier.moved:
+        pass
     assert carrier.complaints() == []
     return Log.open(log_dir, public_key=key, origin=origin(root, PREDICTIONS))

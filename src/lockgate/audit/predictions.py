@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from lockgate.audit.log import Log
@@ -64,8 +64,9 @@ class _Gateway:
 class PredictionIndex:
     """Rebuilt from a verified log at any time. Holds numbers only; a record is read when it is asked for."""
 
-    def __init__(self, log: Log) -> None:
-        """Read the whole log. Raises VerificationFailed."""
+    def __init__(self, log: Log, watch: Callable[[int, bytes, bytes], object] | None = None) -> None:
+        """Read the whole log. `watch` gets each record's place, gateway and bytes. Raises VerificationFailed."""
+        self._watch = watch
         self._log = log
         self._gateways: dict[str, _Gateway] = {}
         self._strange: list[int] = []
@@ -125,6 +126,8 @@ class PredictionIndex:
             if gateway is None:
                 gateway = self._gateways[name.decode()] = _Gateway()
             gateway.add(seq, index)
+            if self._watch is not None:
+                self._watch(index, name, entry)
         self.size = log.size
 
 

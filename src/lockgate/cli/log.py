@@ -1,4 +1,4 @@
-"""`lockgate log show|verify|prove|reindex|add`."""
+"""`lockgate log show|verify|prove|reindex|add`; the others are in `log_payloads` and `log_who`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from lockgate.cli.log_payloads import erase, payload
+from lockgate.cli.log_who import who_served
 from lockgate.cli.render import Talk, json_option, project_option, table
 from lockgate.core.digest import short
 from lockgate.core.shown import block
@@ -19,6 +20,7 @@ def command() -> None:
 
 command.add_command(payload)
 command.add_command(erase)
+command.add_command(who_served)
 
 
 @command.command("show")

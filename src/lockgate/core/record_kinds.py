@@ -5,6 +5,7 @@
     feedback      client, label, of: {gateway, row, seq}                              a label that came later
     unrecorded    rows, since                                  answers that the policy let go without a record
     file          client, environment, model, root, rows, rung                        a file scored as a whole
+    observed      base, counts, environment, model, rung, step                        what a gateway saw of a candidate
 
 Each with gateway, kind, seq, time and v (2).
 """
@@ -13,12 +14,14 @@ from __future__ import annotations
 
 import hmac
 import re
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Self
 
 from lockgate.core.digest import Digest
 from lockgate.core.records import (
     FORMS,
+    MAX_COUNTS,
     MAX_ROWS,
     MAX_SEQUENCE,
     VERSION,
@@ -32,6 +35,7 @@ _COMMITMENT = FORMS["input"]
 TAGGED = b"request\x00"
 """What is put before a request's id, so that its tag is no client's pseudonym."""
 _TAG = re.compile(r"[0-9a-f]{32}\Z")
+_COUNT = re.compile(r"[a-z][a-z0-9.-]{0,31}\Z")
 
 
 @dataclass(frozen=True)
@@ -186,9 +190,42 @@ class FileRecord(Record):
     root: str
 
 
-AnyRecord = PredictionRecord | RequestRecord | RefusedRecord | FeedbackRecord | UnrecordedRecord | FileRecord
+@dataclass(frozen=True)
+class ObservedRecord(Record):
+    """What a gateway counted of a candidate and of what is live, since its last record of this kind. No row, no person.
+
+    `model`: the candidate's manifest. `base`: the live one that it is compared with. `step`: the sequence of the
+    deployment statement that put the candidate on this rung. `counts`: at least one; none is 0. What the names mean
+    is not said here: a log may hold counts that a later version makes.
+    """
+
+    KIND = "observed"
+
+    model: Digest
+    base: Digest
+    environment: str
+    rung: str
+    step: int
+    counts: Mapping[str, int]
+
+    def good(self, name: str, value: object) -> bool:
+        """The counts."""
+        if name != "counts":
+            return super().good(name, value)
+        return (
+            isinstance(value, dict)
+            and 0 < len(value) <= MAX_COUNTS
+            and all(isinstance(one, str) and _COUNT.match(one) for one in value)
+            and all(type(count) is int and 0 < count <= MAX_SEQUENCE for count in value.values())
+        )
+
+
+AnyRecord = (
+    PredictionRecord | RequestRecord | RefusedRecord | FeedbackRecord | UnrecordedRecord | FileRecord | ObservedRecord
+)
 _KINDS: dict[object, type[Record]] = {
-    kind.KIND: kind for kind in (RequestRecord, RefusedRecord, FeedbackRecord, UnrecordedRecord, FileRecord)
+    kind.KIND: kind
+    for kind in (RequestRecord, RefusedRecord, FeedbackRecord, UnrecordedRecord, FileRecord, ObservedRecord)
 }
 
 

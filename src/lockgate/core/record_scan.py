@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from lockgate.core.records import MAX_RECORD_BYTES, MAX_ROWS, MAX_SEQUENCE
+from lockgate.core.records import MAX_COUNTS, MAX_RECORD_BYTES, MAX_ROWS, MAX_SEQUENCE
 
 _COMMITMENT = rb'"[0-9a-f]{64}"'
 _ID = rb'"[0-9a-f]{16}"'
@@ -54,6 +54,15 @@ _OTHERS = (
 )  # fmt: skip
 
 
+_COUNT = rb'"([a-z][a-z0-9.-]{0,31})":([1-9][0-9]{0,15})'
+_COUNTS = re.compile(_COUNT)
+_UNNAMED = _COUNT.replace(b"(", b"(?:")
+_OBSERVED = _form(
+    base=_MODEL, counts=rb"\{(%b(?:,%b)*)\}" % (_UNNAMED, _UNNAMED), environment=_NAME, gateway=_OWN,
+    kind=b'"observed"', model=_MODEL, rung=_NAME, seq=_NUMBER, step=_NUMBER, time=_NUMBER, v=b"2",
+)  # fmt: skip
+
+
 def place_of(data: bytes) -> tuple[bytes, int]:
     """A record's gateway and number. Raises ValueError for whatever `parse_any` refuses."""
     found = _SINGLE.match(data)
@@ -79,7 +88,13 @@ def _other(data: bytes) -> tuple[bytes, int]:
             named = found.re is _OTHERS[0]
             if all(int(number) <= MAX_SEQUENCE for number in numbers) and not (named and int(numbers[0]) >= MAX_ROWS):
                 return gateway, int(numbers[_SEQ[form]])
-    raise ValueError("not a prediction record")
+    found = _OBSERVED.match(data)
+    if found is None:
+        raise ValueError("not a prediction record")
+    counts, gateway, *numbers = found.groups()
+    if not _are_counts(counts) or any(int(number) > MAX_SEQUENCE for number in numbers):
+        raise ValueError("not a prediction record")
+    return gateway, int(numbers[0])
 
 
 _SEQ = dict(zip(_OTHERS, (2, 0, 1, 1), strict=True))
@@ -97,3 +112,37 @@ def _is_list(inside: bytes) -> bool:
         and inside[::_STRIDE].count(b'"') == count
         and inside[_STRIDE - 2 :: _STRIDE].count(b'"') == count
     )
+
+
+def _are_counts(inside: bytes) -> bool:
+    """Whether the counts, each well formed, are in the one order, each once, and not too many or too large."""
+    pairs = _COUNTS.findall(inside)
+    names = [name for name, _ in pairs]
+    return (
+        len(pairs) <= MAX_COUNTS
+        and names == sorted(set(names))
+        and max(int(count) for _, count in pairs) <= MAX_SEQUENCE
+    )
+
+
+IS_OBSERVED = b'{"base":"'
+"""How a record of counts begins, and no other kind."""
+IS_SINGLE = b'"v":1}'
+"""How a record of one prediction ends, and no other kind."""
+ENVIRONMENT_AT = len('{"client":"') + 16 + len('",')
+"""Where each record of predictions says its environment: after the client, who has sixteen digits."""
+TO_MODEL = len('"gateway":"",') + 16 + len('"input":"",') + 64
+"""From there to the model, in a record of one prediction."""
+_INPUTS, _TO_MODEL = b'"inputs":[', len('],"kind":"predictions",')
+
+
+def answered(data: bytes) -> tuple[int, int]:
+    """How many rows a record of predictions of version 2 answers that `place_of` took, and where it says the model.
+
+    (0, 0) for other kinds. No text of a record has quotes in it: a name in quotes with its colon is a key.
+    """
+    start = data.find(_INPUTS)
+    if start < 0:
+        return 0, 0
+    end = data.index(b"]", start)
+    return (end - start - len(_INPUTS) + 1) // _STRIDE, end + _TO_MODEL

@@ -27,6 +27,8 @@ SALT_BYTES = 32
 MAX_SEQUENCE = (1 << 53) - 1
 MAX_ROWS = 256
 """The most rows of one record: with both commitments of each it fits a log's entry of 64 KiB twice."""
+MAX_COUNTS = 400
+"""The most counts of one record: with the longest names and numbers they are less than half of what a record may be."""
 MAX_RECORD_BYTES = 48 * 1024
 
 _ID = re.compile(r"[0-9a-f]{16}\Z")
@@ -39,7 +41,8 @@ FORMS = {
     "finding": re.compile(r"LG[0-9]{3}\Z"),
 }
 """What each text of a record looks like, by the field's name."""
-NUMBERS = frozenset({"seq", "time", "first", "rows", "since"})
+NUMBERS = frozenset({"seq", "time", "first", "rows", "since", "step"})
+_DIGESTS = frozenset({"model", "base"})
 _SALT = r"([A-Za-z0-9_-]{43})"
 _NUMBER = r"(0|[1-9][0-9]{0,15})"
 _RECEIPTS = (
@@ -76,7 +79,7 @@ class Record:
 
     def good(self, name: str, value: object) -> bool:
         """Whether a field that FORMS and NUMBERS do not know has its form."""
-        return name == "model" and isinstance(value, str) and bool(parse_digest(value))
+        return name in _DIGESTS and isinstance(value, str) and bool(parse_digest(value))
 
     def values(self) -> dict[str, object]:
         """The fields as they are encoded."""

@@ -10,16 +10,18 @@ from lockgate.audit import deployments
 from lockgate.audit.entries import registrations
 from lockgate.audit.imports import imports
 from lockgate.audit.ledger import EVENTS, PREDICTIONS, Ledger, origin
-from lockgate.audit.load import load_decision
+from lockgate.audit.load import load_standing
 from lockgate.audit.predictions import PredictionIndex
 from lockgate.audit.shelf import shelf
 from lockgate.audit.verify import full_verify
-from lockgate.errors import Refused, VerificationFailed
+from lockgate.errors import LockgateError, Refused, VerificationFailed
 from lockgate.project.carry.mirror import absent, freshness, held, is_held
 from lockgate.project.importing import prove_import
+from lockgate.project.ladder_report import LadderReport
 from lockgate.project.prediction_log import MACHINE, prediction_log
 from lockgate.project.proving import open_ledger, prove_model
 from lockgate.project.receipts import predictions
+from lockgate.project.recounting import Pass, moves_of
 from lockgate.project.reports import EverythingReport, LogsReport
 from lockgate.project.sentences import NOT_PROVED
 from lockgate.project.steps import Steps
@@ -30,10 +32,14 @@ if TYPE_CHECKING:
 
 
 def verify_logs(project: Folder, *, root: str = "", steps: Steps | None = None) -> LogsReport:
-    """Read every file of both logs, replay them, check the predictions' sequence numbers. Raises VerificationFailed."""
+    """Read every file of both logs, replay them, and check what the predictions say.
+
+    Their sequence numbers; that gateways told the rows that they answered; that moves on the ladder tell what the
+    records say. One pass over the predictions. Raises VerificationFailed.
+    """
     steps = steps or Steps()
     ledger = open_ledger(project, root, steps)
-    reports, warnings = {}, []
+    reports = {}
     served = prediction_log(project, ledger)
     key, former = ledger.roles.sealer_key(), ledger.former_sealers
     with steps.step("every file of the log of events", "what the log of events says is not proved"):
@@ -47,7 +53,10 @@ def verify_logs(project: Folder, *, root: str = "", steps: Steps | None = None) 
     if not served.begun:
         # A mirror that never served: it has no key of its own, and so no log of predictions.
         _check_folder(project.home / "log", {EVENTS})
-        return LogsReport(reports[EVENTS].checkpoint.size, 0, reports[EVENTS].files, (), reports[EVENTS].reasons)
+        moves, notes = moves_of(ledger, steps)
+        events = reports[EVENTS]
+        ladder = LadderReport(moves=len(moves), notes=notes)
+        return LogsReport(events.checkpoint.size, 0, events.files, (), (*events.reasons, *notes), ladder=ladder)
     with steps.step("every file of the log of predictions", "what the log of predictions says is not proved"):
         reports[PREDICTIONS] = full_verify(
             project.home / "log" / PREDICTIONS,
@@ -56,19 +65,22 @@ def verify_logs(project: Folder, *, root: str = "", steps: Steps | None = None) 
             seen=served.seen,
             former=served.former,
         )
+    moves, notes = moves_of(ledger, steps)
+    log = predictions(project, ledger)
+    told = Pass(moves, log, ledger, steps, own=served.own)
     with steps.step("the predictions' numbers", "a prediction may be missing from the log"):
         _check_folder(project.home / "log", {EVENTS, PREDICTIONS})
-        index = PredictionIndex(predictions(project, ledger))
+        index = PredictionIndex(log, told.take)
         refusals = index.reasons()
         if refusals:
             first = refusals[0]
             raise VerificationFailed(first.finding, first.message, seen=first.seen, next=first.next)
-    for found in reports.values():
-        warnings += list(found.reasons)
+    ladder = told.check(notes)
+    warnings = [*(reason for found in reports.values() for reason in found.reasons), *ladder.notes]
     files = sum(report.files for report in reports.values())
     sizes = [reports[name].checkpoint.size for name in (EVENTS, PREDICTIONS)]
     own = MACHINE if served.own else ""
-    return LogsReport(sizes[0], sizes[1], files, index.gateways(), tuple(warnings), own)
+    return LogsReport(sizes[0], sizes[1], files, index.gateways(), tuple(warnings), own, ladder)
 
 
 def verify_everything(project: Folder, *, root: str = "") -> EverythingReport:
@@ -109,7 +121,7 @@ def verify_everything(project: Folder, *, root: str = "") -> EverythingReport:
         models,
         live,
         apart,
-        NOT_PROVED,
+        (*NOT_PROVED, *logs.ladder.not_proved),
         absent(project.home, entries),
         freshness(project.home, now),
     )
@@ -121,11 +133,20 @@ def _live_lines(ledger: Ledger, now: datetime) -> list[str]:
     for environment in dict.fromkeys(str(one.predicate.get("environment")) for one in ledger.statements("deploy")):
         for name in deployments.deployed_names(environment, statements):
             try:
-                decision = load_decision(statements, environment, now, name=name)
-                lines.append(f"{decision.name}@{decision.version} in {environment}")
+                loaded = load_standing(statements, environment, now, name=name)
+                live, candidate = loaded.live, loaded.candidate
+                lines.append(f"{live.name}@{live.version} in {environment}")
+                if candidate is not None:
+                    lines.append(f"{candidate.name}@{candidate.version} on {candidate.rung} in {environment}")
+                elif loaded.problem is not None:
+                    lines.append(f"{name} in {environment}, on the ladder: refused to load, {_words(loaded.problem)}")
             except Refused as refused:
-                lines.append(f"{name} in {environment}: refused to load, {refused.finding} {refused.message}")
+                lines.append(f"{name} in {environment}: refused to load, {_words(refused)}")
     return lines
+
+
+def _words(refused: LockgateError) -> str:
+    return f"{refused.finding} {refused.message}"
 
 
 def _check_folder(folder: Path, known: set[str]) -> None:

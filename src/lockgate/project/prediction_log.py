@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from lockgate.audit.ledger import PREDICTIONS, origin
 from lockgate.audit.log import Log
+from lockgate.errors import VerificationFailed
 from lockgate.project.carry.mirror import read_mirror
 
 if TYPE_CHECKING:
@@ -57,3 +58,22 @@ def prediction_log(project: Folder, ledger: Ledger) -> PredictionLog:
     key = public.raw if public is not None else b""
     seen = project.seen(ledger.root, station.log)
     return PredictionLog(station.origin, key, (), seen, own=True, begun=public is not None)
+
+
+def log_here(project: Folder, ledger: Ledger) -> Log | None:
+    """The verified log of predictions; None where there is none, and this user never saw one.
+
+    Raises VerificationFailed LG701 where there was one, and as `Log.open`.
+    """
+    served = prediction_log(project, ledger)
+    folder = project.home / "log" / PREDICTIONS
+    if served.begun and (folder / "checkpoint").is_file():
+        return served.open(folder)
+    if served.begun and served.seen.load() is not None:
+        raise VerificationFailed(
+            "LG701",
+            "the log of predictions of this project is gone",
+            seen={"folder": str(folder)},
+            next="restore .lockgate from where you trust it",
+        )
+    return None

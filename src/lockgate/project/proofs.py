@@ -9,6 +9,7 @@ from lockgate.project.opened import Opened
 
 if TYPE_CHECKING:
     from lockgate.project.reports import EverythingReport, LogsReport, ModelReport, Proof, ReceiptReport
+    from lockgate.project.who_served import Asked, Served
 
 
 class Proving(Opened):
@@ -49,3 +50,9 @@ class Proving(Opened):
         from lockgate.project.receipts import prove
 
         return prove(self, what)
+
+    def who_served(self, asked: Asked) -> Served:
+        """What was in force at a time, and which version answered which client; see `lockgate.project.who_served`."""
+        from lockgate.project.who_served import who_served
+
+        return who_served(self, asked)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lockgate.audit import deployments, waivers
-from lockgate.audit.entries import Registration
+from lockgate.audit import deployments, entries, waivers
+from lockgate.audit.entries import Deployment, Registration
+from lockgate.audit.evidence import Evidence
 from lockgate.audit.imports import Import, named
 from lockgate.audit.ledger import Ledger
-from lockgate.audit.load import load_decision, refuse_revoked
+from lockgate.audit.load import LoadDecision, load_decision, load_standing, refuse_revoked
 from lockgate.audit.origins import inputs_of
 from lockgate.audit.refs import resolve
 from lockgate.audit.stored import check_stored
@@ -35,6 +37,7 @@ def verify_model(project: Folder, ref: str, *, root: str = "", materialize: Path
 
     1. The root is the pinned one (or `root`), and the whole event log verifies under it.
     2. `ref` names one registration; then as `prove_model`. Or it names an import; then as `prove_import`.
+    3. What its moves on the ladder tell is what the log of predictions says, where that log is here (`recounting`).
 
     Raises VerificationFailed, Refused or Usage at the first step that fails, naming it, its statement and key, what
     follows from it, and what was proved before.
@@ -49,10 +52,24 @@ def verify_model(project: Folder, ref: str, *, root: str = "", materialize: Path
     registration = resolve(ref, ledger.statements(), DEV)
     refuse_absent(project.home, registration.ref, registration.manifest)
     report = prove_model(ledger, registration, project.now(), steps=steps)
+    # 3.
+    report = _with_ladder(project, ledger, registration, report, steps)
     if materialize is not None:
         materialize_model(registration, RegistryStore(project.home / "registry"), materialize)
         report = replace(report, materialized=str(materialize))
     return report
+
+
+def _with_ladder(
+    project: Folder, ledger: Ledger, registration: Registration, report: ModelReport, steps: Steps
+) -> ModelReport:
+    moves = ledger.statements("deploy")
+    if not any(one.role == "guard" or one.predicate.get("checks") is not None for one in moves):
+        # Nothing is to be counted again, and what counts need not be loaded.
+        return report
+    from lockgate.project.recounting import recounted, with_ladder
+
+    return with_ladder(report, recounted(project, ledger, steps, name=registration.name))
 
 
 def _verify_import(
@@ -128,25 +145,40 @@ def prove_model(
 def _deployments(
     registration: Registration, ledger: Ledger, now: datetime, warnings: list[Reason] | None
 ) -> list[Link]:
-    """Where the model is live, and the waivers by which it is. With `warnings`, what a loader refuses is told there."""
+    """Where the model stands, and the waivers by which it does. With `warnings`, what a loader refuses is there."""
     statements = ledger.statements()
     links = []
     for environment in dict.fromkeys(str(one.predicate.get("environment")) for one in ledger.statements("deploy")):
-        current = deployments.current(environment, registration.name, statements)
-        if current is None or current.manifest != registration.manifest:
+        stand = deployments.standing_now(environment, registration.name, statements)
+        current = next((one for one in stand if one.manifest == registration.manifest), None)
+        if current is None:
             continue
-        text = f"{current.rung} in {environment}, move {current.sequence}" + (
-            f": {current.reason}" if current.reason else ""
+        reason = f": {current.reason}" if current.reason else ""
+        share = "" if current.rung == entries.LIVE else f" ({current.share:.3g} of the traffic)"
+        links.append(
+            Link("deploy", f"{current.rung}{share} in {environment}, move {current.sequence}{reason}", current.evidence)
         )
-        links.append(Link("deploy", text, current.evidence))
         if deployments.revocation_of(registration, statements) is not None:
             continue
         try:
-            decision = load_decision(statements, environment, now, name=registration.name)
+            decision = _loaded(current, statements, now)
         except Refused as refused:
             if warnings is None:
                 raise
             warnings.append(as_warning(refused))
             continue
         links += [Link("waive", f"{environment}: {waivers.words(one)}", one.evidence) for one in decision.waivers]
+        if decision.automatic:
+            words = f"{environment}: approved automatically: {decision.automatic}"
+            links.append(Link("promote", words, decision.summary.evidence))
     return links or [Link("deploy", "live nowhere")]
+
+
+def _loaded(current: Deployment, statements: Sequence[Evidence], now: datetime) -> LoadDecision:
+    """What a loader decides about a model that is live, or on the ladder. Raises what keeps it from loading."""
+    if current.rung == entries.LIVE:
+        return load_decision(statements, current.environment, now, name=current.name)
+    loaded = load_standing(statements, current.environment, now, name=current.name)
+    if loaded.candidate is None:
+        raise loaded.problem or Refused("LG520", f"{current.name} is not on the ladder", next="lockgate status")
+    return loaded.candidate

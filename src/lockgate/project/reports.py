@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,6 +11,7 @@ from lockgate.audit.evidence import Evidence
 from lockgate.core.digest import Digest, short
 from lockgate.core.shown import Lines, block
 from lockgate.core.verdict import Reason
+from lockgate.project.ladder_report import LadderReport
 
 
 @dataclass(frozen=True)
@@ -85,15 +86,22 @@ class LogsReport:
     gateways: tuple[str, ...]
     warnings: tuple[Reason, ...]
     sealed_by: str = ""
+    ladder: LadderReport = field(default_factory=LadderReport)
 
     def text(self) -> Lines:
-        """Two lines, and the warnings."""
+        """A few lines, the warnings, and what is not proved."""
+        unproved = "; ".join(self.ladder.not_proved)
+        return block([self.picture(), *([f"NOT proved: {unproved}."] if unproved else [])])
+
+    def picture(self) -> Lines:
+        """The same, for a page that says at its end what is not proved."""
         lines = [
             f"✓ events       {self.events} entries",
             f"✓ predictions  {self.predictions} entries from {len(self.gateways)} gateways, without a gap",
             f"  {self.files} files read, each accounted for",
         ]
         lines += [f"  {self.sealed_by}"] if self.sealed_by else []
+        lines += [f"✓ ladder       {text}"] if (text := self.ladder.text()) else []
         return block([*lines, *(f"! {reason.finding}  {reason.message}" for reason in self.warnings)])
 
     def as_json(self) -> Mapping[str, Any]:
@@ -106,6 +114,8 @@ class LogsReport:
             "gateways": list(self.gateways),
             "warnings": [reason.as_json() for reason in self.warnings],
             "sealed_by": self.sealed_by or "the sealer of the roles file",
+            "ladder": self.ladder.as_json(),
+            "not_proved": list(self.ladder.not_proved),
         }
 
 
@@ -130,7 +140,7 @@ class EverythingReport:
         return block(
             [
                 f"root      sha256:{self.root[:8]}..{self.root[-4:]}",
-                self.logs.text(),
+                self.logs.picture(),
                 f"✓ statements   {self.statements}, each signed by a key of its role",
                 f"✓ registry     {self.blobs} blobs, each what its digest says and named by a statement",
                 f"✓ models       {models}",
@@ -155,6 +165,7 @@ class EverythingReport:
             "separation": self.separation,
             "absent": list(self.absent),
             "mirror": self.mirror,
+            "not_proved": list(self.not_proved),
         }
 
 

@@ -15,6 +15,7 @@ from lockgate.core.encoding import encode
 from lockgate.core.record_kinds import (
     FeedbackRecord,
     FileRecord,
+    ObservedRecord,
     Of,
     RefusedRecord,
     RequestRecord,
@@ -23,7 +24,18 @@ from lockgate.core.record_kinds import (
     request_tag,
 )
 from lockgate.core.record_scan import place_of
-from lockgate.core.records import MAX_ROWS, PredictionRecord, Receipt, Record, commitment, opens, parse_receipt
+from lockgate.core.records import (
+    MAX_COUNTS,
+    MAX_RECORD_BYTES,
+    MAX_ROWS,
+    MAX_SEQUENCE,
+    PredictionRecord,
+    Receipt,
+    Record,
+    commitment,
+    opens,
+    parse_receipt,
+)
 
 SALT = bytes(range(32))
 GATEWAY, CLIENT, MODEL = "00112233445566aa", "ffeeddccbbaa9988", digest_of(b"manifest")
@@ -31,6 +43,9 @@ HERE: dict[str, Any] = {"gateway": GATEWAY, "seq": 7, "time": 1_760_000_000_000}
 OF: dict[str, Any] = {"model": MODEL, "environment": "dev", "rung": "live", "client": CLIENT}
 ROWS = tuple(commitment(SALT, row) for row in range(3))
 REQUEST = RequestRecord(**HERE, **OF, first=0, inputs=ROWS, outputs=ROWS[::-1], tag="0" * 32)
+STEP: dict[str, Any] = {"model": MODEL, "base": digest_of(b"base"), "environment": "dev", "rung": "canary", "step": 3}
+COUNTS = {"candidate.rows": 12, "candidate.slow.041": 2, "live.rows": 240, "pairs.more.0": 1}
+OBSERVED = ObservedRecord(**HERE, **STEP, counts=COUNTS)
 RECORDS: list[Record] = [
     PredictionRecord(**HERE, **OF, input=ROWS[0], output=ROWS[1]),
     REQUEST,
@@ -40,6 +55,7 @@ RECORDS: list[Record] = [
     FeedbackRecord(**HERE, client=CLIENT, label=ROWS[0], of_=Of("a" * 16, 12, 255)),
     UnrecordedRecord(**HERE, rows=12, since=1_750_000_000_000),
     FileRecord(**HERE, **OF, rows=100_000, root=ROWS[2]),
+    OBSERVED,
 ]
 each_record = pytest.mark.parametrize("record", RECORDS, ids=lambda one: f"{one.KIND or 'one'}")
 
@@ -114,6 +130,80 @@ def test_quotes_and_commas_of_a_list_stand_where_they_belong() -> None:
         _agree(bytes(changed))
         with pytest.raises(ValueError, match=r"."):
             place_of(bytes(changed))
+
+
+def _with_counts(inside: str) -> bytes:
+    """OBSERVED with another text for its counts."""
+    start, end = (OBSERVED.encode().index(part) for part in (b'{"candidate', b',"environment"'))
+    return OBSERVED.encode()[:start] + inside.encode() + OBSERVED.encode()[end:]
+
+
+def test_as_many_counts_as_a_record_holds_are_no_longer_than_a_record() -> None:
+    """The longest names and numbers, the largest everything: still a record, and one more is none."""
+    most = {f"{number:03}".translate(str.maketrans("0123456789", "abcdefghij")) + "z" * 29: MAX_SEQUENCE
+            for number in range(MAX_COUNTS)}  # fmt: skip
+    longest: dict[str, Any] = {"gateway": GATEWAY, "seq": MAX_SEQUENCE, "time": MAX_SEQUENCE}
+    names = dict.fromkeys(("environment", "rung"), "n" * 32)
+    record = ObservedRecord(**longest, **{**STEP, **names, "step": MAX_SEQUENCE}, counts=most)
+    assert parse_any(record.encode()) == record
+    assert place_of(record.encode()) == (GATEWAY.encode(), MAX_SEQUENCE)
+    assert len(record.encode()) < MAX_RECORD_BYTES // 2
+    with pytest.raises(ValueError, match="counts"):
+        ObservedRecord(**HERE, **STEP, counts={**most, "z": 1})
+    many = encode({**json.loads(record.encode()), "counts": {**most, "z": 1}})
+    for read in (parse_any, place_of):
+        with pytest.raises(ValueError, match=r"."):
+            read(many)
+
+
+@pytest.mark.parametrize(
+    "inside",
+    [
+        '{"b":1,"a":1}',
+        '{"a":1,"a":1}',
+        '{"a":1,"a":2}',
+        '{"a":0}',
+        '{"a":01}',
+        '{"a":-1}',
+        '{"a":1.0}',
+        '{"a":1e3}',
+        '{"a":true}',
+        '{"a":"1"}',
+        '{"a":null}',
+        '{"a": 1}',
+        '{"a":1,}',
+        "{}",
+        '{"":1}',
+        '{"A":1}',
+        '{"1a":1}',
+        '{".a":1}',
+        '{"a_b":1}',
+        '{"ä":1}',
+        '{"\\u0061":1}',
+        '{"a\n":1}',
+        '{"' + "a" * 33 + '":1}',
+        '{"a":9007199254740992}',
+        '{"a":99999999999999999}',
+        '{"a":{"b":1}}',
+        '[["a",1]]',
+    ],
+)
+def test_counts_have_one_spelling(inside: str) -> None:
+    """Another order, a name twice, none, a name or a number of another form: both readers refuse."""
+    assert place_of(_with_counts('{"a":1,"a-b":9007199254740991,"a.b":1,"a0":1}')) == (GATEWAY.encode(), 7)
+    assert isinstance(parse_any(_with_counts('{"a":1,"a-b":9007199254740991,"a.b":1,"a0":1}')), ObservedRecord)
+    for read in (parse_any, place_of):
+        with pytest.raises(ValueError, match=r"."):
+            read(_with_counts(inside))
+
+
+_count_names = st.text("ab.-0A_", max_size=4)
+
+
+@given(st.lists(st.tuples(_count_names, st.integers(-1, 12) | st.just(MAX_SEQUENCE + 1)), max_size=5))
+def test_both_readers_agree_on_whatever_counts(pairs: list[tuple[str, int]]) -> None:
+    """Any names, in any order, with any numbers."""
+    _agree(_with_counts("{" + ",".join(f'"{name}":{number}' for name, number in pairs) + "}"))
 
 
 _text = st.sampled_from([record.encode() for record in RECORDS if len(record.encode()) < 2000])
