@@ -162,7 +162,7 @@ def test_a_log_arrives_even_when_its_model_cannot_be_had(made: Carried, there: H
 
     follow(made.asked(REMOTE, "dev"), done.folder, "flights", say=said.append)
 
-    assert "what is live in dev now cannot be had: LG893" in said[0]
+    assert "what stands in dev now cannot be had: LG893" in said[0]
     assert Project.open(done.folder).verify_everything().absent == ("flights@2",)
 
 

@@ -70,10 +70,11 @@ class Scene:
             ),
         )
         given = {"rung": "live", "floor": 1, "reason": "", "before": None, **changes}
+        before = given.pop("before")
         statement = deployment_statement(
             registration,
             environment,
-            given.pop("before"),
+            () if before is None else (before,),
             summary=summary or digest_of(made),
             now=self.project.clock(),
             **given,

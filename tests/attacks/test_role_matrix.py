@@ -43,6 +43,8 @@ DIAGONAL = {
     "promote": {"deployer"},
     "deploy up": {"deployer"},
     "deploy down": {"deployer", "guard"},
+    "deploy lent": {"deployer", "guard"},
+    "authorise": {"deployer"},
     "revoke": {"revoker"},
     "head ingest": {"ingester"},
     "head validate": {"validator"},
@@ -54,8 +56,11 @@ WRONG_ROLE, NOT_THE_ROOT = "LG817", "LG823"
 
 
 def sayings() -> list[str]:
-    """Every claim of the table; a deployment in both directions, a head of each stage."""
-    several = {"deploy": ["deploy up", "deploy down"], "head": [f"head {stage}" for stage in STAGES_WITH_HEADS]}
+    """Every claim of the table; a deployment up, down, and up on an authorisation, a head of each stage."""
+    several = {
+        "deploy": ["deploy up", "deploy down", "deploy lent"],
+        "head": [f"head {stage}" for stage in STAGES_WITH_HEADS],
+    }
     return [one for claim in AUTHORITIES for one in several.get(claim, [claim])]
 
 
@@ -74,6 +79,8 @@ def saying(project: SignedProject, name: str) -> Statement:
         predicate = {"verifier": {"id": s.claim_uri(claim)}}
     if AUTHORITIES[claim].environment_bound:
         predicate["environment"] = "dev"
+    if rest == "lent":
+        return Statement(subjects, kind, predicate | {"move": "up", "authorisation": digest_of(b"a word")})
     if rest:
         predicate["move" if claim == "deploy" else "stage"] = rest
     return Statement(subjects, kind, predicate)

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -17,6 +17,7 @@ from lockgate.core.moments import rfc3339
 from lockgate.core.statement import (
     APPROVAL,
     DEPLOYMENT,
+    LADDER,
     PROVENANCE,
     REGISTRATION,
     REVOCATION,
@@ -42,6 +43,7 @@ ROLES = {
     "approve": "approver",
     "promote": "deployer",
     "deploy": "deployer",
+    "authorise": "deployer",
     "revoke": "revoker",
 }
 
@@ -228,6 +230,34 @@ class Chronicle:
             **changes,
         }
         return self.add(Statement((subject,), DEPLOYMENT, predicate), role=role)
+
+    def authorise(
+        self,
+        registered: Evidence,
+        environment: str = "dev",
+        *,
+        rungs: Sequence[tuple[str, float]],
+        role: str = "deployer",
+        lasts: timedelta = timedelta(days=7),
+        **changes: Any,
+    ) -> Evidence:
+        """A deployer's word that a model may climb `rungs` by itself; `changes` break it."""
+        said, subject = registered.predicate, registered.statement.subjects[0]
+        policy = next(e for e in reversed(self.evidences) if e.claim == "policy")
+        predicate = {
+            "claim": claim_uri("authorise"),
+            "time": rfc3339(self.now),
+            "environment": environment,
+            "name": said["name"],
+            "version": said["version"],
+            "manifest": subject.digest,
+            "policy": policy.statement.subjects[0].digest,
+            "rungs": [{"name": name, "share": share} for name, share in rungs],
+            "expires": rfc3339((self.now + lasts).replace(microsecond=0)),
+            "reason": "",
+            **changes,
+        }
+        return self.add(Statement((subject,), LADDER, predicate), role=role)
 
     def revoke(self, target: Digest, reason: str = "found wrong") -> Evidence:
         """A revocation of a manifest or of a statement."""

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Final
 
 from lockgate.audit import deployments, entries, imports
 from lockgate.audit.heads import pick_head
-from lockgate.audit.load import load_decision
+from lockgate.audit.load import load_standing
+from lockgate.audit.models import model_of
 from lockgate.audit.origins import inputs_of
 from lockgate.audit.said import check_fields, check_names
 from lockgate.errors import LockgateError, Refused
@@ -25,7 +26,9 @@ if TYPE_CHECKING:
     from lockgate.audit.evidence import Evidence
     from lockgate.core.digest import Digest
 
-FROM_ELSEWHERE: Final = frozenset({"roles", "policy", "approve", "waive", "revoke", "promote", "deploy", "head"})
+FROM_ELSEWHERE: Final = frozenset(
+    {"roles", "policy", "approve", "waive", "revoke", "promote", "deploy", "authorise", "head"}
+)
 """The claims that stand on their own, so that they may come from another machine."""
 
 OLDEST: Final = timedelta(days=30)
@@ -77,8 +80,8 @@ def check_replay(new: Evidence, said: Mapping[tuple[Digest | None, str], int]) -
 def check_fresh(new: Evidence, roles: Roles, now: datetime, before: Sequence[Evidence]) -> None:
     """Raises Refused (LG824) when the roles file has expired and `new` is not what takes something away.
 
-    Beside the next roles file and a revocation, that is a deployment of a version that really is below the one before
-    it in the log `before`; what a statement says of itself does not count.
+    Beside the next roles file and a revocation, that is a deployment that really takes traffic from a newer model,
+    after the log `before`: a lower version, a lower rung, or off the ladder. What it says of itself does not count.
     """
     if new.claim in _ALWAYS:
         return
@@ -150,17 +153,28 @@ def _register(new: Evidence, log: Sequence[Evidence]) -> None:
 
 
 def _deploy(new: Evidence, log: Sequence[Evidence]) -> None:
+    """It continues its chain, whoever loads would load what it moves, and `verify` can count what it tells."""
+    # Only who appends needs it, and the checks of a ladder come with it.
+    from lockgate.audit.recount import check_told
+
     found = entries.deployments([new])[0]
-    deployments.chain(found.environment, found.name, log)
-    load_decision(log, found.environment, new.time, name=found.name)
+    loaded = load_standing(log, found.environment, new.time, name=found.name)
+    if found.rung != entries.LIVE and loaded.problem is not None:
+        raise loaded.problem
+    check_told(found, deployments.standing_of(found.environment, found.name, log[:-1]), log)
 
 
 def _head(new: Evidence, log: Sequence[Evidence]) -> None:
-    pick_head(str(new.predicate.get("stage")), log)
+    pick_head(str(new.predicate.get("stage")), log, model_of(new.statement))
+
+
+def _model(new: Evidence, _: Sequence[Evidence]) -> None:
+    model_of(new.statement)
 
 
 _CHECKS: Final[Mapping[str, Callable[[Evidence, Sequence[Evidence]], object]]] = {
     "policy": _policy,
+    **dict.fromkeys(("ingest", "validate", "train", "judge"), _model),
     "register": _register,
     "import": lambda new, log: imports.check_follows(imports.imported(new), log),
     "deploy": _deploy,
@@ -168,6 +182,7 @@ _CHECKS: Final[Mapping[str, Callable[[Evidence, Sequence[Evidence]], object]]] =
     "promote": lambda new, _: entries.summary(new),
     "approve": lambda new, _: entries.approvals([new]),
     "waive": lambda new, _: entries.waiver(new),
+    "authorise": lambda new, _: entries.authorisation(new),
     "revoke": lambda new, _: entries.revocations([new]),
 }
 

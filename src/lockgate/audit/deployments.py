@@ -1,65 +1,84 @@
 """The chain of deployments of one model in one environment: what is live, and what may become live. Pure.
 
 Each deployment names its sequence number and the one before it, so that an old one cannot be replayed, none
-can be left out, and two cannot both follow the same one. The guard's key may only return to an earlier
-version that a deployer had made live, on the rung and with the share that the deployer gave it; it can neither raise
-traffic nor lower the floor's protection.
+can be left out, and two cannot both follow the same one. What the chain comes to: `audit.standings`; how far the
+guard's key reaches in it: `audit.guarding`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from lockgate.audit.entries import Deployment, Registration, Revocation, deployments, revocations
+from lockgate.audit.entries import LIVE, Deployment, Registration, Revocation, deployments, revocations
+from lockgate.audit.guarding import check_guard
 from lockgate.audit.imports import imported_into
+from lockgate.audit.standings import Standing, after, leads_down, standing
 from lockgate.core.digest import Digest
 from lockgate.errors import VerificationFailed
 
 if TYPE_CHECKING:
     from lockgate.audit.evidence import Evidence
 
-RUNGS: Final = frozenset({"live"})
-"""The rungs that whoever serves knows how to honour."""
-
 
 def chain(environment: str, name: str, evidences: Iterable[Evidence]) -> tuple[Deployment, ...]:
     """The deployments of `name` in `environment`, first to newest.
 
     1. Sequence numbers are 1, 2, 3... in log order, and each names the envelope of the one before.
-    2. The floor never sinks, and no deployment is below the floor in force.
-    3. What the guard signed goes down to a version that a deployer's statement made live before, as it was then.
-    4. Each is on a rung that there is, and what says that it moves down does, whoever signed it.
+    2. The floor never sinks, no deployment is below the floor in force, and none on a rung of the ladder raises it:
+       what is live must stay above it.
+    3. What the guard signed goes down to where the model stood before, or up on a deployer's authorisation.
+    4. A model on the ladder stands beside another one that is live.
+    5. What says that it moves down does, whoever signed it; only the guard's moves name an authorisation.
 
     Raises:
-        VerificationFailed: LG521 a gap, a replay or a fork; LG515 the floor; LG522 the guard went too far; LG526 (4).
+        VerificationFailed: LG521 a gap, a replay or a fork; LG515 the floor; LG522 the guard; LG526 (4, 5).
     """
-    found = [one for one in deployments(evidences) if (one.environment, one.name) == (environment, name)]
+    known = list(evidences)
+    found = [one for one in deployments(known) if (one.environment, one.name) == (environment, name)]
+    now: Standing | None = None
     for position, deployment in enumerate(found):
         before = found[position - 1] if position else None
         _check_order(deployment, before)
         _check_floor(deployment, before)
         if deployment.evidence.role == "guard":
-            _check_guard(deployment, found[:position])
-        _check_words(deployment, before)
+            check_guard(deployment, found[:position], now, known)
+        _check_words(deployment, now)
+        now = after(now, deployment)
     return tuple(found)
 
 
+def standing_of(environment: str, name: str, evidences: Iterable[Evidence]) -> Standing | None:
+    """What is live under `name` in `environment`, and who is on the ladder; None when nothing ever was.
+
+    Raises as `chain`.
+    """
+    return standing(chain(environment, name, evidences))
+
+
+def standing_now(environment: str, name: str, evidences: Iterable[Evidence]) -> tuple[Deployment, ...]:
+    """What is live under `name` in `environment`, and who is on the ladder: what a machine there needs. As `chain`."""
+    found = standing_of(environment, name, evidences)
+    return () if found is None else tuple(one for one in (found.live, found.candidate) if one is not None)
+
+
 def current(environment: str, name: str, evidences: Iterable[Evidence]) -> Deployment | None:
-    """The newest deployment of `name` in `environment`; None when there was none. Raises as `chain`."""
-    found = chain(environment, name, evidences)
-    return found[-1] if found else None
+    """The deployment of `name` that is live in `environment`; None when none ever was. Raises as `chain`.
+
+    It is not always the newest one of its chain: that may have put another model on the ladder beside it.
+    """
+    found = standing_of(environment, name, evidences)
+    return found.live if found else None
 
 
 def goes_down(new: Evidence, before: Iterable[Evidence]) -> bool:
-    """Whether `new` is a deployment of a version below that of the newest one in its chain in the log `before`."""
+    """Whether `new` is a deployment that takes traffic from a newer model, in its chain in the log `before`."""
     if new.claim != "deploy":
         return False
     with suppress(VerificationFailed):
         found = deployments([new])[0]
-        live = current(found.environment, found.name, before)
-        return found.move == "down" and _is_below(found, live)
+        return found.move == "down" and leads_down(found, standing_of(found.environment, found.name, before))
     return False
 
 
@@ -118,55 +137,25 @@ def _check_order(deployment: Deployment, before: Deployment | None) -> None:
 
 def _check_floor(deployment: Deployment, before: Deployment | None) -> None:
     floor = max(deployment.floor, before.floor if before else 1)
-    if deployment.floor == floor and deployment.version >= floor:
+    raised = before is not None and floor > before.floor
+    if deployment.floor == floor and deployment.version >= floor and not (raised and deployment.rung != LIVE):
         return
     raise VerificationFailed(
         "LG515",
-        f"deployment {deployment.sequence} of {deployment.name} in {deployment.environment} goes below the floor",
+        f"deployment {deployment.sequence} of {deployment.name} in {deployment.environment} goes below the floor, or"
+        " raises it from a rung of the ladder",
         seen={"statement": deployment.evidence.digest, "version": deployment.version, "floor": floor},
         next="lockgate status",
     )
 
 
-def _check_guard(deployment: Deployment, earlier: Sequence[Deployment]) -> None:
-    approved = [one for one in earlier if one.evidence.role == "deployer" and one.manifest == deployment.manifest]
-    before = earlier[-1] if earlier else None
-    if (
-        before is not None
-        and deployment.move == "down"
-        and _is_below(deployment, before)
-        and deployment.floor == before.floor
-        and any(_as_given(one) == _as_given(deployment) for one in approved)
-    ):
-        return
-    raise VerificationFailed(
-        "LG522",
-        "the guard's key moved a model otherwise than down to an earlier approved version, as it was deployed then",
-        seen={
-            "statement": deployment.evidence.digest,
-            "log_index": deployment.evidence.index,
-            "move": deployment.move,
-            "version": deployment.version,
-            "rung": deployment.rung,
-            "share": deployment.share,
-        },
-        next="lockgate status",
-    )
-
-
-def _as_given(one: Deployment) -> tuple[int, Digest, str, float]:
-    return one.version, one.summary, one.rung, one.share
-
-
-def _is_below(deployment: Deployment, before: Deployment | None) -> bool:
-    return before is not None and deployment.version < before.version
-
-
-def _check_words(deployment: Deployment, before: Deployment | None) -> None:
-    if deployment.rung not in RUNGS:
-        raise _untrue(deployment, f"is on the rung {deployment.rung!a}, which there is not")
-    if deployment.move == "down" and not _is_below(deployment, before):
+def _check_words(deployment: Deployment, before: Standing | None) -> None:
+    if deployment.rung != LIVE and (before is None or before.live.manifest == deployment.manifest):
+        raise _untrue(deployment, f"is on the rung {deployment.rung}, with no other model live beside it")
+    if deployment.move == "down" and not leads_down(deployment, before):
         raise _untrue(deployment, "says that it moves down, and does not")
+    if deployment.authorisation is not None and (deployment.evidence.role, deployment.move) != ("guard", "up"):
+        raise _untrue(deployment, "names an authorisation, and needs none")
 
 
 def _untrue(deployment: Deployment, what: str) -> VerificationFailed:
@@ -177,6 +166,7 @@ def _untrue(deployment: Deployment, what: str) -> VerificationFailed:
             "statement": deployment.evidence.digest,
             "log_index": deployment.evidence.index,
             "rung": deployment.rung,
+            "share": deployment.share,
             "move": deployment.move,
             "version": deployment.version,
         },

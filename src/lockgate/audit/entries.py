@@ -7,16 +7,17 @@ that is missing or has the wrong type raises VerificationFailed LG526 and names 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Final, Literal
 
-from lockgate.core.digest import Digest, from_hex, parse_digest
-from lockgate.core.moments import parse_rfc3339
+from lockgate.audit.fields import count_of, digest_in, malformed, mapping_of, text_of, time_of
+from lockgate.core.digest import Digest, from_hex
 from lockgate.core.names import check_file_name, check_model_name
 from lockgate.core.statement import digest_of_resource
-from lockgate.errors import VerificationFailed
 
 if TYPE_CHECKING:
     from lockgate.audit.evidence import Evidence
@@ -24,8 +25,10 @@ if TYPE_CHECKING:
 INPUTS = ("ingest", "validate", "train", "judge", "scan")
 """The claims that a registration rests on; `inputs` names one envelope digest for each."""
 
-MOST_COUNTED = 2**31
-"""The largest version, size or number in a chain: one more can always be counted, and written."""
+LIVE: Final = "live"
+"""The rung of what answers everybody: the end of every ladder."""
+
+RUNG_NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,31}")
 
 _RESERVED = frozenset({"latest", "live"})
 
@@ -64,12 +67,18 @@ class Registration:
         for entry in self.files:
             if entry.name == name:
                 return entry
-        raise _malformed(self.evidence, f"files: no {name}")
+        raise malformed(self.evidence, f"files: no {name}")
 
 
 @dataclass(frozen=True)
 class Deployment:
-    """One move of one model in one environment."""
+    """One move of one model in one environment.
+
+    Attributes:
+        rung, share: where on the ladder it stands from then on, with which share of the traffic; `live` has all of it.
+        authorisation: the ladder authorisation on which the guard moved it up; None in every other move.
+        checks: what the log of predictions said when it was moved, for `verify` to count again; None: nothing was told.
+    """
 
     evidence: Evidence
     environment: str
@@ -84,6 +93,27 @@ class Deployment:
     floor: int
     move: Literal["up", "down"]
     reason: str
+    authorisation: Digest | None = None
+    checks: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Authorisation:
+    """A deployer's signed word that a model may climb these rungs, one after the other, until `expires`.
+
+    Attributes:
+        policy: the policy under which it was given; under another it counts no more.
+        rungs: name and share of each in order, the last is `live` with all of the traffic.
+    """
+
+    evidence: Evidence
+    environment: str
+    name: str
+    version: int
+    manifest: Digest
+    policy: Digest
+    rungs: tuple[tuple[str, float], ...]
+    expires: datetime
 
 
 @dataclass(frozen=True)
@@ -147,6 +177,28 @@ def approvals(evidences: Iterable[Evidence]) -> list[Approval]:
     return [_approval(one) for one in evidences if one.claim == "approve"]
 
 
+def authorisations(evidences: Iterable[Evidence]) -> list[Authorisation]:
+    """All ladder authorisations, oldest first, whether they still hold or not. Raises VerificationFailed."""
+    return [authorisation(one) for one in evidences if one.claim == "authorise"]
+
+
+def authorisation(one: Evidence) -> Authorisation:
+    """Read one ladder authorisation. Raises VerificationFailed LG526."""
+    found = Authorisation(
+        one,
+        text_of(one, "environment"),
+        text_of(one, "name"),
+        count_of(one, one.predicate.get("version"), "version"),
+        digest_in(one, one.predicate.get("manifest"), "manifest"),
+        digest_in(one, one.predicate.get("policy"), "policy"),
+        _rungs(one),
+        time_of(one, "expires"),
+    )
+    if [subject.digest for subject in one.statement.subjects] != [found.manifest]:
+        raise malformed(one, "subject")
+    return found
+
+
 def waivers(evidences: Iterable[Evidence]) -> list[Waiver]:
     """All waivers, oldest first, whether they still hold or not. Raises VerificationFailed."""
     return [waiver(one) for one in evidences if one.claim == "waive"]
@@ -157,14 +209,14 @@ def waiver(one: Evidence) -> Waiver:
     manifest = one.predicate.get("manifest")
     found = Waiver(
         one,
-        _text(one, "environment"),
-        _text(one, "finding"),
-        None if manifest is None else _digest(one, manifest, "manifest"),
-        _text(one, "reason"),
-        _time(one, "expires"),
+        text_of(one, "environment"),
+        text_of(one, "finding"),
+        None if manifest is None else digest_in(one, manifest, "manifest"),
+        text_of(one, "reason"),
+        time_of(one, "expires"),
     )
     if found.manifest is not None and [subject.digest for subject in one.statement.subjects] != [found.manifest]:
-        raise _malformed(one, "subject")
+        raise malformed(one, "subject")
     return found
 
 
@@ -179,44 +231,44 @@ def revocations(evidences: Iterable[Evidence]) -> list[Revocation]:
 
 def registration(one: Evidence) -> Registration:
     """Read one registration. Raises VerificationFailed LG526."""
-    manifest = _mapping(one, "manifest")
-    signature = _mapping(one, "signature")
-    policy = _mapping(one, "policy")
-    inputs = _mapping(one, "inputs")
+    manifest = mapping_of(one, "manifest")
+    signature = mapping_of(one, "signature")
+    policy = mapping_of(one, "policy")
+    inputs = mapping_of(one, "inputs")
     if set(inputs) != set(INPUTS):
-        raise _malformed(one, "inputs")
+        raise malformed(one, "inputs")
     found = Registration(
         one,
-        _text(one, "name"),
-        _count(one, one.predicate.get("version"), "version"),
-        _digest(one, manifest.get("digest"), "manifest.digest"),
-        _count(one, manifest.get("size"), "manifest.size"),
+        text_of(one, "name"),
+        count_of(one, one.predicate.get("version"), "version"),
+        digest_in(one, manifest.get("digest"), "manifest.digest"),
+        count_of(one, manifest.get("size"), "manifest.size"),
         _files(one),
-        _digest(one, signature.get("digest"), "signature.digest"),
-        _count(one, signature.get("size"), "signature.size"),
-        {claim: _digest(one, inputs[claim], f"inputs.{claim}") for claim in INPUTS},
-        _digest(one, policy.get("digest"), "policy.digest"),
+        digest_in(one, signature.get("digest"), "signature.digest"),
+        count_of(one, signature.get("size"), "signature.size"),
+        {claim: digest_in(one, inputs[claim], f"inputs.{claim}") for claim in INPUTS},
+        digest_in(one, policy.get("digest"), "policy.digest"),
     )
     if not is_model_name(found.name):
-        raise _malformed(one, "name")
+        raise malformed(one, "name")
     if [subject.digest for subject in one.statement.subjects] != [found.manifest]:
-        raise _malformed(one, "subject")
+        raise malformed(one, "subject")
     return found
 
 
 def summary(one: Evidence) -> Summary:
     """Read one verification summary. Raises VerificationFailed LG526."""
-    policy = _mapping(one, "policy")
+    policy = mapping_of(one, "policy")
     listed = one.predicate.get("inputAttestations")
     if len(one.statement.subjects) != 1 or not isinstance(listed, list):
-        raise _malformed(one, "inputAttestations")
+        raise malformed(one, "inputAttestations")
     try:
         inputs = tuple(digest_of_resource(entry) for entry in listed)
         digest = digest_of_resource(policy)
     except (ValueError, AttributeError, TypeError):
-        raise _malformed(one, "policy, inputAttestations") from None
+        raise malformed(one, "policy, inputAttestations") from None
     passed = one.predicate.get("verificationResult") == "PASSED"
-    return Summary(one, one.statement.subjects[0].digest, _text(one, "resourceUri"), digest, inputs, passed)
+    return Summary(one, one.statement.subjects[0].digest, text_of(one, "resourceUri"), digest, inputs, passed)
 
 
 def resource_uri(environment: str, name: str) -> str:
@@ -233,94 +285,78 @@ def is_model_name(name: str) -> bool:
 
 
 def _approval(one: Evidence) -> Approval:
-    found = Approval(one, _text(one, "environment"), _digest(one, one.predicate.get("manifest"), "manifest"))
+    found = Approval(one, text_of(one, "environment"), digest_in(one, one.predicate.get("manifest"), "manifest"))
     if [subject.digest for subject in one.statement.subjects] != [found.manifest]:
-        raise _malformed(one, "subject")
+        raise malformed(one, "subject")
     return found
 
 
 def _deployment(one: Evidence) -> Deployment:
-    share, move, predecessor = (one.predicate.get(key) for key in ("share", "move", "predecessor"))
-    if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
-        raise _malformed(one, "share")
+    move, predecessor, authorised, checks = (
+        one.predicate.get(key) for key in ("move", "predecessor", "authorisation", "checks")
+    )
+    if checks is not None and not isinstance(checks, Mapping):
+        raise malformed(one, "checks")
     if move not in ("up", "down"):
-        raise _malformed(one, "move")
+        raise malformed(one, "move")
     found = Deployment(
         one,
-        _text(one, "environment"),
-        _text(one, "name"),
-        _count(one, one.predicate.get("version"), "version"),
-        _digest(one, one.predicate.get("manifest"), "manifest"),
-        _count(one, one.predicate.get("sequence"), "sequence"),
-        None if predecessor is None else _digest(one, predecessor, "predecessor"),
-        _text(one, "rung"),
-        float(share),
-        _digest(one, one.predicate.get("vsa"), "vsa"),
-        _count(one, one.predicate.get("floor"), "floor"),
+        text_of(one, "environment"),
+        text_of(one, "name"),
+        count_of(one, one.predicate.get("version"), "version"),
+        digest_in(one, one.predicate.get("manifest"), "manifest"),
+        count_of(one, one.predicate.get("sequence"), "sequence"),
+        None if predecessor is None else digest_in(one, predecessor, "predecessor"),
+        *_rung(one, one.predicate.get("rung"), one.predicate.get("share")),
+        digest_in(one, one.predicate.get("vsa"), "vsa"),
+        count_of(one, one.predicate.get("floor"), "floor"),
         move,
         str(one.predicate.get("reason", "")),
+        None if authorised is None else digest_in(one, authorised, "authorisation"),
+        checks,
     )
     if [subject.digest for subject in one.statement.subjects] != [found.manifest]:
-        raise _malformed(one, "subject")
+        raise malformed(one, "subject")
+    return found
+
+
+def _rung(one: Evidence, name: object, share: object) -> tuple[str, float]:
+    """A rung's name, and the share of the traffic that it has: `live` has all of it, every other one less."""
+    if not isinstance(name, str) or not RUNG_NAME.fullmatch(name):
+        raise malformed(one, "rung")
+    if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
+        raise malformed(one, "share")
+    if (name == LIVE) != (share == 1):
+        raise malformed(one, "rung, share")
+    return name, float(share)
+
+
+def _rungs(one: Evidence) -> tuple[tuple[str, float], ...]:
+    listed = one.predicate.get("rungs")
+    if not isinstance(listed, list) or not listed:
+        raise malformed(one, "rungs")
+    if any(not isinstance(each, dict) or set(each) != {"name", "share"} for each in listed):
+        raise malformed(one, "rungs")
+    found = tuple(_rung(one, each["name"], each["share"]) for each in listed)
+    shares = [share for _, share in found]
+    if found[-1][0] != LIVE or any(higher <= lower for lower, higher in pairwise(shares)):
+        raise malformed(one, "rungs")
     return found
 
 
 def _files(one: Evidence) -> tuple[FileEntry, ...]:
     listed = one.predicate.get("files")
     if not isinstance(listed, list) or not listed:
-        raise _malformed(one, "files")
+        raise malformed(one, "files")
     found = []
     for entry in listed:
         size = entry.get("size") if isinstance(entry, dict) else None
         if type(size) is not int or size < 0:
-            raise _malformed(one, "files.size")
+            raise malformed(one, "files.size")
         try:
             found.append(FileEntry(check_file_name(entry["name"]), from_hex(entry["sha256"]), size))
         except (ValueError, TypeError, KeyError):
-            raise _malformed(one, "files") from None
+            raise malformed(one, "files") from None
     if len({entry.name for entry in found}) != len(found):
-        raise _malformed(one, "files")
+        raise malformed(one, "files")
     return tuple(found)
-
-
-def _mapping(one: Evidence, key: str) -> Mapping[str, Any]:
-    value = one.predicate.get(key)
-    if not isinstance(value, Mapping):
-        raise _malformed(one, key)
-    return value
-
-
-def _text(one: Evidence, key: str) -> str:
-    value = one.predicate.get(key)
-    if not isinstance(value, str) or not value:
-        raise _malformed(one, key)
-    return value
-
-
-def _count(one: Evidence, value: object, key: str) -> int:
-    if type(value) is not int or not 1 <= value <= MOST_COUNTED:
-        raise _malformed(one, key)
-    return value
-
-
-def _time(one: Evidence, key: str) -> datetime:
-    try:
-        return parse_rfc3339(one.predicate.get(key))
-    except ValueError:
-        raise _malformed(one, key) from None
-
-
-def _digest(one: Evidence, value: object, key: str) -> Digest:
-    try:
-        return parse_digest(value)
-    except ValueError:
-        raise _malformed(one, key) from None
-
-
-def _malformed(one: Evidence, field: str) -> VerificationFailed:
-    return VerificationFailed(
-        "LG526",
-        f"a {one.claim} statement does not say what it must: {field}",
-        seen={"statement": one.digest, "log_index": one.index, "field": field},
-        next="lockgate log verify",
-    )

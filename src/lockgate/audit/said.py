@@ -35,8 +35,11 @@ FIELDS: Final[Mapping[str, frozenset[str]]] = {
         "vsa",
         "floor",
         "move",
+        "authorisation",
+        "checks",
     },
-    "head": _ALWAYS | {"stage", "target"},
+    "authorise": _ALWAYS | {"environment", "name", "version", "manifest", "policy", "rungs", "expires"},
+    "head": _ALWAYS | {"stage", "target", "model"},
 }
 """All fields of the words that persons say. Other claims are what a stage found out; they may say more."""
 

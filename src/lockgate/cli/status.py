@@ -13,6 +13,9 @@ from lockgate.cli.render import Talk, json_option, project_option
 def command(directory: str, as_json: bool) -> None:
     """Show each stage's statement, which of them rest on one that was rolled back, what is live, and what to run next.
 
+    Where a model is on the ladder: on which rung, how much it has seen of what the rung asks for and how long the rest
+    takes, how near each check is to its alarm, and who moves it next.
+
     Where predictions were served: how many, how fast their log grows, when the disk is full at that rate, how many wait
     for the sealer; and what ends within 60 days: clients, the TLS certificate, the roles file.
     Other files are not looked at: what has changed since is seen by `lockgate run`.
@@ -23,7 +26,11 @@ def command(directory: str, as_json: bool) -> None:
     talk = Talk(as_json)
     status = Project.open(directory).status()
     talk.say(f"{status.name} · {status.project_id[:8]}..{status.project_id[-2:]} · separation: {status.separation}")
+    model = ""
     for stage in status.stages:
+        if stage.model != model:
+            model = stage.model
+            talk.data(model)
         talk.data(f"{'✓' if stage.mark == 'ok' else '!' if stage.mark == 'warn' else '·'} {stage.name:<9} {stage.text}")
     for line in status.live:
         talk.data(f"  {line}")

@@ -27,6 +27,7 @@ DEPLOYMENT = "urn:lockgate:predicate:deployment:v1"
 REVOCATION = "urn:lockgate:predicate:revocation:v1"
 WAIVER = "urn:lockgate:predicate:waiver:v1"
 IMPORT = "urn:lockgate:predicate:import:v1"
+LADDER = "urn:lockgate:predicate:ladder:v1"
 STAGE_HEAD = "urn:lockgate:predicate:stage-head:v1"
 
 

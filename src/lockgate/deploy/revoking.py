@@ -8,8 +8,9 @@ from typing import Final
 from lockgate.audit import deployments, entries
 from lockgate.audit.entries import Registration
 from lockgate.audit.evidence import Evidence
-from lockgate.audit.load import load_decision
+from lockgate.audit.load import load_standing
 from lockgate.audit.refs import resolve
+from lockgate.audit.standing import moves_under
 from lockgate.audit.withdrawn import withdrawn
 from lockgate.audit.workplace import Workplace
 from lockgate.core.digest import Digest, short
@@ -39,7 +40,7 @@ def revoke(workplace: Workplace, what: str, reason: str) -> Revoked:
         Refused: LG529 such a statement cannot be revoked.
     """
     check_reason(reason)
-    with turn(workplace):
+    with turn(workplace, "revoker"):
         statements = workplace.ledger.statements()
         target = find(what, statements, workplace.environment)
         digest = target.manifest if isinstance(target, Registration) else target.digest
@@ -91,29 +92,33 @@ def reach(
     live = _live(statements, workplace)
     for registration in entries.registrations(statements):
         falls = bool(deployments.exposure(registration, statements) & targets)
-        where = tuple(place for place, manifest, _ in live if manifest == registration.manifest)
+        mine = [(place, rung) for place, rung, manifest, _ in live if manifest == registration.manifest]
         if falls:
-            hits.append(Hit(registration.ref, registration.manifest, where))
+            where = tuple(place for place, rung in mine if rung == entries.LIVE)
+            on_ladder = tuple(f"{place} ({rung})" for place, rung in mine if rung != entries.LIVE)
+            hits.append(Hit(registration.ref, registration.manifest, where, on_ladder))
         else:
             stopped += [
-                f"{registration.ref} in {place}"
-                for place, manifest, rests_on in live
+                f"{registration.ref} in {place}" + ("" if rung == entries.LIVE else f" ({rung})")
+                for place, rung, manifest, rests_on in live
                 if manifest == registration.manifest and rests_on & targets
             ]
     return tuple(hits), tuple(stopped)
 
 
-def _live(statements: Sequence[Evidence], workplace: Workplace) -> list[tuple[str, Digest, frozenset[Digest]]]:
-    """What loaders load now: environment, manifest, and what the move rests on beside the model."""
+def _live(statements: Sequence[Evidence], workplace: Workplace) -> list[tuple[str, str, Digest, frozenset[Digest]]]:
+    """What loaders load now: environment, rung, manifest, and what the move rests on beside the model."""
     found = []
     places = dict.fromkeys((one.environment, one.name) for one in entries.deployments(statements))
     for environment, name in places:
         try:
-            decision = load_decision(statements, environment, workplace.now(), name=name)
+            loaded = load_standing(statements, environment, workplace.now(), name=name)
         except LockgateError:
             continue
-        rests_on = {decision.deployment.evidence.digest, decision.summary.evidence.digest, *decision.summary.inputs}
-        found.append((environment, decision.manifest, frozenset(rests_on)))
+        for decision in filter(None, (loaded.live, loaded.candidate)):
+            moves = {one.evidence.digest for one in moves_under(decision.deployment, statements)}
+            rests_on = frozenset({*moves, decision.summary.evidence.digest, *decision.summary.inputs})
+            found.append((environment, decision.rung, decision.manifest, rests_on))
     return found
 
 

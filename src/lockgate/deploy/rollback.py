@@ -2,26 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime
+from typing import Any
 
 from lockgate.audit import deployments
-from lockgate.audit.entries import Registration
+from lockgate.audit.entries import Deployment, Registration
 from lockgate.audit.evidence import Evidence
-from lockgate.audit.heads import STAGE_ROLES, head_statement, pick_head, stale
+from lockgate.audit.heads import STAGE_ROLES, head_statement, stale
+from lockgate.audit.load import load_standing
+from lockgate.audit.origins import registration_of
 from lockgate.audit.refs import resolve
+from lockgate.audit.standings import Standing, standing
 from lockgate.audit.workplace import Workplace
 from lockgate.core.moments import rfc3339
 from lockgate.deploy import rules
-from lockgate.deploy.spec import RollbackResult
+from lockgate.deploy.looking import look_ahead
+from lockgate.deploy.spec import Look, RollbackResult, looks_nowhere
 from lockgate.deploy.statements import deployment_statement
 from lockgate.deploy.turn import turn
-from lockgate.errors import Refused, Usage
+from lockgate.errors import LockgateError, Refused, Usage
 
 
-def rollback(workplace: Workplace, what: str, to: str = "", reason: str = "") -> RollbackResult:
+def rollback(
+    workplace: Workplace, what: str, to: str = "", reason: str = "", look: Look = looks_nowhere
+) -> RollbackResult:
     """Make an earlier verified statement of the stage `what` its head again, or an earlier model live in `what`.
 
+    Where a model is on the ladder of the environment `what`, one step back is: it is taken off, and live stays.
+
     Args:
+        look: what the log of predictions says of a model on the ladder.
         to: for a stage: an envelope digest, a unique prefix of one, or a log index; for an environment: a REF.
             Empty: one step back.
 
@@ -30,26 +42,24 @@ def rollback(workplace: Workplace, what: str, to: str = "", reason: str = "") ->
         Refused: LG520 nothing is live there; LG514, LG515, LG518, LG530, LG531 as `rules.rollback_target`;
             LG532 the stage has nothing to return to, or stands there already.
     """
-    with turn(workplace):
+    ahead = look if what in STAGE_ROLES else look_ahead(workplace, what, look)
+    with turn(workplace, STAGE_ROLES.get(what, "deployer")):
         if what in STAGE_ROLES:
             return _stage(workplace, what, to, reason)
         workplace.policy.environment(what)
-        return _environment(workplace, what, to, reason)
+        return _environment(workplace, what, to, reason, ahead)
 
 
 def _stage(workplace: Workplace, stage: str, to: str, reason: str) -> RollbackResult:
-    statements = workplace.ledger.statements()
-    head = pick_head(stage, statements)
-    target = _earlier(stage, to, head, statements)
+    head = workplace.head(stage)
+    target = _earlier(stage, to, head, workplace.said(stage))
     statement = head_statement(stage, target.digest, time=rfc3339(workplace.now()), reason=reason)
     evidence = workplace.record(STAGE_ROLES[stage], statement)
-    after = workplace.ledger.statements()
-    left_behind = stale({claim: pick_head(claim, after) for claim in STAGE_ROLES})
+    left_behind = stale({claim: workplace.head(claim) for claim in STAGE_ROLES})
     return RollbackResult(stage, target, evidence, left_behind)
 
 
-def _earlier(stage: str, to: str, head: Evidence | None, statements: Sequence[Evidence]) -> Evidence:
-    said = [one for one in statements if one.claim == stage]
+def _earlier(stage: str, to: str, head: Evidence | None, said: Sequence[Evidence]) -> Evidence:
     if not to:
         before = [one for one in said if head is not None and one.index < head.index]
         if not before:
@@ -76,29 +86,65 @@ def _is(one: Evidence, to: str) -> bool:
     return len(digits) >= 4 and one.digest.removeprefix("sha256:").startswith(digits)
 
 
-def _environment(workplace: Workplace, environment: str, to: str, reason: str) -> RollbackResult:
+def _environment(workplace: Workplace, environment: str, to: str, reason: str, look: Look) -> RollbackResult:
     statements = workplace.ledger.statements()
     wanted = resolve(to, statements, environment) if to else None
-    chain = deployments.chain(environment, _name(environment, wanted, statements), statements)
-    if not chain:
+    name = _name(environment, wanted, statements)
+    chain = deployments.chain(environment, name, statements)
+    found = standing(chain)
+    if found is None:
         raise Refused(
             "LG520",
             f"nothing is live in {environment}",
             seen={"environment": environment},
             next=f"lockgate deploy latest --env {environment}",
         )
-    earlier, registration = rules.rollback_target(chain, wanted, statements, workplace.now())
+    now = workplace.now()
+    earlier, registration = _target(found, chain, wanted, statements, now)
+    candidate = found.candidate
     statement = deployment_statement(
         registration,
         environment,
-        chain[-1],
+        chain,
         summary=earlier.summary,
-        rung=earlier.rung,
         floor=chain[-1].floor,
         reason=reason,
-        now=workplace.now(),
+        now=now,
+        checks=None if candidate is None else _checks(candidate, statements, now, look),
     )
-    return RollbackResult(environment, registration.evidence, workplace.record("deployer", statement))
+    gone = "" if candidate is None else f"{candidate.name}@{candidate.version}"
+    evidence = workplace.record("deployer", statement)
+    return RollbackResult(environment, registration.evidence, evidence, withdrawn=gone)
+
+
+def _target(
+    found: Standing,
+    chain: Sequence[Deployment],
+    wanted: Registration | None,
+    statements: Sequence[Evidence],
+    now: datetime,
+) -> tuple[Deployment, Registration]:
+    """What is live, where a model is to be taken off the ladder; else what was live before.
+
+    Where what is live must not be used any more, taking the other one off answers nobody: both go.
+    """
+    if found.candidate is not None and wanted is None:
+        registration = registration_of(found.live, statements)
+        with suppress(LockgateError):
+            rules.check_returns(found.live, registration, found.live, statements, now)
+            return found.live, registration
+    return rules.rollback_target(chain, found.live, wanted, statements, now)
+
+
+def _checks(
+    candidate: Deployment, statements: Sequence[Evidence], now: datetime, look: Look
+) -> Mapping[str, Any] | None:
+    """What is told of the model that is taken off. That nothing can be told never keeps it on."""
+    with suppress(LockgateError, OSError):
+        loaded = load_standing(statements, candidate.environment, now, name=candidate.name)
+        facts = look(loaded) if loaded.candidate is not None else None
+        return facts.checks if facts is not None else None
+    return None
 
 
 def _name(environment: str, wanted: Registration | None, statements: Sequence[Evidence]) -> str:

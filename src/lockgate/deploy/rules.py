@@ -13,11 +13,12 @@ from datetime import datetime
 
 from lockgate.audit import entries, waivers
 from lockgate.audit.approvals import approvals_of, judge_approvals, missing, signers
+from lockgate.audit.automatic import automatic
 from lockgate.audit.deployments import revoked_digests
-from lockgate.audit.entries import Deployment, Registration, Waiver
+from lockgate.audit.entries import LIVE, Deployment, Registration, Waiver
 from lockgate.audit.evidence import Evidence
 from lockgate.audit.gate import judge_inputs, live_inputs
-from lockgate.audit.load import refuse_revoked, summary_of
+from lockgate.audit.load import load_decision, refuse_revoked, summary_of
 from lockgate.audit.standing import check_waivers, refuse_withdrawn
 from lockgate.core.digest import Digest
 from lockgate.core.verdict import Verdict
@@ -32,17 +33,20 @@ class Ruling:
     Attributes:
         approvals: those that count. `missing`: how many further persons must approve.
         waivers: those without which the verdict would be another.
+        compared: what the judge said of the models with which it was compared, where approvals count as given for that.
     """
 
     verdict: Verdict
     approvals: tuple[Evidence, ...]
     missing: int
     waivers: tuple[Waiver, ...]
+    compared: tuple[Digest, ...] = ()
 
     @property
     def named(self) -> dict[str, Digest]:
-        """The words of persons that the verdict rests on, as a verification summary names them."""
-        said = {f"approve/{number}": one.digest for number, one in enumerate(self.approvals, 1)}
+        """What the verdict rests on beside the model, as a verification summary names it."""
+        said = {f"live/judge/{number}": one for number, one in enumerate(self.compared, 1)}
+        said |= {f"approve/{number}": one.digest for number, one in enumerate(self.approvals, 1)}
         return said | {f"waive/{number}": one.evidence.digest for number, one in enumerate(self.waivers, 1)}
 
 
@@ -54,6 +58,8 @@ def ruling(
     now: datetime,
 ) -> Ruling:
     """The whole answer of deployment: the gate, with what is waived; then approvals, which nothing waives.
+
+    Where the policy says so, approvals count as given for a model that is shown to be no worse (`audit.automatic`).
 
     Args:
         inputs: the statements that the model rests on, by claim.
@@ -71,8 +77,11 @@ def ruling(
         manifest=registration.manifest,
         now=now,
     )
-    said = judge_approvals(approvals, trainer, registration, policy)
-    return Ruling(Verdict((*reasons, *said)), tuple(approvals), missing(approvals, trainer, policy), used)
+    lacking = missing(approvals, trainer, policy)
+    counted = automatic(registration, policy, statements, now, load_decision, waived=bool(used)) if lacking else None
+    said = judge_approvals(approvals, trainer, registration, policy, counted)
+    compared = () if counted is None else counted.rests_on
+    return Ruling(Verdict((*reasons, *said)), tuple(approvals), lacking, used, compared)
 
 
 def verdict(
@@ -101,20 +110,30 @@ def check_floor(registration: Registration, before: Deployment | None, floor: in
 
 
 def rollback_target(
-    chain: Sequence[Deployment], wanted: Registration | None, statements: Sequence[Evidence], now: datetime
+    chain: Sequence[Deployment],
+    live: Deployment,
+    wanted: Registration | None,
+    statements: Sequence[Evidence],
+    now: datetime,
 ) -> tuple[Deployment, Registration]:
     """The earlier deployment to return to, and its registration.
 
-    It was made live by a deployer before, is not what is live now, is at or above the floor, and nothing of it is
-    revoked, nor has a waiver expired on which it went live. Without `wanted`: the newest one for which all that holds.
+    It was made live before, by a deployer or on a deployer's authorisation, is not what is `live` now, is at or above
+    the floor, and nothing of it is revoked, nor has a waiver expired on which it went live. Without `wanted`: the
+    newest one for which all that holds.
 
     Raises:
         Refused: LG530 `wanted` was never live here; LG531 nothing to return to; LG514 revoked; LG515 the floor;
             LG518 an expired waiver.
     """
-    live = chain[-1]
     known = {one.manifest: one for one in entries.registrations(statements)}
-    earlier = [one for one in reversed(chain[:-1]) if one.evidence.role == "deployer" and one.manifest != live.manifest]
+    earlier = [
+        one
+        for one in reversed(chain)
+        if one.rung == LIVE
+        and one.manifest != live.manifest
+        and (one.evidence.role == "deployer" or one.authorisation is not None)
+    ]
     if wanted is not None:
         chosen = next((one for one in earlier if one.manifest == wanted.manifest), None)
         if chosen is None:
@@ -125,14 +144,14 @@ def rollback_target(
                 seen={"manifest": wanted.manifest, "environment": live.environment},
                 next=f"lockgate deploy {wanted.ref} --env {live.environment}",
             )
-        _check_returns(chosen, wanted, live, statements, now)
+        check_returns(chosen, wanted, live, statements, now)
         return chosen, wanted
     for one in earlier:
         registration = known.get(one.manifest)
         if registration is None:
             continue
         with suppress(LockgateError):
-            _check_returns(one, registration, live, statements, now)
+            check_returns(one, registration, live, statements, now)
             return one, registration
     raise Refused(
         "LG531",
@@ -142,9 +161,10 @@ def rollback_target(
     )
 
 
-def _check_returns(
+def check_returns(
     earlier: Deployment, registration: Registration, live: Deployment, statements: Sequence[Evidence], now: datetime
 ) -> None:
+    """Raises Refused LG514, LG515, LG518 when a loader would not load what `earlier` made live, or not from here."""
     refuse_revoked(registration, statements)
     check_floor(registration, live, None)
     refuse_withdrawn(earlier, statements)

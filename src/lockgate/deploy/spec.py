@@ -2,54 +2,99 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from lockgate.audit.entries import Deployment, Registration, Waiver
+from lockgate.audit.entries import Authorisation, Deployment, Registration, Waiver
 from lockgate.audit.evidence import Evidence
 from lockgate.audit.heads import Stale
+from lockgate.audit.ladder.checks import Result
+from lockgate.audit.load import LoadStanding
 from lockgate.core.digest import Digest
-from lockgate.core.verdict import Verdict
+from lockgate.core.verdict import Reason, Verdict
+from lockgate.trust.policy_ladder import Rung
 
-LIVE = "live"
+
+@dataclass(frozen=True)
+class Facts:
+    """What the verified log of predictions says of the model that is on the ladder.
+
+    Attributes:
+        rows, labels: of the rung on which it stands, which it has been for `waited` seconds.
+        results: of each check, over the whole ladder.
+        checks: the same as a deployment statement tells it (`audit.ladder.told`).
+        notes: what is to be said of the records (LG550).
+    """
+
+    rows: int
+    labels: int
+    waited: float
+    results: tuple[Result, ...]
+    checks: Mapping[str, Any]
+    notes: tuple[Reason, ...] = ()
+
+
+Look = Callable[[LoadStanding], Facts | None]
+"""Reads the log of predictions for the candidate of a standing; None where there is no such log to read."""
+
+
+def looks_nowhere(_: LoadStanding) -> Facts | None:
+    """For whoever has no log of predictions."""
+    return None
 
 
 @dataclass(frozen=True)
 class DeploySpec:
-    """Make `ref` live in `environment`.
+    """Move `ref` in `environment`: to live, or one rung up.
 
     Attributes:
-        to: the rung; `live` is the only one until a ladder is declared.
+        to: the rung; empty: the next one (`deploy.rungs`).
+        replace: take another model off the ladder for it.
+        stay: where it stands on the ladder already, and no rung is named, leave it there.
         floor: raise the anti-rollback floor to this version with the same statement; None leaves it.
         raise_floor: raise it to the version of `ref`.
     """
 
     ref: str
     environment: str
-    to: str = LIVE
+    to: str = ""
     reason: str = ""
     floor: int | None = None
     raise_floor: bool = False
+    replace: bool = False
+    stay: bool = False
 
 
 @dataclass(frozen=True)
 class DeployResult:
-    """What is live now.
+    """Where the model stands now.
 
     Attributes:
-        cached: it was live already; nothing was signed.
+        cached: it stood there already; nothing was signed.
+        why: what is to be said of the step to whoever made it.
     """
 
     registration: Registration
     deployment: Deployment
     verdict: Verdict
     cached: bool
+    why: str = ""
 
     @property
     def ref(self) -> str:
         """`name@version`."""
         return self.registration.ref
+
+
+@dataclass(frozen=True)
+class Authorised:
+    """A ladder authorisation that was signed; `deployed`: the move to the first rung, where there was one."""
+
+    registration: Registration
+    authorisation: Authorisation
+    deployed: DeployResult | None
 
 
 @dataclass(frozen=True)
@@ -103,11 +148,12 @@ class Waived:
 
 @dataclass(frozen=True)
 class Hit:
-    """A model that a revocation takes out of use, and the environments where it was live."""
+    """A model that a revocation takes out of use, and the environments where it was live, or on the ladder."""
 
     ref: str
     manifest: Digest
     live_in: tuple[str, ...]
+    on_ladder_in: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -139,12 +185,51 @@ class RollbackResult:
         target: the statement that is the stage's head again, or the registration that is live again.
         evidence: the stage-head or deployment statement that says so.
         stale: the stages that the rollback left behind; empty for an environment.
+        withdrawn: `name@version` of the model that was taken off the ladder, where this is what was done.
     """
 
     what: str
     target: Evidence
     evidence: Evidence
     stale: tuple[Stale, ...] = ()
+    withdrawn: str = ""
+
+
+@dataclass(frozen=True)
+class OnLadder:
+    """The model on the ladder beside what is live.
+
+    Attributes:
+        since: when it came to this rung.
+        problem: as in `Live`; what refuses it takes it away, and leaves live what is live.
+        facts: None where the log of predictions could not be read.
+        rung_policy: what the rung asks for; None where the policy does not know it.
+        authorised_until: the end of the authorisation on which it may climb by itself.
+        unattended: why it does not climb by itself.
+    """
+
+    version: int
+    manifest: Digest
+    rung: str
+    share: float
+    since: datetime
+    deployment: Evidence
+    problem: str
+    facts: Facts | None
+    rung_policy: Rung | None
+    authorised_until: datetime | None
+    unattended: str
+
+
+@dataclass(frozen=True)
+class Taken:
+    """The last model that was taken off the ladder by itself: which, from where, when, and what was told of it."""
+
+    ref: str
+    rung: str
+    at: datetime
+    checks: Mapping[str, Any]
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -165,6 +250,8 @@ class Live:
     problem: str
     floor: int = 1
     waivers: tuple[Waiver, ...] = ()
+    candidate: OnLadder | None = None
+    taken: Taken | None = None
 
 
 @dataclass(frozen=True)

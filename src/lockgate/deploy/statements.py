@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from lockgate.audit import entries
-from lockgate.audit.entries import Deployment, Registration
+from lockgate.audit.entries import LIVE, Deployment, Registration
 from lockgate.audit.evidence import Evidence
+from lockgate.audit.standings import Target, leads_down, standing
 from lockgate.core.digest import Digest
 from lockgate.core.moments import rfc3339
 from lockgate.core.statement import (
     APPROVAL,
     DEPLOYMENT,
+    LADDER,
     REVOCATION,
     VERIFICATION_SUMMARY,
     WAIVER,
@@ -33,8 +36,12 @@ def summary_statement(
     verdict: Verdict,
     version: str,
     now: datetime,
+    rung: str = LIVE,
 ) -> Statement:
-    """The verification summary (SLSA VSA v1.1). `inputs`: envelope digests of everything the verdict rests on."""
+    """The verification summary (SLSA VSA v1.1). `inputs`: envelope digests of everything the verdict rests on.
+
+    Where it was asked for on the way there, it names the rung: two moves in one second have two summaries.
+    """
     predicate = {
         "verifier": {"id": claim_uri("promote"), "version": {"lockgate": version}},
         "timeVerified": rfc3339(now),
@@ -46,6 +53,7 @@ def summary_statement(
         "verifiedLevels": [] if verdict.passed else ["FAILED"],
         "slsaVersion": "1.1",
         "reasons": [reason.as_json() for reason in verdict.reasons],
+        **({} if rung == LIVE else {"rung": rung}),
     }
     return Statement((_subject(registration),), VERIFICATION_SUMMARY, predicate)
 
@@ -53,16 +61,25 @@ def summary_statement(
 def deployment_statement(
     registration: Registration,
     environment: str,
-    before: Deployment | None,
+    chain: Sequence[Deployment],
     *,
     summary: Digest,
-    rung: str,
+    rung: str = LIVE,
+    share: float = 1.0,
     floor: int,
     reason: str,
     now: datetime,
+    checks: Mapping[str, Any] | None = None,
+    authorisation: Digest | None = None,
 ) -> Statement:
-    """The deployment that follows `before`. It is a move down when it returns to a lower version."""
-    down = before is not None and registration.version < before.version
+    """The deployment that follows `chain`. It is a move down where `standings.leads_down` says so.
+
+    Args:
+        checks: what the log of predictions says of the candidate that is moved, or taken off.
+        authorisation: on which the guard moves up.
+    """
+    before = chain[-1] if chain else None
+    target = Target(registration.version, registration.manifest, rung, share)
     predicate = {
         "claim": claim_uri("deploy"),
         "time": rfc3339(now),
@@ -73,13 +90,41 @@ def deployment_statement(
         "sequence": before.sequence + 1 if before else 1,
         "predecessor": before.evidence.digest if before else None,
         "rung": rung,
-        "share": 1.0,
+        "share": share,
         "vsa": summary,
         "floor": floor,
         "reason": reason,
-        "move": "down" if down else "up",
+        "move": "down" if leads_down(target, standing(chain)) else "up",
     }
+    told = {"checks": checks, "authorisation": authorisation}
+    predicate |= {name: value for name, value in told.items() if value is not None}
     return Statement((_subject(registration),), DEPLOYMENT, predicate)
+
+
+def authorisation_statement(
+    registration: Registration,
+    environment: str,
+    *,
+    policy: Digest,
+    rungs: Sequence[tuple[str, float]],
+    expires: datetime,
+    reason: str,
+    now: datetime,
+) -> Statement:
+    """A deployer's word that the guard may move this model up these rungs, one after the other, until `expires`."""
+    predicate = {
+        "claim": claim_uri("authorise"),
+        "time": rfc3339(now),
+        "environment": environment,
+        "name": registration.name,
+        "version": registration.version,
+        "manifest": registration.manifest,
+        "policy": policy,
+        "rungs": [{"name": name, "share": share} for name, share in rungs],
+        "expires": rfc3339(expires),
+        "reason": reason,
+    }
+    return Statement((_subject(registration),), LADDER, predicate)
 
 
 def approval_statement(registration: Registration, environment: str, *, reason: str, now: datetime) -> Statement:

@@ -50,9 +50,11 @@ def approve(
     `show` is called with what is approved, before anything is signed. The same person's approval counts once, so that
     a second one is not signed. Raises as `asked`.
     """
-    with turn(workplace):
-        before = asked(workplace, ref, environment)
-        show(before)
+    shown = asked(workplace, ref, environment)
+    show(shown)
+    with turn(workplace, "approver"):
+        # Of that model, whatever `latest` has become since.
+        before = asked(workplace, shown.registration.ref, environment)
         key = workplace.keyring.public("approver").keyid
         given = approvals_of(before.registration, environment, workplace.ledger.statements())
         own = [one for one in given if one.keyid == key]
@@ -83,7 +85,7 @@ def waive(
             seen={"expires": rfc3339(expires), "now": rfc3339(now)},
             next=f"lockgate waive {finding} --env {environment} --expires 7d --reason ...",
         )
-    with turn(workplace):
+    with turn(workplace, "approver"):
         statements = workplace.ledger.statements()
         workplace.policy.environment(environment)
         registration: Registration | None = resolve(ref, statements, environment) if ref else None

@@ -8,22 +8,22 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from lockgate.audit import waivers
-from lockgate.audit.entries import Waiver
+from lockgate.audit.entries import LIVE, Waiver
 from lockgate.audit.heads import STAGE_ROLES, Stale
 from lockgate.audit.workplace import Workplace
 from lockgate.core.digest import Digest
 from lockgate.core.moments import rfc3339
 from lockgate.core.verdict import Verdict
-from lockgate.deploy import revoking, words
+from lockgate.deploy import authorising, revoking, words
 from lockgate.deploy import rollback as going_back
 from lockgate.deploy import run as going_live
-from lockgate.deploy.spec import Asked, DeploySpec, Hit, Revoked
+from lockgate.deploy.spec import Asked, DeployResult, DeploySpec, Hit, Look, Revoked, looks_nowhere
 from lockgate.pipeline.done import Observer
 
 
 @dataclass(frozen=True)
 class Deployed:
-    """What is live now. `cached`: it was already."""
+    """Where a model stands now. `cached`: it did already. `why`: what is to be said of the step."""
 
     ref: str
     manifest: Digest
@@ -33,6 +33,9 @@ class Deployed:
     verdict: Verdict
     cached: bool
     floor: int
+    rung: str = LIVE
+    share: float = 1.0
+    why: str = ""
 
     def as_json(self) -> Mapping[str, Any]:
         """For `--json`."""
@@ -40,13 +43,42 @@ class Deployed:
             "ref": self.ref,
             "manifest": self.manifest,
             "environment": self.environment,
-            "rung": "live",
+            "rung": self.rung,
+            "share": self.share,
+            "why": self.why,
             "floor": self.floor,
             "sequence": self.sequence,
             "log_index": self.index,
             "cached": self.cached,
             "policy": self.verdict.result,
             "findings": [reason.as_json() for reason in self.verdict.reasons],
+        }
+
+
+@dataclass(frozen=True)
+class AuthorisedLine:
+    """A ladder authorisation that was signed. `deployed`: the move to the first rung, where it stood on none."""
+
+    ref: str
+    manifest: Digest
+    environment: str
+    identity: Digest
+    index: int
+    rungs: tuple[str, ...]
+    expires: str
+    deployed: Deployed | None
+
+    def as_json(self) -> Mapping[str, Any]:
+        """For `--json`."""
+        return {
+            "ref": self.ref,
+            "manifest": self.manifest,
+            "environment": self.environment,
+            "authorisation": self.identity,
+            "log_index": self.index,
+            "rungs": list(self.rungs),
+            "expires": self.expires,
+            "deployed": None if self.deployed is None else self.deployed.as_json(),
         }
 
 
@@ -97,6 +129,7 @@ class Withdrawn:
         models = [
             f"{one.ref} must not be used any more"
             + (f"; it was live in {', '.join(one.live_in)}" if one.live_in else "")
+            + (f"; it was on the ladder of {', '.join(one.on_ladder_in)}" if one.on_ladder_in else "")
             for one in self.hits
         ]
         moves = [f"{one} is not answered from any more, until it is deployed again" for one in self.stopped]
@@ -110,7 +143,15 @@ class Withdrawn:
             "person": self.person,
             "log_index": self.index,
             "cached": self.cached,
-            "models": [{"ref": one.ref, "manifest": one.manifest, "live_in": list(one.live_in)} for one in self.hits],
+            "models": [
+                {
+                    "ref": one.ref,
+                    "manifest": one.manifest,
+                    "live_in": list(one.live_in),
+                    "on_ladder_in": list(one.on_ladder_in),
+                }
+                for one in self.hits
+            ],
             "stopped": list(self.stopped),
         }
 
@@ -144,6 +185,7 @@ class RolledBack:
     target: Digest
     stale: tuple[Stale, ...]
     environments: tuple[str, ...]
+    withdrawn: str = ""
 
     def as_json(self) -> Mapping[str, Any]:
         """For `--json`."""
@@ -151,23 +193,66 @@ class RolledBack:
             "what": self.what,
             "target": self.target,
             "log_index": self.index,
+            "withdrawn": self.withdrawn or None,
             "stale": [{"stage": one.stage, "message": one.message} for one in self.stale],
         }
 
 
 def deploy(
-    place: Workplace, ref: str, *, rung: str, reason: str, observer: Observer | None, raise_floor: bool | int = False
+    place: Workplace,
+    ref: str,
+    *,
+    rung: str = "",
+    reason: str = "",
+    raise_floor: bool | int = False,
+    replace: bool = False,
+    stay: bool = False,
+    observer: Observer | None = None,
+    look: Look = looks_nowhere,
 ) -> Deployed:
-    """Make `ref` live in the workplace's environment."""
+    """Move `ref` in the workplace's environment: to `rung`, or to the next one."""
     floor = None if isinstance(raise_floor, bool) else raise_floor
-    spec = DeploySpec(ref, place.environment, rung, reason, floor, raise_floor=raise_floor is True)
-    done = going_live.deploy(place, spec)
+    spec = DeploySpec(
+        ref, place.environment, rung, reason, floor, raise_floor=raise_floor is True, replace=replace, stay=stay
+    )
+    done = going_live.deploy(place, spec, look)
     if observer is not None:
         for said in done.verdict.reasons:
             observer.say(f"{said.finding}  {said.message}")
+    return _deployed(done)
+
+
+def authorise(place: Workplace, spec: DeploySpec, expires: datetime | timedelta) -> AuthorisedLine:
+    """Let a model climb by itself in the workplace's environment, for a while."""
+    until = place.now() + expires if isinstance(expires, timedelta) else expires
+    done = authorising.authorise(place, spec, until.replace(microsecond=0))
+    said = done.authorisation
+    return AuthorisedLine(
+        done.registration.ref,
+        said.manifest,
+        said.environment,
+        said.evidence.digest,
+        said.evidence.index,
+        tuple(name for name, _ in said.rungs),
+        rfc3339(said.expires),
+        None if done.deployed is None else _deployed(done.deployed),
+    )
+
+
+def _deployed(done: DeployResult) -> Deployed:
     one = done.deployment
     return Deployed(
-        done.ref, one.manifest, one.environment, one.sequence, one.evidence.index, done.verdict, done.cached, one.floor
+        done.ref,
+        one.manifest,
+        one.environment,
+        one.sequence,
+        one.evidence.index,
+        done.verdict,
+        done.cached,
+        one.floor,
+        one.rung,
+        one.share,
+        done.why,
     )
 
 
@@ -235,16 +320,26 @@ def waiver_line(one: Waiver) -> WaiverLine:
     )
 
 
-def rollback(place: Workplace, what: str, *, to: str, reason: str) -> RolledBack:
-    """A stage to an earlier statement, or an environment to an earlier model."""
-    done = going_back.rollback(place, what, to, reason)
+def rollback(place: Workplace, what: str, *, to: str, reason: str, look: Look = looks_nowhere) -> RolledBack:
+    """A stage to an earlier statement, or an environment to an earlier model, or without the one on its ladder."""
+    done = going_back.rollback(place, what, to, reason, look)
     if what in STAGE_ROLES:
         sentence = f"{what} stands at log entry {done.target.index} again"
     else:
         predicate = done.target.predicate
-        sentence = f"{predicate.get('name')}@{predicate.get('version')} is live in {what} again"
+        ref = f"{predicate.get('name')}@{predicate.get('version')}"
+        off = f"{done.withdrawn} is taken off the ladder of {what}"
+        sentence = f"{ref} is live in {what} again" + (f", and {off}" if done.withdrawn else "")
+        if done.withdrawn and not to:
+            sentence = f"{off}; {ref} stays live"
     return RolledBack(
-        what, sentence, done.evidence.index, done.target.digest, done.stale, tuple(place.policy.environments)
+        what,
+        sentence,
+        done.evidence.index,
+        done.target.digest,
+        done.stale,
+        tuple(place.policy.environments),
+        done.withdrawn,
     )
 
 

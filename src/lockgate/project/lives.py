@@ -8,11 +8,14 @@ from lockgate.audit import waivers
 from lockgate.audit.entries import Waiver
 from lockgate.core.moments import rfc3339
 from lockgate.deploy.spec import Live
+from lockgate.project.ladder_lines import ladder_lines
 from lockgate.project.reports import age
 
 
 def live_lines(one: Live, now: datetime) -> tuple[str, ...]:
-    """What is live under one name in one environment: its floor, what a loader would refuse, when a waiver ends it."""
+    """What is live under one name in one environment: its floor, what a loader would refuse, when a waiver ends it; and
+    who is on the ladder beside it.
+    """
     floor = f", floor {one.floor}" if one.floor > 1 else ""
     problem = f"   ! {one.problem}" if one.problem else ""
     first = f"{one.environment}: {one.name}@{one.version} since {rfc3339(one.since)}{floor}{problem}"
@@ -23,6 +26,7 @@ def live_lines(one: Live, now: datetime) -> tuple[str, ...]:
             f" {each.finding} ends"
             for each in one.waivers
         ),
+        *ladder_lines(one, now),
     )
 
 

@@ -7,12 +7,13 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lockgate.errors import Usage
 from lockgate.project.folder import DEV
 from lockgate.project.opened import Opened
 
 if TYPE_CHECKING:
     from lockgate.pipeline import Observer
-    from lockgate.project.deploying import Deployed, RolledBack, WaiverLine, Withdrawn, Worded
+    from lockgate.project.deploying import AuthorisedLine, Deployed, RolledBack, WaiverLine, Withdrawn, Worded
 
 
 class Moving(Opened):
@@ -45,27 +46,80 @@ class Moving(Opened):
         ref: str,
         *,
         environment: str = DEV,
-        rung: str = "live",
+        rung: str = "",
         reason: str = "",
         raise_floor: bool | int = False,
+        replace: bool = False,
+        stay: bool = False,
         observer: Observer | None = None,
         to_file: Path | None = None,
     ) -> Deployed:
-        """Make `ref` live in `environment`, if its policy agrees. Raises as `lockgate.deploy.run.deploy`.
+        """Move `ref` in `environment`, if its policy agrees. Raises as `lockgate.deploy.run.deploy`.
 
+        `rung`: empty: the next one; live, where the environment has no ladder or nothing is live there yet.
         `raise_floor`: no version below this number goes live there any more; True: none below that of `ref`.
+        `replace`: take another model off the ladder for it. `stay`: where it is on the ladder, leave it on its rung.
         """
         from lockgate.project.deploying import deploy
+        from lockgate.project.ladder_facts import looks_here
 
         with self.workplace(environment, to_file=to_file) as place:
-            return deploy(place, ref, rung=rung, reason=reason, observer=observer, raise_floor=raise_floor)
+            return deploy(
+                place,
+                ref,
+                rung=rung,
+                reason=reason,
+                raise_floor=raise_floor,
+                replace=replace,
+                stay=stay,
+                observer=observer,
+                look=looks_here(self, place.ledger),
+            )
+
+    def authorise(
+        self,
+        ref: str,
+        *,
+        environment: str,
+        expires: datetime | timedelta,
+        reason: str = "",
+        replace: bool = False,
+        to_file: Path | None = None,
+    ) -> AuthorisedLine:
+        """Sign, as deployer, that `ref` may climb the ladder of `environment` by itself until `expires`.
+
+        It is put on the first rung where it stands on none. Raises as `lockgate.deploy.authorising.authorise`.
+        """
+        from lockgate.deploy.spec import DeploySpec
+        from lockgate.project.deploying import authorise
+
+        spec = DeploySpec(ref, environment, reason=reason, replace=replace)
+        with self.workplace(environment, to_file=to_file) as place:
+            return authorise(place, spec, expires)
 
     def rollback(self, what: str, *, to: str = "", reason: str = "") -> RolledBack:
-        """Make an earlier statement of a stage its head, or an earlier model live in an environment."""
-        from lockgate.project.deploying import rollback
+        """Make an earlier statement of a stage its head, or an earlier model live in an environment.
 
+        Where a model is on the ladder of the environment and `to` is empty, it is taken off, and live stays.
+
+        Raises Usage LG973 for a stage, where the project has several models and this is none of them (`one`); LG940
+        for an environment, where it is one and `to` is empty: what goes back there is not decided by that.
+        """
+        from lockgate.audit.heads import STAGE_ROLES
+        from lockgate.project.deploying import rollback
+        from lockgate.project.ladder_facts import AT_ONCE, looks_here
+
+        if what in STAGE_ROLES:
+            self.config.only()
+        elif self.model and not to:
+            raise Usage(
+                "LG940",
+                "in an environment a model is named by its REF, not by --model",
+                seen={"environment": what, "model": self.model},
+                next=f"lockgate rollback {what} --to {self.model}@1",
+            )
         with self.workplace() as place:
-            return rollback(place, what, to=to, reason=reason)
+            return rollback(place, what, to=to, reason=reason, look=looks_here(self, place.ledger, most=AT_ONCE))
 
     def revoke(self, what: str, *, reason: str, to_file: Path | None = None) -> Withdrawn:
         """Sign, as revoker, that a model, or a statement and all that rests on it, must not be used any more."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -12,6 +13,8 @@ from lockgate.audit.entries import Registration, registrations
 from lockgate.audit.evidence import Evidence
 from lockgate.audit.heads import STAGE_ROLES
 from lockgate.audit.ledger import Ledger
+from lockgate.audit.models import spoken
+from lockgate.audit.standings import Standing
 from lockgate.audit.workplace import Workplace
 from lockgate.config import Config
 from lockgate.core.digest import Digest, short
@@ -19,10 +22,12 @@ from lockgate.core.moments import rfc3339
 from lockgate.core.shown import Lines, block
 from lockgate.core.verdict import Verdict
 from lockgate.core.verdict_lines import verdict_lines
+from lockgate.deploy.spec import Look, Status, looks_nowhere
 from lockgate.deploy.status import status_of
 from lockgate.errors import LockgateError
 from lockgate.pipeline import RunResult, StageDone
 from lockgate.project.growth import End, Growth
+from lockgate.project.ladder_lines import ladder_json
 from lockgate.project.lives import live_lines, waiver_in_words
 from lockgate.project.reports import age
 from lockgate.project.sentences import sentence
@@ -39,6 +44,7 @@ class ModelLine:
     registered: str
     live_in: tuple[str, ...]
     revoked: bool
+    on_ladder_in: tuple[str, ...] = ()
 
     def as_json(self) -> Mapping[str, Any]:
         """For `--json`."""
@@ -61,10 +67,12 @@ class ModelPage:
     live_in: tuple[str, ...]
     revoked: bool
     verdicts: Mapping[str, Verdict] = field(default_factory=dict)
+    on_ladder_in: tuple[str, ...] = ()
 
     def text(self) -> Lines:
         """The page for a terminal."""
-        state = "REVOKED" if self.revoked else f"live in {', '.join(self.live_in)}" if self.live_in else "not live"
+        stands = [f"live in {', '.join(self.live_in)}" if self.live_in else "not live", *self.on_ladder_in]
+        state = "REVOKED" if self.revoked else ", ".join(stands)
         lines = [f"{self.ref}   {self.manifest}", f"{self.task}, registered {self.registered}, {state}", ""]
         lines += [f"{stage:<9} {text}" for stage, text in self.history]
         lines += ["", f"judged {'once' if self.judged == 1 else f'{self.judged} times'}, 95 % intervals"]
@@ -90,11 +98,12 @@ class ModelPage:
 
 @dataclass(frozen=True)
 class StageLine:
-    """Where one stage stands: `mark` is ok, warn or none."""
+    """Where one stage stands: `mark` is ok, warn or none; `model` is whose it is, where the project has several."""
 
     name: str
     mark: str
     text: str
+    model: str = ""
 
 
 @dataclass(frozen=True)
@@ -109,6 +118,7 @@ class StatusPage:
     next: tuple[str, ...]
     policy: str = ""
     waivers: tuple[str, ...] = ()
+    ladders: tuple[dict[str, Any], ...] = ()
     growth: Growth | None = None
     ends: tuple[End, ...] = ()
 
@@ -162,6 +172,7 @@ def model_lines(ledger: Ledger, now: datetime) -> tuple[ModelLine, ...]:  # noqa
             rfc3339(one.evidence.time),
             live_in(one, statements),
             deployments.revocation_of(one, statements) is not None,
+            on_ladder_in(one, statements),
         )
         for one in registrations(statements)
     )
@@ -187,21 +198,29 @@ def model_page(ledger: Ledger, one: Registration, policy: Policy, now: datetime)
         live_in(one, statements),
         deployments.revocation_of(one, statements) is not None,
         verdicts_of(one, policy, statements, now),
+        on_ladder_in(one, statements),
     )
 
 
-def status_page(ledger: Ledger, config: Config, policy: Policy, now: datetime) -> StatusPage:
-    """Each stage's head, what is stale, what is live, what to do next."""
-    found = status_of(ledger.statements(), now)
-    behind = {one.stage: one.message for one in found.stale}
-    lines = []
-    for claim in STAGE_ROLES:
-        head = found.heads.get(claim)
-        if head is None:
-            lines.append(StageLine(claim, "none", "not yet"))
-        else:
-            text = f"{sentence(head)}   log entry {head.index}, {age(head.time, now)} ago"
-            lines.append(StageLine(claim, "warn" if claim in behind else "ok", behind.get(claim) or text))
+def status_page(
+    ledger: Ledger, config: Config, policy: Policy, now: datetime, look: Look = looks_nowhere
+) -> StatusPage:
+    """Each stage's head, what is stale, what is live, who is on the ladder, what to do next."""
+    statements = ledger.statements()
+    names = tuple(config.models) or (config.name,)
+    # What is live is of every model in each of them: the log of predictions is read once.
+    looks = (look, *(looks_nowhere for _ in names[1:]))
+    by_model = [
+        status_of(statements, now, spoken(name, config.project, statements), each)
+        for name, each in zip(names, looks, strict=True)
+    ]
+    lines = [
+        line
+        for name, one in zip(names, by_model, strict=True)
+        for line in _stage_lines(one, now, name if config.models else "")
+    ]
+    to_run = any(one.heads.get("register") is None or one.stale for one in by_model)
+    found = by_model[0]
     live = tuple(line for one in found.live for line in live_lines(one, now))
     return StatusPage(
         config.name,
@@ -209,24 +228,32 @@ def status_page(ledger: Ledger, config: Config, policy: Policy, now: datetime) -
         ledger.roles.separation(),
         tuple(lines),
         live or (f"nothing is live in {', '.join(policy.environments)}",),
-        _next(found.heads, bool(behind), bool(found.live)),
+        _next(to_run=to_run, is_live=bool(found.live)),
         newest_in_words(policy, ledger.statements(), now),
         tuple(waiver_in_words(one, now) for one in found.waivers),
+        tuple(ladder_json(one, now) for one in found.live),
     )
 
 
 def live_in(one: Registration, statements: Sequence[Evidence]) -> tuple[str, ...]:
     """The environments in which this model is the live one."""
+    found = _standings(one.name, statements)
+    return tuple(place for place, standing in found if standing.live.manifest == one.manifest)
+
+
+def on_ladder_in(one: Registration, statements: Sequence[Evidence]) -> tuple[str, ...]:
+    """Where this model is on the ladder: `on canary in prod`."""
+    found = ((place, standing.candidate) for place, standing in _standings(one.name, statements))
+    return tuple(f"on {each.rung} in {place}" for place, each in found if each and each.manifest == one.manifest)
+
+
+def _standings(name: str, statements: Sequence[Evidence]) -> Iterator[tuple[str, Standing]]:
     environments = dict.fromkeys(str(e.predicate.get("environment")) for e in statements if e.claim == "deploy")
-    found = []
     for environment in environments:
-        try:
-            current = deployments.current(environment, one.name, statements)
-        except LockgateError:
-            continue
-        if current is not None and current.manifest == one.manifest:
-            found.append(environment)
-    return tuple(found)
+        with suppress(LockgateError):
+            found = deployments.standing_of(environment, name, statements)
+            if found is not None:
+                yield environment, found
 
 
 def interval(metric: Mapping[str, Any]) -> str:
@@ -248,7 +275,18 @@ def _verdicts(place: Workplace, manifest: Digest, statements: Sequence[Evidence]
     return verdicts_of(one, place.policy, statements, place.now(), first=place.environment) if one else {}
 
 
-def _next(heads: Mapping[str, Evidence | None], is_stale: bool, is_live: bool) -> tuple[str, ...]:  # noqa: FBT001
-    if heads.get("register") is None or is_stale:
+def _stage_lines(found: Status, now: datetime, model: str) -> Iterator[StageLine]:
+    behind = {one.stage: one.message for one in found.stale}
+    for claim in STAGE_ROLES:
+        head = found.heads.get(claim)
+        if head is None:
+            yield StageLine(claim, "none", "not yet", model)
+        else:
+            text = f"{sentence(head)}   log entry {head.index}, {age(head.time, now)} ago"
+            yield StageLine(claim, "warn" if claim in behind else "ok", behind.get(claim) or text, model)
+
+
+def _next(*, to_run: bool, is_live: bool) -> tuple[str, ...]:
+    if to_run:
         return ("lockgate run",)
     return ("lockgate serve", "lockgate verify --all") if is_live else ("lockgate deploy latest --env dev",)

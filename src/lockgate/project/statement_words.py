@@ -85,7 +85,12 @@ def _revoke(one: Evidence, log: Sequence[Evidence]) -> Iterator[str]:
 
 def _deploy(one: Evidence, log: Sequence[Evidence]) -> Iterator[str]:
     found = entries.deployments([one])[0]
-    yield f"make {_model(one, found.manifest, log)} live in {found.environment}, a move {found.move}"
+    model = _model(one, found.manifest, log)
+    if found.rung == entries.LIVE:
+        yield f"make {model} live in {found.environment}, a move {found.move}"
+    else:
+        share = f"{found.share:.3g} of the traffic"
+        yield f"put {model} on the rung {found.rung} with {share} in {found.environment}, a move {found.move}"
     before = "as the first one there"
     if found.predecessor is not None:
         earlier = entries.deployments([_statement(one, found.predecessor, log, "deploy")])[0]
@@ -94,6 +99,14 @@ def _deploy(one: Evidence, log: Sequence[Evidence]) -> Iterator[str]:
     summary = entries.summary(_statement(one, found.summary, log, "promote"))
     result = "PASSED" if summary.passed else "FAILED"
     yield f"on the summary of log entry {summary.evidence.index}: {_model(one, summary.manifest, log)}, {result}"
+
+
+def _authorise(one: Evidence, log: Sequence[Evidence]) -> Iterator[str]:
+    found = entries.authorisation(one)
+    until = rfc3339(found.expires)
+    yield f"let {_model(one, found.manifest, log)} climb by itself in {found.environment}, until {until}"
+    yield f"from rung to rung: {', '.join(f'{name} ({share:.3g} of the traffic)' for name, share in found.rungs)}"
+    yield f"as long as {_policy_of(one, found.policy, log)}"
 
 
 def _promote(one: Evidence, log: Sequence[Evidence]) -> Iterator[str]:
@@ -173,7 +186,8 @@ _WORDS: Final[Mapping[str, tuple[_Words, frozenset[str]]]] = {
     "approve": (_approve, _MODEL),
     "waive": (_waive, frozenset({"environment", "finding", "manifest", "expires"})),
     "revoke": (_revoke, frozenset({"name", "version", "manifest", "statement", "of"})),
-    "deploy": (_deploy, _MODEL | {"predecessor", "vsa", "floor", "move"}),
+    "deploy": (_deploy, _MODEL | {"predecessor", "vsa", "floor", "move", "rung", "share"}),
+    "authorise": (_authorise, _MODEL | {"policy", "rungs", "expires"}),
     "promote": (_promote, frozenset({"environment", "policy", "inputAttestations", "verificationResult"})),
     "head": (_head, frozenset({"stage", "target"})),
 }

@@ -4,26 +4,31 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from lockgate.errors import Unavailable
 from lockgate.store.files import writing
 
+_AGAIN_SECONDS = 0.02
+
 
 @contextmanager
-def lock(path: Path, *, wait: bool = True) -> Iterator[None]:
+def lock(path: Path, *, wait: bool = True, patience: float | None = None) -> Iterator[None]:
     """Hold the lock of `path` (made when missing, never removed). Not reentrant: a second call waits for the first.
 
-    Without `wait`, raises Unavailable (LG807) at once when another process holds it.
+    Raises Unavailable (LG807) when another process holds it: without `wait` at once, else after `patience` seconds.
     """
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         try:
-            fcntl.flock(fd, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            if patience is not None:
+                _ask(fd, patience)
+            fcntl.flock(fd, fcntl.LOCK_EX | (0 if wait and patience is None else fcntl.LOCK_NB))
         except BlockingIOError:
             raise Unavailable(
                 "LG807",
@@ -34,3 +39,13 @@ def lock(path: Path, *, wait: bool = True) -> Iterator[None]:
         yield
     finally:
         os.close(fd)
+
+
+def _ask(fd: int, patience: float) -> None:
+    """Take the lock, or come back without it when time is up."""
+    end = time.monotonic() + patience
+    while time.monotonic() < end:
+        with suppress(BlockingIOError):
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        time.sleep(_AGAIN_SECONDS)

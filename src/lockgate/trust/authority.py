@@ -58,11 +58,12 @@ AUTHORITIES: Final[Mapping[str, Authority]] = {
     "waive": Authority(s.WAIVER, ("approver",), environment_bound=True),
     "promote": Authority(s.VERIFICATION_SUMMARY, ("deployer",), environment_bound=True),
     "deploy": Authority(s.DEPLOYMENT, ("deployer", "guard"), environment_bound=True),
+    "authorise": Authority(s.LADDER, ("deployer",), environment_bound=True),
     "revoke": Authority(s.REVOCATION, ("revoker",)),
     "head": Authority(s.STAGE_HEAD, ()),
 }
 NAMES_PROJECT: Final = frozenset(
-    {"policy", "approve", "waive", "promote", "deploy", "revoke", "head", "register", "import"}
+    {"policy", "approve", "waive", "promote", "deploy", "authorise", "revoke", "head", "register", "import"}
 )
 """The claims whose predicate says which project they are for, in `project`. What a stage found out about bytes is as
 true elsewhere; what somebody decided is not, and one key may be in two projects."""
@@ -90,7 +91,8 @@ def check_authority(statement: Statement, role: str, environments: Collection[st
 
     1. The claim is known and its predicate type is the one of the table.
     2. The role is one of those of the claim; of a stage head: of the stage it names.
-    3. The guard moves a deployment down only.
+    3. The guard moves a deployment down; up only where it names the deployer's authorisation. Whether that one is
+       there and reaches so far is asked where the log is known (`audit.guarding`).
     4. A claim bound to an environment names one, and the key is valid there.
 
     Raises:
@@ -116,10 +118,10 @@ def check_authority(statement: Statement, role: str, environments: Collection[st
             next="lockgate trust show",
         )
     # 3.
-    if role == "guard" and statement.predicate.get("move") != "down":
+    if role == "guard" and not _guard_may(statement):
         raise VerificationFailed(
             "LG817",
-            "a key of role guard signed a deployment that is not a move down; only deployer may",
+            "a key of role guard signed a deployment that is not a move down, on no authorisation; only deployer may",
             seen={"claim": claim, "role": role, "move": statement.predicate.get("move")},
             next="lockgate trust show",
         )
@@ -144,6 +146,11 @@ def check_project(statement: Statement, project_id: str) -> None:
             seen={"claim": claim_of(statement), "expected": project_id, "seen": named},
             next="have it made anew in this project",
         )
+
+
+def _guard_may(statement: Statement) -> bool:
+    move, authorisation = statement.predicate.get("move"), statement.predicate.get("authorisation")
+    return move == "down" or (move == "up" and isinstance(authorisation, str) and bool(authorisation))
 
 
 def _roles_of_head(statement: Statement) -> tuple[str, ...]:

@@ -9,10 +9,8 @@ from typing import Any
 
 import pytest
 
-from lockgate.audit import deployments
 from lockgate.audit.deployments import chain, current
 from lockgate.audit.load import load_decision
-from lockgate.deploy.spec import LIVE
 from lockgate.errors import LockgateError, Refused, Usage, VerificationFailed
 from tests.support.evidence import Chronicle, blob, with_predicate
 
@@ -226,48 +224,6 @@ def test_the_guard_may_do_nothing_else(changes: dict[str, Any]) -> None:
     """Not up, not by a summary of its own, not with another floor."""
     refusal = _refusal(_moved_by_guard(**changes).evidences)
     assert refusal.finding in {"LG522", "LG515"}
-
-
-@pytest.mark.parametrize(("share", "finding"), [(0.01, ""), (0.02, "LG522"), (1.0, "LG522"), (0.0, "LG522")])
-def test_the_guard_returns_only_to_a_share_that_a_deployer_gave(share: float, finding: str) -> None:
-    """Version 1 had a hundredth of the traffic: the online key can give it that again, and nothing else."""
-    log = Chronicle()
-    log.policy()
-    one, two = log.model("a", version=1), log.model("b", version=2)
-    summary = log.summary(one)
-    log.deploy(one, summary=summary, share=0.01)
-    log.deploy(two)
-    log.deploy(one, summary=summary, role="guard", move="down", share=share)
-    if finding:
-        assert _refusal(log.evidences).finding == finding
-    else:
-        assert chain("dev", "flights", log.evidences)[-1].share == share
-
-
-def test_the_guard_returns_only_to_a_rung_that_a_deployer_gave(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where there are two rungs, version 1 stood on the other one: LG522 on this one."""
-    monkeypatch.setattr(deployments, "RUNGS", {"live", "canary"})
-    for rung in ("canary", "live"):
-        log = Chronicle()
-        log.policy()
-        one, two = log.model("a", version=1), log.model("b", version=2)
-        summary = log.summary(one)
-        log.deploy(one, summary=summary, rung="canary")
-        log.deploy(two)
-        log.deploy(one, summary=summary, role="guard", move="down", rung=rung)
-        if rung == "canary":
-            assert chain("dev", "flights", log.evidences)[-1].rung == rung
-        else:
-            assert _refusal(log.evidences).finding == "LG522"
-
-
-def test_a_rung_is_one_that_there_is() -> None:
-    """Whoever deploys: a rung that no server knows is LG526, and the one that `lockgate deploy` offers is known."""
-    assert LIVE in deployments.RUNGS
-    log = Chronicle()
-    log.policy()
-    log.deploy(log.model("a", version=1), rung="canary")
-    assert _refusal(log.evidences).finding == "LG526"
 
 
 @pytest.mark.parametrize("versions", [(1,), (1, 2), (1, 1)], ids=["the first", "to a higher one", "to the same one"])

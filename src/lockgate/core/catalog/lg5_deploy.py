@@ -72,7 +72,8 @@ FINDINGS: tuple[Finding, ...] = (
     Finding(
         "LG522",
         "the guard went too far",
-        "The guard's key is online, so it may only return to an earlier approved version.",
+        "The guard's key is online, so it may only return to an earlier approved version, and step up on a deployer's"
+        " authorisation, before the rung's longest wait is over.",
         "Treat the guard's key as stolen: take it out of the roles file.",
     ),
     Finding(

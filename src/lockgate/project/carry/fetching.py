@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lockgate.audit import deployments
 from lockgate.audit.entries import Registration, registrations
 from lockgate.audit.ledger import EVENTS, Ledger, claimed_project
-from lockgate.audit.origins import inputs_of
+from lockgate.audit.origins import inputs_of, registration_of
 from lockgate.audit.seen import SeenStore
 from lockgate.audit.stored import check_stored
 from lockgate.audit.tiles import TileReader, tiles_of
@@ -153,6 +155,23 @@ def fetch_model(
         fetch_blob(remote, digest, size, blobs, known)
     # 3.
     check_stored(registration, staged.registry, staged.ledger.roles_at(registration.evidence.index))
+
+
+def fetch_beside(
+    remote: Registry, staged: Staged, environment: str, live: Registration, *, known: Sequence[BlobStore] = ()
+) -> list[Registration]:
+    """The model that stands on the ladder beside `live`, where the repository has it.
+
+    Where it has not, this machine serves what is live, and leaves the candidate to the others.
+    """
+    statements = staged.ledger.statements()
+    with suppress(LockgateError):
+        stand = deployments.standing_now(environment, live.name, statements)
+        if len(stand) > 1 and stand[0].manifest == live.manifest:
+            candidate = registration_of(stand[1], statements)
+            fetch_model(remote, staged, candidate, known=known)
+            return [candidate]
+    return []
 
 
 def fetch_blob(remote: Registry, digest: Digest, size: int, into: BlobStore, known: Iterable[BlobStore]) -> None:

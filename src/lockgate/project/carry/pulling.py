@@ -29,7 +29,7 @@ from lockgate.audit.tiles import TileReader
 from lockgate.core.digest import Digest, digest_of
 from lockgate.errors import LockgateError, Refused, VerificationFailed
 from lockgate.project.carry import installing, mirror, plain
-from lockgate.project.carry.fetching import Staged, fetch_log, fetch_model, log_artifact
+from lockgate.project.carry.fetching import Staged, fetch_beside, fetch_log, fetch_model, log_artifact
 from lockgate.project.carry.mirror import Mirror
 from lockgate.project.carry.remote import Progress, connect, nobody_watches, tagged
 from lockgate.project.settling import whole
@@ -116,7 +116,8 @@ def pull_to_mirror(asked: Asked, folder: Path | None = None) -> Pulled:
             # The log has verified: what it revokes must not be served from here again, whatever else went wrong.
             _remember(asked, staged, place)
             raise
-        keep(asked, staged, place, [target])
+        beside = fetch_beside(remote, staged, asked.environment, target, known=known_blobs(home))
+        keep(asked, staged, place, [target, *beside])
     pins.pin(asked.root, place, asked.now())
     return _pulled(target, asked, place, "mirror", staged.ledger)
 

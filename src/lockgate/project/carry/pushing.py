@@ -317,9 +317,9 @@ def _same_log(ledger: Ledger) -> Log:
 
 
 def _unpushed(remote: Registry, ledger: Ledger, pushed: Registration) -> tuple[str, ...]:
-    """Versions of the same model that the log says are live somewhere, and that are not in the repository."""
+    """Versions of the same model that the log says are live or on a ladder, and that are not in the repository."""
     statements: Sequence[Evidence] = ledger.statements()
     environments = dict.fromkeys(one.environment for one in entries.deployments(statements))
-    live = [deployments.current(each, pushed.name, statements) for each in environments]
-    wanted = {one.manifest: f"{one.name}@{one.version}" for one in live if one and one.manifest != pushed.manifest}
+    stand = [one for each in environments for one in deployments.standing_now(each, pushed.name, statements)]
+    wanted = {one.manifest: f"{one.name}@{one.version}" for one in stand if one.manifest != pushed.manifest}
     return tuple(ref for manifest, ref in wanted.items() if tagged(remote, manifest) is None)

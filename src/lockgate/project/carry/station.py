@@ -153,6 +153,10 @@ class Follower(threading.Thread):
         if age > stale_after:
             raise _stale(self._asked, age, stale_after)
 
+    def lately(self) -> bool:
+        """Whether the registry gave a log that verifies within its last two turns: what is here is the newest."""
+        return self._clock() - self._heard <= 2 * FOLLOW_SECONDS
+
     def look(self) -> None:
         """Ask once. A failure is said once, and leaves what is installed as it is."""
         try:
@@ -173,8 +177,9 @@ class Follower(threading.Thread):
 def follow(asked: Asked, place: Path, name: str, *, say: Callable[[str], None]) -> bool:
     """Install the registry's log if it is another than the mirror's; whether it was.
 
-    The model that the new log makes live is fetched first. When it cannot be had, the log is installed all the same:
-    it may revoke what is being served, and the gateway answers nothing that it does not hold.
+    The model that the new log makes live is fetched first, and the one that it puts on the ladder. When one cannot be
+    had, the log is installed all the same: it may revoke what is being served, and the gateway answers nothing that it
+    does not hold.
     """
     home = place / ".lockgate"
     with closing(connect(asked.reference)) as remote, locked_home(home):
@@ -188,13 +193,14 @@ def follow(asked: Asked, place: Path, name: str, *, say: Callable[[str], None]) 
         statements = staged.ledger.statements()
         models: list[Registration] = []
         try:
-            live = deployments.current(asked.environment, name, statements)
-            if live is not None and not (before and live.manifest in before.models):
-                one = registration_of(live, statements)
+            for deployment in deployments.standing_now(asked.environment, name, statements):
+                if before and deployment.manifest in before.models:
+                    continue
+                one = registration_of(deployment, statements)
                 fetch_model(remote, staged, one, known=known_blobs(home))
                 models.append(one)
         except LockgateError as error:
-            say(f"what is live in {asked.environment} now cannot be had: {error.finding} {error.message}")
+            say(f"what stands in {asked.environment} now cannot be had: {error.finding} {error.message}")
         keep(asked, staged, place, models)
         say(f"the event log has {staged.ledger.checkpoint.size} entries now")
     return True
