@@ -15,6 +15,7 @@ from lockgate.audit import reigns
 from lockgate.audit.evidence import PENDING, Evidence, Leaf
 from lockgate.audit.heads import pick_head
 from lockgate.audit.log import Log
+from lockgate.audit.models import OWN
 from lockgate.audit.reigns import Reign
 from lockgate.audit.seen import SeenStore
 from lockgate.audit.tiles import TileReader
@@ -50,6 +51,7 @@ class Ledger:
         hand_over: Callable[[Sequence[bytes], bytes], object] | None = None,
         can_seal: Callable[[bytes], object] | None = None,
         now: Callable[[], datetime] | None = None,
+        registry: RegistryStore | None = None,
     ) -> None:
         """Open and verify the event log in `home` (a `.lockgate`) from the pinned root fingerprint `root`.
 
@@ -62,7 +64,8 @@ class Ledger:
         5. No key says the same twice, in whatever spelling of its signature.
 
         `seal` appends leaves; `hand_over` appends leaves with which the sealer's key becomes the one given; `can_seal`
-        raises when that key is not at hand, before anything is written.
+        raises when that key is not at hand, before anything is written. `registry`: where the statements' bytes are,
+        for a reader who does not see that of `home`.
 
         Raises:
             VerificationFailed: anything of this does not hold.
@@ -70,7 +73,7 @@ class Ledger:
         """
         self.home = home
         self.root = root
-        self._registry = RegistryStore(home / "registry")
+        self._registry = registry or RegistryStore(home / "registry")
         self._seen = seen
         self._seal = seal
         self._hand_over = hand_over
@@ -146,9 +149,9 @@ class Ledger:
             and (environment is None or evidence.predicate.get("environment") == environment)
         ]
 
-    def head(self, claim: str) -> Evidence | None:
-        """The statement that speaks for a stage now: its newest, or the one that a rollback named."""
-        return pick_head(claim, self._evidence)
+    def head(self, claim: str, model: str = OWN) -> Evidence | None:
+        """The statement that speaks for a model's stage now: its newest, or the one that a rollback named."""
+        return pick_head(claim, self._evidence, model)
 
     def get(self, digest: Digest) -> Evidence:
         """The statement with this envelope digest. Raises VerificationFailed when the log has none."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from lockgate.errors import Usage
+from lockgate.errors import Unavailable, Usage
 from lockgate.serve.spec import Caps, TlsSpec
 
 if TYPE_CHECKING:
@@ -31,11 +32,15 @@ def serve(
     ready: Callable[[str], None] = lambda _: None,
     say: Callable[[str], None] = lambda _: None,
     each: Callable[[], None] = lambda: None,
+    lately: Callable[[], bool] = lambda: True,
     stop: threading.Event | None = None,
 ) -> None:
     """Serve what is live in `environment` until interrupted, until `stop`, or until `each`, asked all the time, raises.
 
     `tls`: paths that hold instead of those of `[serve.tls]`, by its keys. Raises Usage LG640 when one is missing.
+    `lately`: whether the event log here is known to be the newest.
+
+    Raises Unavailable LG974 when it is served already, whichever model.
 
     The project's lock is held only while the registry is brought in order: deploying and rolling back go on
     beside a running gateway, and it follows them.
@@ -47,7 +52,7 @@ def serve(
     with project.workplace(environment, say=say):
         pass
     place = project.unlocked(environment, say=say)
-    with at_least(place.least_jail_level):
+    with at_least(place.least_jail_level), _alone():
         supervised(
             place,
             host=host,
@@ -68,8 +73,28 @@ def serve(
             sealing=_sealing(project, place.ledger.root, say),
             ready=ready,
             each=each,
+            lately=lately,
             stop=stop,
         )
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """One house in a project's folder, whichever model it answers for. Raises Unavailable LG974 for a second one.
+
+    Two would tidy up each other's spool, and two sealers would fork the log of predictions.
+    """
+    try:
+        yield
+    except Unavailable as busy:
+        if busy.finding != "LG807" or Path(str(busy.seen.get("lock"))).name != "serve":
+            raise
+        raise Unavailable(
+            "LG974",
+            "this project is served already, and its predictions are one log with one sealer",
+            seen=busy.seen,
+            next="stop the other one, or serve this model from a mirror: lockgate push, lockgate serve HOST/NAME",
+        ) from None
 
 
 def tls_spec(root: Path, settings: Mapping[str, str]) -> TlsSpec | None:
@@ -121,7 +146,8 @@ def serve_remote(
     follower.start()
     try:
         each = lambda: follower.check(stale)  # noqa: E731 - one word of it is clearer than a name for it
-        serve(project, environment=environment, ref=ref or f"{name}:live", say=say, each=each, **options)
+        ref = ref or f"{name}:live"
+        serve(project, environment=environment, ref=ref, say=say, each=each, lately=follower.lately, **options)
     finally:
         follower.end()
 

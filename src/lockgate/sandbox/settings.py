@@ -22,7 +22,9 @@ from lockgate.sandbox.interpreter import PythonEnv
 
 __all__ = ["Bind", "JailName", "JailSettings", "Limits", "PythonEnv", "named"]
 
-JailName = Literal["train", "judge", "parse", "contract", "worker", "edge", "sealer", "tools", "cluster", "user"]
+JailName = Literal[
+    "train", "judge", "parse", "contract", "worker", "edge", "sealer", "controller", "tools", "cluster", "user"
+]
 
 _TARGET = re.compile(r"(/[A-Za-z0-9._@+-]+)+\Z")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}\Z")
@@ -104,7 +106,7 @@ class JailSettings:
     @property
     def answers_only(self) -> bool:
         """Whether it was given sockets to answer on, and never calls anybody."""
-        return self.name in ("edge", "sealer", "worker") and not self.network
+        return self.name in ("edge", "sealer", "controller", "worker") and not self.network
 
     @property
     def digest(self) -> Digest:

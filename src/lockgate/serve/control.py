@@ -1,4 +1,4 @@
-"""What supervisor and gateway (or sealer) tell each other over an inherited socket pair.
+"""What supervisor and gateway (or sealer, or controller) tell each other over an inherited socket pair.
 
     to the gateway      {"tell": "secrets"} + edge.json         {"tell": "seen"} + note of the event log, or nothing
                         {"tell": "clients" | "tokens" | "tls" | "shared"} + what it is, or nothing; again when changed
@@ -6,13 +6,23 @@
                         {"tell": "refused", "manifest", "finding", "message"}      no workers for this model
                         {"tell": "sealed", "next"}    the log holds its records below this sequence number
                         {"tell": "redis"} + 1 descriptor, connected to the server of the shared limits
-    from the gateway    {"tell": "need", "manifest", "files", ...}   workers, please, for this model
+                        {"tell": "look"}              look at the evidence now: something was moved
+                        {"tell": "fresh", "size"}     the event log is known to have had this size just now
+    from the gateway    {"tell": "need", "manifest"}  workers, please, for this model too
+                        {"tell": "done", "manifest"}  the workers of this model are not needed any more
                         {"tell": "lost", "kind", "manifest", "why"}  this worker is of no use any more
-                        {"tell": "open", "model"}    answering       {"tell": "closed", "finding", "message"}
+                        {"tell": "open", "model", "rung"}    answering    {"tell": "closed", "finding", "message"}
                         {"tell": "redis", "state": "up" | "lost", "why"}       {"tell": "alarm", "finding", "message"}
     to the sealer       {"tell": "key"} + PEM        {"tell": "seen"} + note of the predictions log, or nothing
     from the sealer     {"tell": "sealed", "size"} + note            {"tell": "failed", "finding", "message"}
                         {"tell": "carried", "next": {gateway id: sequence number}}
+    to the controller   {"tell": "events" | "predictions"} + note of that log last seen, or nothing
+                        {"tell": "statements", "digest"} + 1 descriptor: what it reads the event log with
+                        {"tell": "sealed"}            the predictions log has grown
+                        {"tell": "refused", "sequence", "finding", "message"}    what it asked for was not done
+    from the controller {"tell": "move", "move", "manifest", "sequence", "to", "checks"}
+                        {"tell": "judged", "finding", "message"}    a line for a person
+                        {"tell": "looked"}            after "sealed": it may be told again
 
 The gateway believes the supervisor: it started it. The supervisor believes nothing it is told beyond its form.
 """

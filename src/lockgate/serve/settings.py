@@ -74,6 +74,34 @@ class SealerSettings:
             raise _foreign() from None
 
 
+@dataclass(frozen=True)
+class ControllerSettings:
+    """`root`, `environment`, `name` as a gateway's. `origin`, `public_key`: of the predictions log, as a sealer's.
+
+    `former`: the keys that sealed that log before, in hex.
+    """
+
+    root: str
+    environment: str
+    name: str
+    origin: str
+    public_key: str
+    former: tuple[str, ...] = ()
+
+    def arguments(self) -> tuple[str, ...]:
+        """The process's arguments."""
+        return (encode(dataclasses.asdict(self)).decode(),)
+
+    @staticmethod
+    def parse(arguments: Sequence[str]) -> ControllerSettings:
+        """Read what `arguments` wrote. Raises VerificationFailed LG632."""
+        value = _object(arguments)
+        try:
+            return ControllerSettings(**{**value, "former": tuple(value["former"])})
+        except (TypeError, KeyError):
+            raise _foreign() from None
+
+
 def _object(arguments: Sequence[str]) -> dict[str, Any]:
     try:
         value = decode_exact(arguments[0].encode()) if len(arguments) == 1 else None

@@ -12,8 +12,10 @@ from lockgate.sandbox.settings import JailSettings
 from lockgate.serve.control import Told
 from lockgate.serve.settings import CONTROL_FD, SealerSettings
 from lockgate.supervise import jails
+from lockgate.supervise.doors import Doors
+from lockgate.supervise.guarding import CONTROLLER, Guarding
 from lockgate.supervise.household import Household, finding_of, words_of
-from lockgate.supervise.member import Doors, Member
+from lockgate.supervise.member import Member
 from lockgate.supervise.post import Post
 from lockgate.supervise.process import Kept, Process
 from lockgate.supervise.redis import Lender
@@ -58,11 +60,14 @@ class House:
         self._tidying = Tidying(household.home / "state" / "spool")
         doors = Doors(household, self._post, say, self._start, self._lender)
         self.members = tuple(Member(doors, number) for number in range(len(household.listeners)))
+        gateways = [member.gateway for member in self.members]
+        self._guarding = Guarding(doors, household.book, gateways) if household.book is not None else None
 
     @property
     def kept(self) -> dict[str, Kept]:
-        """Every process by its name: the sealer first, then each gateway and its workers."""
-        return {SEALER: self._sealer} | {name: kept for member in self.members for name, kept in member.kept.items()}
+        """Every process by its name: the sealer first, then each gateway and its workers, the controller at the end."""
+        members = {name: kept for member in self.members for name, kept in member.kept.items()}
+        return {SEALER: self._sealer} | members | (self._guarding.kept if self._guarding is not None else {})
 
     def step(self, now: float) -> None:
         """Start what is due, notice what ended, hear what is said. `now`: seconds of a monotonic clock.
@@ -73,16 +78,22 @@ class House:
             self._tick(kept, now)
         for member in self.members:
             member.step(now)
+        if self._guarding is not None:
+            self._guarding.step(now)
         self._lend(now)
         self._tidying.step(now, {member.id for member in self.members})
         for name, told in self._post.collect(TICK_SECONDS):
             self._heard(name, told, now)
 
     def stop(self, clock: Callable[[], float]) -> None:
-        """End all: the gateways first, so that nothing more is answered; the sealer last, so that all is sealed."""
+        """End all: the controller first, so that nothing more is moved; then the gateways, so that nothing more is
+        answered; the sealer last, so that all is sealed.
+        """
+        if self._guarding is not None:
+            self._guarding.stop()
         self._end([member.kept[member.gateway] for member in self.members], clock, GATEWAY_SECONDS)
         for member in self.members:
-            member.stop_workers()
+            member.crew.stop()
         self._end([self._sealer], clock, SEALER_SECONDS)
         if self._lender is not None:
             self._lender.close()
@@ -91,14 +102,25 @@ class House:
 
     def _tick(self, kept: Kept, now: float) -> None:
         if kept.tick(now) and kept.codes:
-            self._say(f"{kept.name} ended with code {kept.codes[-1]}; it was started again")
-        if not self._open and kept.falls > MOST_FALLS:
+            self._told_again(kept)
+        if not self._open and kept.falls > MOST_FALLS and self._must_come_up(kept.name):
             raise Unavailable(
                 "LG625",
                 f"the {kept.name} process does not stay up",
                 seen={"process": kept.name, "exit_codes": kept.codes},
                 next="lockgate doctor",
             )
+
+    def _must_come_up(self, name: str) -> bool:
+        """Whether nobody is answered without it: neither a controller nor a candidate's worker is worth a service."""
+        return name == SEALER or any(name == one.gateway or one.crew.first(name) for one in self.members)
+
+    def _told_again(self, kept: Kept) -> None:
+        """Each restart is told; of a worker beside those of the start, only the first while it does not stay up."""
+        if kept.name == CONTROLLER and self._guarding is not None:
+            self._guarding.ended()
+        elif kept.falls <= 1 or self._must_come_up(kept.name):
+            self._say(f"{kept.name} ended with code {kept.codes[-1]}; it was started again")
 
     def _end(self, ending: list[Kept], clock: Callable[[], float], seconds: float) -> None:
         deadline = clock() + seconds
@@ -149,6 +171,9 @@ class House:
         if name == SEALER:
             self._heard_sealer(told)
             return
+        if name == CONTROLLER and self._guarding is not None:
+            self._guarding.hear(told, now)
+            return
         for member in self.members:
             if member.gateway == name:
                 before = member.opened
@@ -176,6 +201,8 @@ class House:
         try:
             verify_checkpoint(note, self._own.sealer_public, self._own.predictions_origin)
             self._own.predictions_seen.advance(note)
+            if self._guarding is not None:
+                self._guarding.sealed()
         except LockgateError as error:
             self._say(f"sealer: {error.finding} {error.message}")
 

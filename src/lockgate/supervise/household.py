@@ -7,12 +7,17 @@ import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lockgate.audit.seen import SeenStore
 from lockgate.sandbox.settings import PythonEnv
 from lockgate.serve.control import Told
 from lockgate.serve.spec import Caps
 from lockgate.supervise.listening import Listeners
+
+if TYPE_CHECKING:
+    from lockgate.supervise.book import Book
+    from lockgate.supervise.proposal import Proposal
 
 _FINDING = re.compile(r"LG[0-9]{3}\Z")
 
@@ -24,7 +29,9 @@ class Household:
     `listeners`: one for each gateway. `reloaded`: what a gateway is handed at its start, by name and in this order, and
     again whenever it changes. `redis` connects to the server of the shared limits, where there is one.
 
-    `python_for` gives the verified environment of a manifest's workers, or raises LockgateError.
+    `python_for` gives the verified environment of a manifest's workers, or raises LockgateError. `book` is the event
+    log as verified here; `guard` makes a move that was proposed, and gives a line for a person, or raises
+    LockgateError: None where the guard's key is not. `former_sealers` sealed the predictions log before.
     """
 
     home: Path
@@ -44,6 +51,9 @@ class Household:
     python_for: Callable[[str], PythonEnv]
     traces: float = 0.0
     redis: Callable[[], socket.socket] | None = None
+    book: Book | None = None
+    guard: Callable[[Proposal], str] | None = None
+    former_sealers: tuple[bytes, ...] = ()
 
 
 def finding_of(told: Told) -> str:

@@ -5,6 +5,7 @@ gateway    edge      the network only through the one listening socket it inheri
 contract   contract  no network; nothing but what comes over its socket
 model      worker    no network; nothing but what comes over its socket
 sealer     sealer    no network; spool read-only; writes to the predictions log
+controller controller  no network, no registry, no spool; event log and predictions log read-only; writes nothing
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from lockgate.serve.settings import (
     PREDICTIONS,
     SPOOL,
     TRACES,
+    ControllerSettings,
     GatewaySettings,
     SealerSettings,
 )
@@ -69,3 +71,17 @@ def sealer(home: Path, settings: SealerSettings) -> tuple[JailSettings, Target]:
         writable=[Bind(home / "log" / "predictions", PREDICTIONS)],
     )
     return jail, Target("lockgate.serve.sealer", settings.arguments())
+
+
+def controller(home: Path, settings: ControllerSettings) -> tuple[JailSettings, Target]:
+    """It reads two logs and says what should be moved: it holds no key, and what it says is only a proposal."""
+    jail = named(
+        "controller",
+        python=PythonEnv.own(),
+        limits=Limits(memory=1 << 30, tasks=16),
+        binds=[
+            Bind(home / "log" / "events", f"{HOME}/log/events"),
+            Bind(home / "log" / "predictions", PREDICTIONS),
+        ],
+    )
+    return jail, Target("lockgate.supervise.controller", settings.arguments())

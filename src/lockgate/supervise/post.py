@@ -2,34 +2,42 @@
 
 from __future__ import annotations
 
+import array
 import os
 import selectors
 import socket
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from lockgate.core import wire
 from lockgate.core.wire import WireError
 from lockgate.serve import control
-from lockgate.serve.control import Told
+from lockgate.serve.control import MAX_MESSAGE, Told
 
 PATIENCE_SECONDS = 2.0
 _TALK = 4096
+_PIECE = 256 << 10
+_INT = array.array("i").itemsize
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Source:
-    """What the selector found readable: a control socket, or a stderr pipe."""
+    """What the selector found readable: a control socket, or a stderr pipe. `held`: a message begun at `since`."""
 
     name: str
     sock: socket.socket | None = None
+    held: bytearray = field(default_factory=bytearray)
+    since: float = 0.0
 
 
 class Post:
     """One control socket and one stderr pipe per child.
 
-    A child that speaks out of form, or stalls inside a message, is cut off. What a child writes to stderr is shown
+    A child that speaks out of form, or does not come to the end of a message in time, is cut off, and keeps nobody
+    waiting: what there is of a message is held until the rest comes. What a child writes to stderr is shown
     line by line with its name, and without control characters: a jailed process does not drive the terminal.
     """
 
@@ -65,6 +73,10 @@ class Post:
         except OSError:
             self.drop(name)
 
+    def hears(self, name: str) -> bool:
+        """Whether a child is not cut off."""
+        return name in self._sockets
+
     def collect(self, seconds: float) -> Iterator[tuple[str, Told]]:
         """What children say within `seconds`; returns early when there is something."""
         for key, _ in self._selector.select(seconds):
@@ -72,11 +84,8 @@ class Post:
             if source.sock is None:
                 self._relay(key.fd, source.name)
             elif self._sockets.get(source.name) is source.sock:
-                told = _hear(source.sock)
-                if told is None:
-                    self.drop(source.name)
-                else:
-                    yield source.name, told
+                yield from self._heard(source, source.sock)
+        self._cut_off_late()
 
     def hang_up(self, name: str) -> None:
         """Say no more to a child: it sees that, and ends. Its last words are still heard."""
@@ -105,6 +114,29 @@ class Post:
             self.drop(name)
         self._selector.close()
 
+    def _heard(self, source: _Source, sock: socket.socket) -> Iterator[tuple[str, Told]]:
+        """The messages that are whole by now."""
+        try:
+            ended = not _read(sock, source.held)
+            while (told := _taken(source.held)) is not None:
+                source.since = 0.0
+                yield source.name, told
+                if self._sockets.get(source.name) is not sock:
+                    return
+        except (WireError, OSError):
+            ended = True
+        if ended:
+            self.drop(source.name)
+        elif source.held and not source.since:
+            source.since = time.monotonic()
+
+    def _cut_off_late(self) -> None:
+        now = time.monotonic()
+        late = [key.data for key in self._selector.get_map().values() if key.data.held]
+        for source in late:
+            if now - source.since > PATIENCE_SECONDS:
+                self.drop(source.name)
+
     def _relay(self, fd: int, name: str) -> None:
         try:
             data = os.read(fd, _TALK)
@@ -121,8 +153,27 @@ class Post:
             self._say(f"{name} | " + "".join(sign if sign.isprintable() else " " for sign in line))
 
 
-def _hear(sock: socket.socket) -> Told | None:
-    try:
-        return control.hear(sock)
-    except (WireError, OSError):
+def _read(sock: socket.socket, held: bytearray) -> bool:
+    """Hold what there is, without waiting. False at the end. Raises WireError for descriptors, which nobody takes."""
+    data, ancillary, flags, _ = sock.recvmsg(_PIECE, socket.CMSG_SPACE(_INT), socket.MSG_DONTWAIT)
+    for _, _, content in ancillary:
+        for fd in array.array("i", content[: len(content) - len(content) % _INT]):
+            os.close(fd)
+    if ancillary or flags & socket.MSG_CTRUNC:
+        raise WireError("a child sent a descriptor")
+    held += data
+    return bool(data)
+
+
+def _taken(held: bytearray) -> Told | None:
+    """The first message of `held`, taken out of it; None while it is not whole. Raises WireError."""
+    size = wire.PREFIX.size
+    if len(held) < size:
         return None
+    head, payload = wire.lengths(bytes(held[:size]), max_payload=MAX_MESSAGE)
+    end = size + head + payload
+    if len(held) < end:
+        return None
+    frame = wire.parse(bytes(held[size : size + head]), bytes(held[size + head : end]))
+    del held[:end]
+    return Told(frame.header, frame.payload)

@@ -29,7 +29,7 @@ class Kept:
     """A process and its restarts. Times come as arguments, in seconds of a monotonic clock.
 
     `start` starts it anew, and `ended` is called when it ended by itself; their errors are the caller's. `falls` counts
-    ends that came soon after a start.
+    ends that came soon after a start. One that is not `lasting` is started once: after its end somebody must want it.
     """
 
     name: str
@@ -38,6 +38,7 @@ class Kept:
     process: Process | None = None
     falls: int = 0
     codes: list[int] = field(default_factory=list)
+    lasting: bool = True
     _since: float = 0.0
     _due: float | None = 0.0
 
@@ -54,6 +55,12 @@ class Kept:
         self._since = now
         self.process = self.start()
         return True
+
+    def want(self, now: float) -> None:
+        """From now on it is started again whenever it ends; also when it has ended already."""
+        self.lasting = True
+        if self.process is None and self._due is None:
+            self._due = now
 
     def stop(self) -> None:
         """End it for good."""
@@ -72,5 +79,5 @@ class Kept:
         steady = now - self._since >= STEADY_SECONDS
         self.falls = 0 if steady else self.falls + 1
         pause = 0.0 if self.falls <= 1 else min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (self.falls - 2))
-        self._due = now + pause
+        self._due = now + pause if self.lasting else None
         self.ended()

@@ -7,12 +7,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from lockgate.audit.ledger import EVENTS, PREDICTIONS
-from lockgate.audit.load import load_decision
+from lockgate.audit.load import load_standing
 from lockgate.audit.log import Log
 from lockgate.audit.seen import SeenStore
 from lockgate.audit.workplace import Workplace
@@ -25,6 +27,8 @@ from lockgate.serve.spec import Caps, ServeSpec, TlsSpec
 from lockgate.store.files import read_regular
 from lockgate.store.lock import lock
 from lockgate.supervise import jails
+from lockgate.supervise.book import Book
+from lockgate.supervise.guard import guard_of
 from lockgate.supervise.house import House
 from lockgate.supervise.household import Household
 from lockgate.supervise.limits import Limits
@@ -54,6 +58,7 @@ def serve(
     subject_field: str = "",
     ready: Callable[[str], None] = lambda _: None,
     each: Callable[[], None] = lambda: None,
+    lately: Callable[[], bool] = lambda: True,
     stop: threading.Event | None = None,
 ) -> None:
     """Serve what is live in `workplace.environment` until SIGINT, SIGTERM or `stop`.
@@ -65,7 +70,8 @@ def serve(
 
     `tokens`: whose bearer tokens count, as `serve.admission.tokens` renders it, asked again all the time. `gateways`:
     how many answer on the one port; `redis`: where they share limits; `traces`: share of requests that leave a span.
-    `subject_field`: which field says whom a record is about, for payloads that the policy keeps.
+    `subject_field`: which field says whom a record is about, for payloads that the policy keeps. `lately`: whether the
+    event log on disk is known to be the newest.
 
     Raises what `serve.run` raises; Usage LG687, LG689 for `redis` and `gateways`; Unavailable LG626 when the port is
     taken, LG807 when this project is served already, LG625 when a process does not stay up.
@@ -81,9 +87,9 @@ def serve(
     stop = stop or threading.Event()
     state = workplace.home / "state"
     with lock(state / "locks" / "serve", wait=False), listening(host, port, gateways) as listeners, _signals(stop):
-        household = _household(
-            workplace, plan, sealing or Sealing.of(workplace), tokens, listeners, redis, traces, subject_field
-        )
+        found = sealing or Sealing.of(workplace)
+        household = _household(workplace, plan, found, tokens, listeners, redis, traces, subject_field)
+        household = _guarded(household, workplace, found, lately, mirror=sealing is not None)
         url = _url(host, listeners.port, secure=tls is not None)
         house = House(household, say=workplace.say, opened=lambda: ready(url))
         try:
@@ -115,14 +121,7 @@ def _household(
         folder.mkdir(parents=True, exist_ok=True)
         folder.chmod(mode)
     if (home / "log" / PREDICTIONS / "checkpoint").exists():
-        log = Log.open(
-            home / "log" / PREDICTIONS,
-            public_key=sealing.public,
-            origin=sealing.origin,
-            seen=sealing.seen,
-            former=sealing.former,
-        )
-        spools.clear(home / "state" / "spool", log)
+        spools.clear(home / "state" / "spool", _opened(home, sealing))
 
     def clients() -> bytes:
         with suppress(FileNotFoundError):
@@ -133,15 +132,20 @@ def _household(
     certificate = TlsFiles(tls, now=workplace.now, say=workplace.say).read if tls is not None else bytes
 
     def python_for(manifest: str) -> PythonEnv:
-        if manifest == plan.decision.manifest:
-            return plan.python
         workplace.ledger.refresh()
-        decision = load_decision(
+        standing = load_standing(
             workplace.ledger.statements(), workplace.environment, workplace.now(), name=plan.decision.name
         )
-        if decision.manifest != manifest:
-            raise Refused("LG634", "the gateway asks for a model that is not live", seen={"manifest": manifest})
-        return stage.environment_of(workplace, decision)
+        for decision in (standing.live, standing.candidate, standing.previous):
+            if decision is not None and decision.manifest == manifest:
+                if manifest == plan.decision.manifest:
+                    return plan.python
+                return stage.environment_of(workplace, decision)
+        raise Refused(
+            "LG634",
+            "the gateway asks for a model that is neither live, nor on the ladder, nor was live before",
+            seen={"manifest": manifest},
+        )
 
     return Household(
         home=home,
@@ -161,6 +165,30 @@ def _household(
         python_for=python_for,
         traces=traces,
         redis=shared.connect if shared is not None else None,
+    )
+
+
+def _guarded(
+    household: Household, workplace: Workplace, sealing: Sealing, lately: Callable[[], bool], *, mirror: bool
+) -> Household:
+    """With the event log as it is followed here, and the guard of this machine, where there is one."""
+    environment, name = household.environment, household.name
+    book = Book(workplace.ledger, environment, name, workplace.say, lately)
+    declared = bool(workplace.policy.environment(environment).ladder.rungs) or book.climbing
+    guard = None
+    if declared:
+        guard = guard_of(workplace, name, lambda: _opened(workplace.home, sealing), mirror=mirror)
+    return replace(household, book=book, guard=guard, former_sealers=sealing.former)
+
+
+def _opened(home: Path, sealing: Sealing) -> Log:
+    """The log of predictions, verified. Raises VerificationFailed, Unavailable."""
+    return Log.open(
+        home / "log" / PREDICTIONS,
+        public_key=sealing.public,
+        origin=sealing.origin,
+        seen=sealing.seen,
+        former=sealing.former,
     )
 
 

@@ -116,7 +116,7 @@ def test_whoever_asks_for_more_at_the_same_time_is_heeded() -> None:
     assert levels.required() == 3
 
 
-@pytest.mark.parametrize("name", ["edge", "sealer", "worker"])
+@pytest.mark.parametrize("name", ["edge", "sealer", "controller", "worker"])
 @pytest.mark.parametrize("launcher", ["bubblewrap", "landlock"])
 def test_a_jail_that_answers_only_cannot_call(launcher: str, name: JailName) -> None:
     """Neither of the two launchers that make it lets an inherited socket be turned round, and both prove it."""

@@ -75,7 +75,7 @@ def test_the_digest_names_the_settings_and_not_the_host() -> None:
 
 def test_only_edge_and_tools_reach_the_network() -> None:
     """The named sets, each as its name promises."""
-    names = ("train", "judge", "parse", "contract", "worker", "edge", "sealer", "tools", "user")
+    names = ("train", "judge", "parse", "contract", "worker", "edge", "sealer", "controller", "tools", "user")
     assert {name for name in names if named(name, python=OWN).network} == {"edge", "tools"}  # type: ignore[arg-type]
     assert {name for name in names if named(name, python=OWN).memfd} == {"edge", "worker"}  # type: ignore[arg-type]
 

@@ -34,6 +34,7 @@ def test_what_is_asked_at_each_step_ends_the_house(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(run, "House", House)
     monkeypatch.setattr(stage, "run", lambda *_: None)
     monkeypatch.setattr(run, "_household", lambda *_: None)
+    monkeypatch.setattr(run, "_guarded", lambda *_, **__: None)
     place: Any = SimpleNamespace(home=tmp_path, say=print)
     sealing: Any = object()
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import socket
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
 
+from lockgate.core import wire
 from lockgate.serve import control
 from lockgate.supervise import post
 from lockgate.supervise.post import Post
@@ -77,3 +80,41 @@ def test_stderr_is_shown_by_line_and_cannot_drive_the_terminal(office: Post, sai
     for _ in range(3):
         list(office.collect(0.1))
     assert said == ["contract | one", "contract | two [2J", "contract | three", "contract | end"]
+
+
+def drip(office: Post, slow: socket.socket, other: socket.socket, data: bytes) -> list[str]:
+    """Who is heard while one child says `data` byte by byte, and another speaks all the time."""
+    heard: list[str] = []
+    for byte in data:
+        with suppress(OSError):
+            slow.send(bytes([byte]))
+        control.tell(other, "open")
+        time.sleep(0.005)
+        heard += [name for name, _ in office.collect(0.05)]
+    return heard
+
+
+def test_a_child_that_talks_slowly_keeps_nobody_waiting(office: Post, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Byte by byte: the others are heard meanwhile. Whole in time it is heard; else cut off, though it goes on."""
+    message = wire.pack({"tell": "judged"}, b"x" * 40)
+    with office.connect("controller") as slow, office.connect("gateway") as other:
+        monkeypatch.setattr(post, "PATIENCE_SECONDS", 5.0)
+        heard = drip(office, slow, other, message)
+        assert (heard.count("controller"), heard.count("gateway")) == (1, len(message))
+        monkeypatch.setattr(post, "PATIENCE_SECONDS", 0.1)
+        heard = drip(office, slow, other, message)
+        assert (heard.count("controller"), heard.count("gateway")) == (0, len(message))
+        assert not office.hears("controller")
+
+
+def test_many_messages_at_once_are_heard_in_order(office: Post) -> None:
+    """Whatever came with one look, and nothing of a child that was cut off by the first of them."""
+    with office.connect("sealer") as child:
+        child.sendall(b"".join(wire.pack({"tell": "sealed", "size": n}, b"") for n in range(5)))
+        assert list(range(5)) == [told.header["size"] for _, told in office.collect(0.3)]
+        child.sendall(b"".join(wire.pack({"tell": "sealed", "size": n}, b"") for n in range(5)))
+        heard = []
+        for name, told in office.collect(0.3):
+            heard.append(told.header["size"])
+            office.drop(name)
+        assert heard == [0]

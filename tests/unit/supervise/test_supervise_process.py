@@ -2,30 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import pairwise
 
 from lockgate.supervise.process import LONGEST_PAUSE, STEADY_SECONDS, Kept
-
-
-@dataclass
-class Fake:
-    """A process whose end the test decides."""
-
-    code: int | None = None
-    killed: bool = False
-
-    def poll(self) -> int | None:
-        """The code that the test set."""
-        return self.code
-
-    def terminate(self) -> None:
-        """Ends in order."""
-        self.code = 143
-
-    def kill(self) -> None:
-        """Ends at once."""
-        self.killed, self.code = True, 137
+from tests.support.houses import Fake
 
 
 def test_it_starts_at_the_first_tick_and_not_again_while_it_runs() -> None:
@@ -67,6 +47,24 @@ def test_restarts_come_at_once_then_ever_more_slowly_and_at_once_again_after_a_s
     made[-1].code = 0
     assert kept.tick(now)
     assert kept.falls == 0
+
+
+def test_one_that_nobody_asked_for_is_started_once_until_it_is_wanted() -> None:
+    """A worker that was started ahead: its end starts no other, and who wants it then gets it at once."""
+    made: list[Fake] = []
+
+    def start() -> Fake:
+        made.append(Fake())
+        return made[-1]
+
+    kept = Kept("x", start, lasting=False)
+    kept.tick(0.0)
+    made[-1].code = 0
+    assert not any(kept.tick(now) for now in (0.1, 1.0, 100.0))
+    kept.want(100.0)
+    assert kept.tick(100.0)
+    made[-1].code = 0
+    assert kept.tick(200.0)
 
 
 def test_stopped_is_stopped() -> None:

@@ -1,0 +1,112 @@
+"""The event log as the supervisor has verified it: how far, who is on the ladder, and what of it others may be handed.
+
+It is looked at once a second, on the supervisor's own path: a look at an unchanged log reads one small file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from lockgate.audit import deployments
+from lockgate.audit.ledger import Ledger
+from lockgate.audit.origins import registration_of
+from lockgate.audit.standings import Standing
+from lockgate.core.checkpoint import MAX_NOTE_BYTES
+from lockgate.core.digest import Digest
+from lockgate.errors import LockgateError
+from lockgate.store.files import read_regular
+from lockgate.store.layout import RegistryStore
+from lockgate.supervise.handed import IO
+
+LOOK_SECONDS = 1.0
+_MOST_IO = 4 << 20
+
+
+class Book:
+    """Verified again whenever the checkpoint on disk is another one. Trusts what the ledger trusts, nothing else.
+
+    `lately`: whether what is on disk is known to be the newest; a mirror asks its registry for that.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        environment: str,
+        name: str,
+        say: Callable[[str], None],
+        lately: Callable[[], bool] = lambda: True,
+    ) -> None:
+        self.standing: Standing | None = None
+        self._ledger = ledger
+        self._environment = environment
+        self._name = name
+        self._say = say
+        self._lately = lately
+        self._registry = RegistryStore(ledger.home / "registry")
+        self._note = b""
+        self._due = 0.0
+        self._told = ""
+        self._read()
+
+    def look(self, now: float) -> tuple[bool, int | None]:
+        """Whether the log has changed since the look before; its size, at most once a second, when it is sure.
+
+        A log that does not verify is told once, and is not vouched for.
+        """
+        if now < self._due:
+            return False, None
+        self._due = now + LOOK_SECONDS
+        try:
+            note = read_regular(self._checkpoint, MAX_NOTE_BYTES)
+            changed = note != self._note
+            if changed:
+                self._ledger.refresh()
+                self._read()
+                # Only now: what does not hold is looked at, and told, again.
+                self._note = note
+        except (LockgateError, OSError) as error:
+            self._tell(f"{error.finding} {error.message}" if isinstance(error, LockgateError) else f"LG623 {error}")
+            return False, None
+        self._told = ""
+        return changed, self._ledger.checkpoint.size if self._lately() else None
+
+    def hurry(self) -> None:
+        """The next look is due at once: something was appended just now."""
+        self._due = 0.0
+
+    @property
+    def climbing(self) -> bool:
+        """Whether a model is on the ladder."""
+        return self.standing is not None and self.standing.candidate is not None
+
+    def blobs(self, handed: set[Digest]) -> list[bytes]:
+        """What the controller reads the log with and was not `handed` yet: statements, and what the models answer."""
+        found = {one.digest: one.envelope for one in self._ledger.statements() if one.digest not in handed}
+        found |= {digest: data for digest, data in self._described() if digest not in handed}
+        handed.update(found)
+        return list(found.values())
+
+    @property
+    def _checkpoint(self) -> Path:
+        return self._ledger.log_dir / "checkpoint"
+
+    def _read(self) -> None:
+        self.standing = deployments.standing_of(self._environment, self._name, self._ledger.statements())
+
+    def _described(self) -> list[tuple[Digest, bytes]]:
+        standing = self.standing
+        moves = [] if standing is None or standing.candidate is None else [standing.candidate]
+        found = []
+        for move in moves:
+            # A model that is not to be had is not answered from either: the controller then has nothing to judge.
+            with suppress(LockgateError):
+                digest = registration_of(move, self._ledger.statements()).file(IO).digest
+                found.append((digest, self._registry.blobs.read(digest, _MOST_IO)))
+        return found
+
+    def _tell(self, words: str) -> None:
+        if words != self._told:
+            self._told = words
+            self._say(f"the event log does not hold: {words}")
