@@ -21,7 +21,6 @@ import sys
 import tempfile
 import time
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -32,7 +31,7 @@ from bench.gateway_project import PLACE
 from bench.gateway_stand_ins import LIMITLESS, AnyKey, NoRecorder, NoTally, PlainChecker, PlainLine, admission
 from lockgate.contract.plan import parse_plan
 from lockgate.contract.requests import RequestChecker
-from lockgate.serve import evidence, rules
+from lockgate.serve import rules
 from lockgate.serve.admission.admission import Admission
 from lockgate.serve.admission.budgets import LocalBudgets
 from lockgate.serve.calls.metrics import Metrics
@@ -45,14 +44,13 @@ from lockgate.serve.gate import Gate
 from lockgate.serve.handover import hand_over
 from lockgate.serve.link import WorkerLink
 from lockgate.serve.recording.recorder import SpoolRecorder
-from lockgate.serve.seen import MemorySeen
 from lockgate.serve.service import Live, Service
 from lockgate.serve.settings import GatewaySettings
+from lockgate.serve.shelf import Shelf
 from lockgate.serve.spec import ACTIONS, Caps, Client, OutputRule, ServePolicy
 from lockgate.serve.tally import Tally
 from lockgate.serve.traces import Tracer
 from lockgate.serve.watching import Library
-from lockgate.store.layout import RegistryStore
 
 CONTROLS = ("keys", "rates", "contract", "fairness", "rounded", "counted", "traced", "evidence")
 """What can be left out; records are apart (`Stand.record`)."""
@@ -127,7 +125,7 @@ class Standing:
         while True:
             await asyncio.sleep(1)
             if "evidence" in self._stand.controls:
-                await asyncio.to_thread(library.look, self._loaded)
+                await asyncio.to_thread(library.look, Shelf(self._loaded))
             if "counted" in self._stand.controls:
                 self.tally.now["connections"] = self.front.connections
                 self.tally.sealing(self.recorder.written, self.recorder.in_log, time.time())
@@ -203,9 +201,10 @@ async def run(stand: Stand, scratch: Path) -> None:
     root = next(path.name for path in config.iterdir() if re.fullmatch(r"[0-9a-f]{64}", path.name))
     settings = GatewaySettings(root, "dev", None, os.urandom(8).hex(), Caps(batch_rows=stand.batch))
     library = Library(settings, home, b"")
-    ledger = evidence.open_ledger(home, root, MemorySeen(b""))
-    loaded = evidence.load(ledger, RegistryStore(home / "registry"), "dev", None, datetime.now(UTC))
-    standing = Standing(stand, loaded, settings, scratch)
+    shelf = library.look(None)
+    if shelf is None:
+        raise SystemExit("nothing is live")
+    standing = Standing(stand, shelf.live, settings, scratch)
     await standing.connect()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, standing.front.stop)
     tasks = [asyncio.create_task(work) for work in (standing.service.sweep(), standing.each_second(library))]

@@ -26,6 +26,7 @@ from lockgate.deploy.words import waive
 from lockgate.errors import Refused, VerificationFailed
 from lockgate.serve import gateway
 from lockgate.serve.gateway import HONOURED_SECONDS, Gateway
+from lockgate.serve.shelf import Shelf
 from lockgate.serve.spec import Caps, ServePolicy
 from lockgate.serve.watching import Library
 from tests.support import engines
@@ -120,13 +121,13 @@ def test_a_look_at_an_unchanged_log_notices_that_a_waiver_ended(project: Waived)
     library = _library(project, lambda: now[0])
     loaded = library.look(None)
     assert loaded is not None
-    assert loaded.decision.until is not None
+    assert loaded.live.decision.until is not None
     assert library.look(loaded) is None
-    now[0] = loaded.decision.until - timedelta(seconds=1)
+    now[0] = loaded.live.decision.until - timedelta(seconds=1)
     assert library.look(loaded) is None
-    assert not library.fallen(loaded)
-    now[0] = loaded.decision.until
-    assert library.fallen(loaded)
+    assert not library.fallen(loaded.live)
+    now[0] = loaded.live.decision.until
+    assert library.fallen(loaded.live)
     for _ in range(2):
         with pytest.raises(Refused) as no:
             library.look(loaded)
@@ -164,7 +165,9 @@ class Held:
 def bare(**parts: Any) -> Gateway:
     """A gateway of which only these parts are there."""
     made = object.__new__(Gateway)
-    vars(made).update({"_loaded": None, "_answering": None, "_closed": "", "begun": asyncio.Event(), **parts})
+    alone = SimpleNamespace(alone=lambda **_: None)
+    plain = {"_shelf": None, "_answering": None, "_closed": "", "_problem": "", "_stale": False, "parts": alone}
+    vars(made).update({**plain, "begun": asyncio.Event(), **parts})
     return made
 
 
@@ -181,7 +184,7 @@ def test_a_look_that_takes_too_long_shuts_the_gateway_until_it_ends(monkeypatch:
         link = SimpleNamespace()
         made = bare(service=service, _settings=SimpleNamespace(caps=Caps()), _link=link, _library=library)
         monkeypatch.setattr(made, "_tell", lambda *_a, **_k: None)
-        made._loaded = cast("Any", before)
+        made._shelf = cast("Any", before)
         library.reading = reading
         asyncio.get_running_loop().call_later(0.45, library.go.set)
         return await made._look()
@@ -199,88 +202,175 @@ def test_a_look_that_takes_too_long_shuts_the_gateway_until_it_ends(monkeypatch:
 def test_the_model_before_is_looked_at_while_the_next_one_loads(fallen: bool, expected: list[str]) -> None:
     """It answers on until the workers of the next are up; revoked in this time, it does not."""
     closed: list[str] = []
-    service = SimpleNamespace(close=lambda declined: closed.append(declined.finding))
+    service = SimpleNamespace(close=lambda declined: closed.append(declined.finding), served="before")
     made = bare(service=service, _library=SimpleNamespace(fallen=lambda _one: fallen))
     made._tell = cast("Any", lambda *_a, **_k: None)  # type: ignore[method-assign]
-    before, after = (
-        cast("Any", SimpleNamespace(decision=SimpleNamespace(manifest=name, name=name, version=1))) for name in "ab"
-    )
-    made._answering, made._loaded = before, after
+    made._answering = cast("Any", Loading(loadable("a"), ready=True))
+    after = Shelf(loadable("b"))
+    made._shelf = after
     made._drop_fallen()
-    assert (closed, made._loaded) == (expected, after)
+    assert (closed, made._shelf) == (expected, after)
 
 
 def loadable(manifest: str) -> Any:
     """As much of a model as going live needs."""
     served = dataclasses.replace(engines.SERVED, manifest=cast("Any", manifest))
-    decision = SimpleNamespace(manifest=manifest, name="flights", version=1)
+    decision = SimpleNamespace(manifest=manifest, name="flights", version=1, until=None)
     return SimpleNamespace(decision=decision, served=served, spec=engines.SPEC, policy=ServePolicy())
 
 
-def waiting_gateway(opened: list[Any], loads: list[str]) -> Gateway:
-    """A gateway with nothing live, which notes what it opens and which workers it loads."""
-    parts = SimpleNamespace(open=opened.append, tally=SimpleNamespace(lost={}))
-    service = SimpleNamespace(served=None, outcome=lambda: None, live=lambda: SimpleNamespace(engine=None))
+class Loading:
+    """A version whose workers are there when a test says so."""
+
+    def __init__(self, loaded: Any, *_more: Any, ready: bool = False, **_also: Any) -> None:
+        self.loaded = loaded
+        self.manifest = loaded.decision.manifest
+        self.ready = ready
+        self.loads: list[str] = []
+        self.asked_at = 0.0
+        self.engine = SimpleNamespace(served=loaded.served)
+
+    def live(self) -> Any:
+        """What answers."""
+        return SimpleNamespace(engine=self.engine)
+
+    def take(self, loaded: Any) -> None:
+        """A newer statement."""
+        self.loaded = loaded
+
+    def leave(self) -> None:
+        """It goes."""
+
+    close = leave
+
+    async def load(self, kind: str, _descriptor: int) -> bool:
+        """Loaded at once; ready with the second worker."""
+        self.loads.append(kind)
+        self.ready = set(self.loads) == {"contract", "model"}
+        return True
+
+
+def waiting_gateway(monkeypatch: pytest.MonkeyPatch, opened: list[Any]) -> Gateway:
+    """A gateway with nothing live, which notes what it opens."""
+    monkeypatch.setattr(gateway, "Version", Loading)
+    service = SimpleNamespace(served=None, outcome=lambda: None)
+
+    def opening(live: Any) -> None:
+        opened.append(live)
+        service.served = live.engine.served
+
+    parts = SimpleNamespace(open=opening, alone=lambda **_: None, tally=SimpleNamespace(lost={}))
+    settings = SimpleNamespace(caps=Caps())
+    library = SimpleNamespace(fallen=lambda _one: False)
     made = bare(
-        parts=parts,
-        service=service,
-        _settings=SimpleNamespace(caps=Caps()),
-        _engine=None,
-        _links={},
-        _checkers={"a": object()},
-        _offered=[],
-        _tasks=set(),
-    )
+        parts=parts, service=service, _settings=settings, _versions={}, _offered=[], _tasks=set(), _beside=False,
+        _library=library,
+    )  # fmt: skip
     made._tell = cast("Any", lambda *_a, **_k: None)  # type: ignore[method-assign]
-
-    async def load(kind: str, *_rest: Any) -> None:
-        loads.append(kind)
-
-    made._load = cast("Any", load)  # type: ignore[method-assign]
     return made
 
 
-def link(*, lost: bool = False) -> Any:
-    """A worker that has loaded."""
-    return SimpleNamespace(lost=lost, close=lambda: None)
+def offer(made: Gateway, kind: str, dropped: list[int]) -> None:
+    """The supervisor offers a worker of the model a."""
+    told = SimpleNamespace(header={"kind": kind, "manifest": "a"}, descriptors=(7,), drop=lambda: dropped.append(1))
+    made._offer(cast("Any", told))
 
 
-def test_workers_that_came_while_nothing_was_live_are_taken() -> None:
-    """Offered, or loaded, while the evidence did not hold: when it holds again, they answer."""
+def test_workers_that_came_while_nothing_was_live_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Offered while the evidence did not hold: when it holds again, they are loaded, and answer."""
 
     async def scene() -> None:
         opened: list[Any] = []
-        loads: list[str] = []
-        made, found = waiting_gateway(opened, loads), loadable("a")
-        made._links = {(found.decision.manifest, kind): link() for kind in ("contract", "model")}
-        made._settle(found)
-        assert len(opened) == 1, "both had loaded"
-        made._loaded = None
         dropped: list[int] = []
-        for _ in range(2):
-            told = SimpleNamespace(
-                header={"kind": "model", "manifest": "a"}, descriptors=(7,), drop=lambda: dropped.append(1)
-            )
-            made._offer(cast("Any", told))
-        assert (loads, dropped) == ([], [1]), "the one before has ended: it is neither kept nor told lost"
-        made._settle(found)
-        await asyncio.sleep(0)
-        assert loads == ["model"]
-
-    asyncio.run(scene())
-
-
-def test_a_lost_worker_is_not_connected_again() -> None:
-    """One of two is gone by the time that the evidence holds: nothing is opened before the next one is there."""
-
-    async def scene() -> None:
-        opened: list[Any] = []
-        made, found = waiting_gateway(opened, []), loadable("a")
-        made._links = {("a", "contract"): link(), ("a", "model"): link(lost=True)}  # type: ignore[dict-item]
-        made._settle(found)
+        made = waiting_gateway(monkeypatch, opened)
+        for kind in ("model", "model", "contract"):
+            offer(made, kind, dropped)
+        assert (opened, dropped) == ([], [1]), "the one before has ended: it is neither kept nor told lost"
+        made._settle(Shelf(loadable("a")))
         assert opened == []
-        made._links["a", "model"] = link()  # type: ignore[index]
-        made._connect()
+        await asyncio.sleep(0.01)
+        assert cast("Any", made._versions)["a"].loads == ["model", "contract"]
         assert len(opened) == 1
 
     asyncio.run(scene())
+
+
+def test_nothing_is_opened_before_both_workers_are_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of two is not enough; and what stood before answers on until then."""
+
+    async def scene() -> None:
+        opened: list[Any] = []
+        made = waiting_gateway(monkeypatch, opened)
+        made._settle(Shelf(loadable("a")))
+        offer(made, "contract", [])
+        await asyncio.sleep(0.01)
+        assert opened == []
+        offer(made, "model", [])
+        await asyncio.sleep(0.01)
+        assert len(opened) == 1
+
+    asyncio.run(scene())
+
+
+def test_a_fourth_model_is_asked_for_when_the_others_have_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The supervisor keeps workers of three: what is not to be here any more goes first, and live is never refused."""
+
+    async def scene() -> None:
+        opened: list[Any] = []
+        told: list[tuple[str, str]] = []
+        made = waiting_gateway(monkeypatch, opened)
+        made.parts.compare = lambda *_: None  # type: ignore[method-assign]
+        made._tell = cast("Any", lambda what, **fields: told.append((what, str(fields.get("manifest", "")))))  # type: ignore[method-assign]
+        made._versions.update({cast("Any", name): cast("Any", Loading(loadable(name), ready=True)) for name in "abc"})
+        made._answering = made._versions[cast("Any", "b")]
+        made._settle(Shelf(loadable("d"), previous=loadable("b")))
+        assert told == [("done", "a"), ("done", "c"), ("need", "d")]
+
+    asyncio.run(scene())
+
+
+def test_workers_are_asked_for_again_until_they_are_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first answer may have been no, for a moment."""
+
+    async def scene() -> None:
+        told: list[str] = []
+        made = waiting_gateway(monkeypatch, [])
+        made._tell = cast("Any", lambda what, **_: told.append(what))  # type: ignore[method-assign]
+        made._settle(Shelf(loadable("a")))
+        made._ask_again()
+        assert told == ["need"]
+        monkeypatch.setattr(gateway, "AGAIN_SECONDS", -1.0)
+        made._ask_again()
+        assert told == ["need", "need"]
+        made._versions[cast("Any", "a")].ready = True  # type: ignore[misc]
+        made._ask_again()
+        assert told == ["need", "need"]
+
+    asyncio.run(scene())
+
+
+def test_whatever_a_look_ends_in_nothing_is_answered_and_it_is_looked_again() -> None:
+    """An error that nobody thought of must not leave a gateway that answers and never looks again."""
+
+    async def scene() -> list[str]:
+        closed: list[str] = []
+        looks: list[int] = []
+        again, loop = asyncio.Event(), asyncio.get_running_loop()
+
+        def look(_before: object) -> None:
+            looks.append(1)
+            if len(looks) == 1:
+                raise RuntimeError
+            loop.call_soon_threadsafe(again.set)
+
+        service = SimpleNamespace(close=lambda declined: closed.append(declined.finding), served=None)
+        library = SimpleNamespace(look=look, reading=False, forget=lambda: None, size=0)
+        parts = SimpleNamespace(alone=lambda **_: None, note=lambda: None)
+        made = bare(service=service, _library=library, parts=parts, _versions={}, _look_now=asyncio.Event())
+        made._tell = cast("Any", lambda *_a, **_k: None)  # type: ignore[method-assign]
+        watching = asyncio.ensure_future(made.watch())
+        await again.wait()
+        watching.cancel()
+        return closed
+
+    assert asyncio.run(scene()) == ["LG616"]

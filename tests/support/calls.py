@@ -87,6 +87,11 @@ class FakeService:
             raise Declined(503, "LG614", "no model is ready here yet", headers={"Retry-After": "1"})
         return self.now
 
+    def routed(self, ask: Ask) -> FakeLive:
+        """There is no candidate."""
+        del ask
+        return self.live()
+
     def room(self, client: Client) -> None:
         """For everybody."""
 

@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from lockgate.contract.given import Given
@@ -109,7 +110,7 @@ class Scene:
         ours, theirs = socket.socketpair()
 
         def work() -> None:
-            with theirs:
+            with theirs, suppress(OSError):
                 self.workers[kind](theirs)
 
         threading.Thread(target=work, daemon=True).start()

@@ -54,6 +54,13 @@ class JailedEngine:
         self.line = Line(caps.batch_rows, caps.waiting_rows)
         self.checks = Checks(spec, caps, lambda asked: self._remember(asked.given))
         self.closed = False
+        self.patience = 0.0
+        """Seconds, where another model stands in for this one: then it is given up. 0: what an answer may take, and
+        what a worker was lost with is asked once more."""
+        self.seconds = 0.0
+        """How long the worker had the batch that was answered last."""
+        self.batches = 0
+        """How many batches the worker that answers now has answered."""
         self._types = spec.field_types
         self._caps = caps
         self._outcome = outcome
@@ -75,11 +82,24 @@ class JailedEngine:
             if self._model is not None and self._model is not link:
                 self._model.close()
             self._model = link
+            self.batches = 0
             self._poke()
+
+    @property
+    def up(self) -> bool:
+        """Whether there is a worker to answer."""
+        return not self.closed and self._model is not None and not self._model.lost
+
+    @property
+    def stalled(self) -> bool:
+        """Whether its worker has had a batch for longer than it is given."""
+        return bool(self.patience) and self._away is not None and self._clock() - self._sent > self.patience
 
     def submit(self, asked: Asked) -> None:
         """Let the model predict `asked.given.values`; the outcome is told later. Raises Full, Deadly, WorkerLost."""
         self._refuse(asked)
+        if self.patience:
+            asked.since = self._clock()
         displaced = self.line.push(asked)
         if displaced is not None:
             self._outcome.failed(self, displaced, Full())
@@ -92,27 +112,35 @@ class JailedEngine:
 
     def sweep(self) -> None:
         """Give up what has waited longer than an answer may take. To be called a few times a second."""
-        before = self._clock() - self._caps.answer
+        before = self._clock() - (self.patience or self._caps.answer)
         for asked in self.checks.line.late(before):
             self.checks.fail(asked, TimeoutError())
         late = self.line.late(before)
         late += [entry[0] for entry in self._alone if entry[0].since < before]
         self._alone = deque(entry for entry in self._alone if entry[0].since >= before)
+        if self.stalled and self._away is not None:
+            # The worker may still answer: for nobody.
+            late += self._away
+            self._away = [Asked(one.client, one.given, one.spell, one.reply, shadow=_ignore) for one in self._away]
         for asked in late:
             self._outcome.failed(self, asked, TimeoutError())
 
-    def close(self) -> None:
-        """Let both workers go; whoever waits is told."""
+    def leave(self) -> None:
+        """Take nothing more, and keep nobody waiting: what the worker has now is answered, the rest is told at once."""
         self.closed = True
         self.checks.close()
-        if self._model is not None:
-            self._model.close()
         waiting = [entry[0] for entry in self._alone]
         self._alone.clear()
         while taken := self.line.take():
             waiting += taken
         for asked in waiting:
             self._outcome.failed(self, asked, WorkerLost("this model answers no more"))
+
+    def close(self) -> None:
+        """Let both workers go; whoever waits is told."""
+        if self._model is not None:
+            self._model.close()
+        self.leave()
 
     def _refuse(self, asked: Asked) -> None:
         if self.closed:
@@ -159,7 +187,8 @@ class JailedEngine:
         if frame is None:
             self._lost(batch, losses + 1)
             return
-        self.line.took(self._clock() - self._sent)
+        seconds = self._clock() - self._sent
+        self.line.took(seconds)
         self._next()
         try:
             predictions = self.reader.read(frame, number, sum(asked.given.rows for asked in batch))
@@ -170,6 +199,7 @@ class JailedEngine:
         except NoAnswer as error:
             self._apart(batch, error)
         else:
+            self.seconds, self.batches = seconds, self.batches + 1
             self._outcome.answered(self, batch, predictions)
 
     def _apart(self, batch: list[Asked], error: NoAnswer) -> None:
@@ -182,7 +212,10 @@ class JailedEngine:
 
     def _lost(self, batch: list[Asked], losses: int) -> None:
         """The worker was lost with these."""
-        if len(batch) == 1 and losses >= LOSSES and not self.closed:
+        if self.patience:
+            for asked in batch:
+                self._outcome.failed(self, asked, WorkerLost("the worker was lost with this"))
+        elif len(batch) == 1 and losses >= LOSSES and not self.closed:
             self._remember(batch[0].given)
             self._outcome.failed(self, batch[0], Deadly())
         else:
@@ -200,6 +233,10 @@ class JailedEngine:
         self._killers[_fingerprint(given)] = None
         if len(self._killers) > KILLERS:
             self._killers.popitem(last=False)
+
+
+def _ignore(_: object) -> None:
+    return
 
 
 def _fingerprint(given: Given) -> bytes:

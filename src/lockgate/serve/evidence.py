@@ -8,17 +8,15 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 from lockgate.audit.entries import Registration
 from lockgate.audit.ledger import Ledger
-from lockgate.audit.load import LoadDecision, load_decision
+from lockgate.audit.load import LoadDecision
 from lockgate.core.digest import Digest, digest_of
 from lockgate.errors import VerificationFailed
 from lockgate.runtime import serving
 from lockgate.runtime.serving import ServingSpec
-from lockgate.serve.policies import serve_policy
 from lockgate.serve.seen import MemorySeen
 from lockgate.serve.spec import Served, ServedField, ServePolicy
 from lockgate.store import oci
@@ -71,26 +69,20 @@ def open_ledger(home: Path, root: str, seen: MemorySeen) -> Ledger:
     return Ledger(home, root, seen=seen)
 
 
-def load(ledger: Ledger, registry: RegistryStore, environment: str, name: str | None, now: datetime) -> Loadable:
-    """What is live in `environment`, verified to the last byte.
+def load(decision: LoadDecision, ledger: Ledger, registry: RegistryStore, policy: ServePolicy) -> Loadable:
+    """A model that may be loaded, verified to the last byte.
 
-    1. The deployment in force, its summary, its registration, what that rests on, no revocation (`load_decision`).
+    1. `decision`: the deployment in force, its summary, its registration, what that rests on, no revocation
+       (`load_standing`); `policy` says what a kind of client gets, and what a record must be before its answer leaves.
     2. The manifest is in the registry, has the registered digest, and lists exactly the registered files.
     3. Each file that is loaded has the registered size and digest: hashed are the very bytes that are returned.
     4. io.json is a serving spec, and the validate statement says which class of which file the contract is.
-    5. The policy in force says what a kind of client gets, and what a record must be before its answer leaves.
 
-    Raises:
-        Refused: nothing is live, or it is revoked.
-        VerificationFailed: as `load_decision`; LG802 to LG806 a file; LG620 manifest and registration differ;
-            LG624 io.json or the contract's name.
+    Raises VerificationFailed: LG802 to LG806 a file; LG620 manifest and registration differ; LG624 io.json or the
+    contract's name.
     """
-    # 1.
-    decision = load_decision(ledger.statements(), environment, now, name=name)
     # 2. to 4.
     closed = read(decision.registration, ledger, registry)
-    # 5.
-    policy = serve_policy(ledger.statements(), environment)
     served = _served(decision, closed.spec)
     return Loadable(decision, served, closed.spec, closed.contract, closed.model, closed.io, policy)
 

@@ -13,7 +13,7 @@ import logging
 import socket
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -21,35 +21,32 @@ from typing import Any
 import uvloop
 
 from lockgate.contract.jail.outcome import place
-from lockgate.contract.plan import parse_plan
-from lockgate.contract.requests import RequestChecker
 from lockgate.core.digest import Digest
 from lockgate.core.wire import WireError
 from lockgate.errors import LockgateError
 from lockgate.serve import control, logs
 from lockgate.serve.control import Told
-from lockgate.serve.declined import WorkerLost, unavailable
-from lockgate.serve.engine import JailedEngine
-from lockgate.serve.evidence import Loadable
-from lockgate.serve.handover import hand_over
-from lockgate.serve.link import WorkerLink
+from lockgate.serve.declined import unavailable
 from lockgate.serve.parts import HANDED, Parts
-from lockgate.serve.service import Live
 from lockgate.serve.settings import (
     CONTROL_FD,
     HOME,
     LISTENER_FD,
     GatewaySettings,
 )
+from lockgate.serve.shelf import Shelf
+from lockgate.serve.staleness import Staleness
+from lockgate.serve.versions import LOAD_SECONDS, Version
 from lockgate.serve.watching import Library
 
 SWITCH_SECONDS = 0.0005
-LOOK_SECONDS = 1.0
+LOOK_SECONDS = 0.4
+AGAIN_SECONDS = 5.0
+"""So long after workers were asked for they are asked for again."""
 HONOURED_SECONDS = 5.0
 """What the log says (a revocation, a move) and when a waiver ends is honoured within this time, or nothing is answered.
 
 While the bytes of a newly deployed model are read and hashed, at most LOAD_SECONDS, no second look is taken."""
-LOAD_SECONDS = 60.0
 _HOME = place(HOME)
 
 _log = logging.getLogger(__name__)
@@ -94,7 +91,7 @@ async def run(
 
 
 class Gateway:
-    """Brings together what is live, the workers that the supervisor offers, and the service that answers."""
+    """Brings together what is to be here, the workers that the supervisor offers, and the service that answers."""
 
     def __init__(
         self, settings: GatewaySettings, link: socket.socket, library: Library, handed: dict[str, bytes]
@@ -107,13 +104,16 @@ class Gateway:
         self._library = library
         self.parts = Parts(settings, handed, self._tell)
         self.service = self.parts.service
-        self._loaded: Loadable | None = None
-        self._engine: JailedEngine | None = None
-        self._answering: Loadable | None = None
-        self._links: dict[tuple[Digest, str], WorkerLink] = {}
-        self._checkers: dict[Digest, RequestChecker] = {}
+        self._shelf: Shelf | None = None
+        self._versions: dict[Digest, Version] = {}
+        self._answering: Version | None = None
         self._offered: list[Told] = []
-        self._closed = ""
+        self._closed = self._problem = ""
+        self._look_now = asyncio.Event()
+        self._staleness = Staleness(time.monotonic)
+        self._stale = False
+        self._beside = True
+        """Whether there was a candidate, as far as is known: an earlier gateway may have left what it kept of one."""
         self._tasks: set[asyncio.Task[None]] = set()
 
     def told(self, told: Told | None) -> None:
@@ -124,28 +124,40 @@ class Gateway:
         elif told.what == "worker" and len(told.descriptors) == 1:
             self._offer(told)
         elif told.what == "refused":
-            self._refused(told)
+            self._no_workers(str(told.header.get("manifest")), told.text("finding"), told.text("message"))
+        elif told.what == "look":
+            self._look_now.set()
+        elif told.what == "fresh":
+            self._staleness.told(told.header.get("size"), self._library.size)
         elif not self.parts.told(told):
             told.drop()
 
     async def watch(self) -> None:
-        """Look at the evidence once a second. Fail closed: no answer while it does not hold, or cannot be looked at."""
+        """Look at the evidence again and again. Fail closed: no answer while it does not hold, or cannot be seen."""
         while True:
+            self._look_now.clear()
             try:
                 found = await self._look()
                 if found is not None:
                     self._settle(found)
                 self._drop_fallen()
+                self._judge_staleness()
+                self._ask_again()
             except LockgateError as error:
                 self._close(error.finding, error.message)
             except OSError as error:
                 self._close("LG623", f"the evidence cannot be read: {error.strerror}")
+            except Exception as error:  # noqa: BLE001 - nothing is answered that was not looked at
+                _log.error("LG616: a look at the evidence ended in an internal error", exc_info=error)
+                self._library.forget()
+                self._close("LG616", f"the evidence could not be followed: {type(error).__name__}")
             self.parts.note()
-            await asyncio.sleep(LOOK_SECONDS)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._look_now.wait(), LOOK_SECONDS)
 
-    async def _look(self) -> Loadable | None:
+    async def _look(self) -> Shelf | None:
         """One look. When it takes too long, nothing is answered until it has ended: a disk, or somebody, holds it."""
-        before, late = self._loaded, False
+        before, late = self._shelf, False
         look = asyncio.ensure_future(asyncio.to_thread(self._library.look, before))
         while True:
             reading = self._library.reading
@@ -158,39 +170,106 @@ class Gateway:
         found = await look
         return before if late and found is None else found
 
-    def _refused(self, told: Told) -> None:
-        """There will be no workers for what is live: the model before it is not live any more, so nothing is."""
-        if self._loaded is not None and told.header.get("manifest") == self._loaded.decision.manifest:
-            self._close(told.text("finding"), told.text("message"))
+    def _judge_staleness(self) -> None:
+        """A log that is not seen any more may say by now that nothing here may be answered from."""
+        shelf, before = self._shelf, self._stale
+        if shelf is None:
+            return
+        age, policy = self._staleness.age(self._library.size), shelf.live.policy
+        self._stale = age > policy.max_staleness
+        message = f"for {policy.max_staleness:g} s nobody has vouched that the event log as read here is the newest"
+        if before and not self._stale:
+            self._switch()
+        elif self._stale and policy.stale == "stop":
+            self._close("LG649", message)
+            self._shelf = shelf
+        elif self._stale and not before:
+            self._tell("alarm", finding="LG650", message=message)
 
-    def _settle(self, found: Loadable) -> None:
-        """Take over what is live now. The model before it answers on while the new one loads, unless it has fallen."""
-        self._loaded = found
-        if self._engine is not None and self._engine.served.manifest == found.decision.manifest:
-            self._engine.served, self._answering = found.served, found
-        else:
-            self._tell("need", manifest=found.decision.manifest)
-            asyncio.get_running_loop().call_later(LOAD_SECONDS, self._overdue, found)
-        # While nothing was live, workers may have been offered, or have loaded.
+    def _settle(self, found: Shelf) -> None:
+        """Take over what is to be here now. The model that answers answers on while another loads, unless it fell."""
+        self._shelf = found
+        wanted = found.loaded()
+        # Before others are asked for: the supervisor keeps workers of three models.
+        self._retire_others()
+        for manifest, loaded in wanted.items():
+            version = self._versions.get(manifest)
+            if version is not None:
+                version.take(loaded)
+                continue
+            caps, outcome = self._settings.caps, self.service.outcome()
+            self._versions[manifest] = Version(loaded, caps, outcome, lost=self._lost, refused=self._broken)
+            self._need(self._versions[manifest])
+            asyncio.get_running_loop().call_later(LOAD_SECONDS, self._overdue, self._versions[manifest])
+        if found.problem and found.problem != self._problem:
+            self._tell("alarm", finding="LG651", message=f"the model on the ladder is not asked: {found.problem}")
+        self._problem = found.problem
         self._take_offers()
-        self._connect()
+        self._switch()
+
+    def _switch(self) -> None:
+        """Answer from what is live, and beside it from the candidate, once their workers are there."""
+        shelf = self._shelf
+        if shelf is None or (self._stale and shelf.live.policy.stale == "stop"):
+            return
+        live = self._versions[shelf.live.decision.manifest]
+        if live.ready and (self._answering is not live or self.service.served is not live.engine.served):
+            self._open(live)
+        if self._answering is live:
+            self._compare(shelf, live)
+        self._retire_others()
+
+    def _open(self, version: Version) -> None:
+        news = self.service.served is None or self._answering is not version
+        self._answering = version
+        self.parts.open(version.live())
+        self.begun.set()
+        if news:
+            # What was loaded stays: the collector need not walk it again and again while requests wait.
+            gc.collect()
+            gc.freeze()
+            self._closed = ""
+            self._tell("open", model=version.engine.served.card())
+
+    def _compare(self, shelf: Shelf, live: Version) -> None:
+        beside = shelf.candidate
+        if beside is None:
+            over, self._beside = self._beside, False
+            self.parts.alone(over=over)
+            return
+        self._beside = True
+        candidate = self._versions[beside.loaded.decision.manifest]
+        if candidate.ready:
+            self.parts.compare(beside, live.live(), candidate.live())
+        else:
+            self.parts.alone()
 
     def _drop_fallen(self) -> None:
         """The model that answers while another loads may have been revoked since, or its waiver may have ended."""
-        answering, loaded = self._answering, self._loaded
-        if answering is None or loaded is None or answering.decision.manifest == loaded.decision.manifest:
+        shelf, answering = self._shelf, self._answering
+        if shelf is None or answering is None or answering.manifest == shelf.live.decision.manifest:
             return
-        if self._library.fallen(answering):
-            self._close("LG514", f"{answering.decision.name}@{answering.decision.version} must not be used any more")
-            self._answering, self._loaded = None, loaded
+        if self.service.served is not None and self._library.fallen(answering.loaded):
+            decision = answering.loaded.decision
+            self._close("LG514", f"{decision.name}@{decision.version} must not be used any more")
+            self._shelf = shelf
 
-    def _overdue(self, awaited: Loadable) -> None:
-        engine, loaded = self._engine, self._loaded
-        manifest = awaited.decision.manifest
-        waiting = engine is None or engine.served.manifest != manifest
-        if loaded is not None and loaded.decision.manifest == manifest and waiting:
-            self._close("LG635", "the workers of what is live did not come up in time")
-            self._loaded = loaded
+    def _overdue(self, version: Version) -> None:
+        if version.ready or self._versions.get(version.manifest) is not version:
+            return
+        self._no_workers(version.manifest, "LG635", "its workers did not come up in time")
+
+    def _no_workers(self, manifest: str, finding: str, message: str) -> None:
+        """There are none for this model. Of what is live: the model before it is not live any more, so nothing is."""
+        shelf = self._shelf
+        if shelf is None or manifest not in self._versions:
+            return
+        if manifest == shelf.live.decision.manifest:
+            self._close(finding, message)
+            self._shelf = shelf
+        else:
+            said = self._versions[Digest(manifest)].loaded.decision
+            self._tell("alarm", finding=finding, message=f"{said.name}@{said.version} has no workers: {message}")
 
     def _offer(self, told: Told) -> None:
         """Keep the newest worker of each kind and model: the ones before it have ended."""
@@ -202,89 +281,61 @@ class Gateway:
         self._take_offers()
 
     def _take_offers(self) -> None:
-        """Load into each worker that was offered for what is live; the others are sent home."""
-        if self._loaded is None:
+        """Load into each worker that was offered for a model that is here; the others are sent home."""
+        if self._shelf is None:
             return
         offers, self._offered = self._offered, []
         for told in offers:
-            kind, manifest = told.header.get("kind"), told.header.get("manifest")
-            if manifest == self._loaded.decision.manifest and kind in control.WORKERS:
-                task = asyncio.create_task(self._load(str(kind), told.descriptors[0], self._loaded))
+            kind, version = told.header.get("kind"), self._versions.get(Digest(str(told.header.get("manifest"))))
+            if version is not None and kind in control.WORKERS:
+                task = asyncio.create_task(self._load(version, str(kind), told.descriptors[0]))
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
             else:
                 told.drop()
 
-    async def _load(self, kind: str, descriptor: int, loaded: Loadable) -> None:
-        sock = socket.socket(fileno=descriptor)
-        manifest = loaded.decision.manifest
-        lost = self._losing(kind, manifest)
-        try:
-            found = await asyncio.to_thread(hand_over, kind, sock, loaded, seconds=LOAD_SECONDS)
-            if kind == "contract":
-                self._checkers[manifest] = await asyncio.to_thread(_checker, found, loaded)
-        except LockgateError as error:
-            sock.close()
-            self._close(error.finding, error.message)
-        except Exception as error:  # noqa: BLE001 - whatever a worker makes us do, the next one gets its turn
-            sock.close()
-            lost(str(error) if isinstance(error, WorkerLost) else f"it could not be taken: {type(error).__name__}")
-        else:
-            deadline = self._settings.caps.answer
-            self._links[manifest, kind] = await WorkerLink.open(sock, deadline=deadline, on_lost=lost)
-            self._connect()
+    async def _load(self, version: Version, kind: str, descriptor: int) -> None:
+        if await version.load(kind, descriptor):
+            self._switch()
 
-    def _losing(self, kind: str, manifest: Digest) -> Callable[[str], None]:
-        def lost(why: str) -> None:
-            self.parts.tally.lost[kind] += 1
-            self._tell("lost", kind=kind, manifest=manifest, why=why)
+    def _lost(self, version: Version, kind: str, why: str) -> None:
+        self.parts.tally.lost[kind] += 1
+        self._tell("lost", kind=kind, manifest=version.manifest, why=why)
 
-        return lost
+    def _broken(self, version: Version, finding: str, message: str) -> None:
+        self._no_workers(version.manifest, finding, message)
 
-    def _connect(self) -> None:
-        """Answer with the workers of what is live, once both are there. The model before goes when it is done."""
-        loaded, before = self._loaded, self._engine
-        if loaded is None:
-            return
-        manifest = loaded.decision.manifest
-        links = {each: self._links.get((manifest, each)) for each in control.WORKERS}
-        if before is not None and before.served.manifest == manifest:
-            for each, link in links.items():
-                if link is not None and not link.lost:
-                    before.replace(each, link)
-            self._open(before, loaded)
-            return
-        if any(link is None or link.lost for link in links.values()):
-            return
-        caps = self._settings.caps
-        engine = JailedEngine(loaded.served, loaded.spec, caps, self.service.outcome(), time.monotonic)
-        for each in control.WORKERS:
-            engine.replace(each, self._links[manifest, each])
-        self._answering, self._engine = loaded, engine
-        self._open(engine, loaded)
-        if before is not None:
-            asyncio.get_running_loop().call_later(caps.answer, before.close)
-            for key in [key for key in self._links if key[0] not in (manifest, before.served.manifest)]:
-                self._links[key].close()
-            self._links = {key: link for key, link in self._links.items() if key[0] == manifest}
-            self._checkers = {manifest: self._checkers[manifest]}
+    def _need(self, version: Version) -> None:
+        version.asked_at = time.monotonic()
+        self._tell("need", manifest=version.manifest)
 
-    def _open(self, engine: JailedEngine, loaded: Loadable) -> None:
-        news = self.service.served is None or self.service.live().engine is not engine
-        engine.policy = loaded.policy
-        self.parts.open(Live(engine, self._checkers[loaded.decision.manifest]))
-        self.begun.set()
-        if news:
-            # What was loaded stays: the collector need not walk it again and again while requests wait.
-            gc.collect()
-            gc.freeze()
-            self._closed = ""
-            self._tell("open", model=engine.served.card())
+    def _ask_again(self) -> None:
+        """A refusal may be passing, and a message is told once: what is not there yet is asked for again."""
+        for version in self._versions.values():
+            if not version.ready and time.monotonic() - version.asked_at > AGAIN_SECONDS:
+                self._need(version)
+
+    def _retire_others(self) -> None:
+        """What is neither to be here nor answers."""
+        wanted = self._shelf.loaded() if self._shelf is not None else {}
+        for version in list(self._versions.values()):
+            if version is not self._answering and version.manifest not in wanted:
+                self._retire(version)
+
+    def _retire(self, version: Version) -> None:
+        """This model is of no use any more. What its worker has it answers still; the rest is asked of what is live."""
+        del self._versions[version.manifest]
+        version.leave()
+        if self._library.fallen(version.loaded):  # what its worker has just now is asked of what is live, too
+            version.close()
+        self._tell("done", manifest=version.manifest)
+        asyncio.get_running_loop().call_later(self._settings.caps.answer, version.close)
 
     def _close(self, finding: str, message: str) -> None:
         """Answer nothing more. The client learns the finding; what was seen is the operator's."""
-        self._loaded = None
+        self._shelf = None
         self.begun.set()
+        self.parts.alone()
         self.service.close(unavailable(finding, "what is served here is no longer shown to be right", retry=30))
         if self._closed != finding + message:
             self._closed = finding + message
@@ -293,12 +344,3 @@ class Gateway:
     def _tell(self, what: str, **fields: Any) -> None:
         with suppress(OSError, WireError):
             control.tell(self._link, what, **fields)
-
-
-def _checker(plan: bytes, loaded: Loadable) -> RequestChecker:
-    """What accepts requests at once. A plan that is none means a worker that broke the protocol. Raises WorkerLost."""
-    try:
-        parsed = parse_plan(plan)
-    except (ValueError, TypeError) as error:
-        raise WorkerLost(f"the contract worker's plan: {error}") from None
-    return RequestChecker(parsed, [(field.name, field.kind) for field in loaded.spec.fields])

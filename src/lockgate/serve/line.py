@@ -104,6 +104,11 @@ class Line:
             self._without(found)
         return [entry[2] for entry in found]
 
+    @property
+    def seconds(self) -> float:
+        """How long a batch took of late."""
+        return self._seconds
+
     def took(self, seconds: float) -> None:
         """Learn how long a batch takes."""
         self._seconds += _WEIGHT * (seconds - self._seconds)

@@ -28,7 +28,10 @@ Form = Literal["text", "json"]
 FORMS: tuple[Form, ...] = ("text", "json")
 
 OURS = "lockgate"
-_PROCESS = re.compile(r"(gateway|contract|model|sealer)(?:-[0-9]{1,4})?(?: worker)?(: | \| | (?=ended |broken ))")
+_PROCESS = re.compile(
+    r"(gateway|contract|model|sealer|controller)(?:-[0-9]{1,4})?(?::[0-9a-f]{8})?(?: worker)?"
+    r"(: | \| | (?=ended |broken ))"
+)
 _FINDING = re.compile(r"\bLG[0-9]{3}\b")
 _MOST_PLACES = 3
 

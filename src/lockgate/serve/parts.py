@@ -19,9 +19,11 @@ from lockgate.serve.front import Front
 from lockgate.serve.gate import Gate
 from lockgate.serve.recording.payloads import Keeping
 from lockgate.serve.recording.recorder import SpoolRecorder
+from lockgate.serve.rungs.beside import Comparison
 from lockgate.serve.service import Live, Service
 from lockgate.serve.settings import FEEDBACK, PAYLOADS, SPOOL, TRACES, GatewaySettings
 from lockgate.serve.shared.shared import Shared
+from lockgate.serve.shelf import Beside
 from lockgate.serve.tally import Tally
 from lockgate.serve.tls import Tls
 from lockgate.serve.traces import Tracer
@@ -55,7 +57,12 @@ class Parts:
         for name in ("clients", "tokens"):
             self._admission.reload(name, handed[name])
         metrics = Metrics(
-            self.tally, served=lambda: self.service.served, caps=caps, wall=time.time, number=settings.number
+            self.tally,
+            served=lambda: self.service.served,
+            caps=caps,
+            wall=time.time,
+            number=settings.number,
+            beside=lambda: self.service.ladder.candidate.served if self.service.ladder is not None else None,
         )
         routes = table(self.service, self._admission, caps=caps, metrics=metrics)
         traced = self._tracer.span if self._tracer is not None else None
@@ -64,7 +71,20 @@ class Parts:
         )
         self.recorder.in_flight = lambda: self._gate.in_flight
         self.front = Front(self._gate, caps, tls=self._tls)
+        self._comparison = Comparison(
+            self.service, self.recorder, settings, key=secrets.pseudonym, folder=place(FEEDBACK)
+        )
         self._note_ends()
+
+    def compare(self, beside: Beside, live: Live, candidate: Live) -> None:
+        """Ask this candidate beside what is live."""
+        self._comparison.begin(beside, live, candidate)
+
+    def alone(self, *, over: bool = False) -> None:
+        """Ask nothing but what is live. `over`: there is no candidate any more."""
+        self._comparison.end()
+        if over:
+            self._comparison.forget()
 
     def open(self, live: Live) -> None:
         """Answer with this model from now on."""
@@ -96,6 +116,7 @@ class Parts:
 
     async def close(self) -> None:
         """What was answered is on disk when this returns."""
+        await self._comparison.close()
         await self.recorder.end()
         if self._shared is not None:
             await self._shared.close()

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from lockgate.contract.requests import RequestChecker
-from lockgate.serve import output
+from lockgate.serve import body, output
 from lockgate.serve.answers import Prediction
 from lockgate.serve.declined import CannotRecord, Deadly, Declined, Full, NoAnswer, WorkerLost, unavailable
 from lockgate.serve.engine import JailedEngine, Outcome
@@ -23,6 +24,10 @@ from lockgate.serve.recording.entry import Entry, Recorder
 from lockgate.serve.spec import Answer, Asked, Client, Labelled, Served, ServePolicy
 from lockgate.serve.tally import Tally
 
+if TYPE_CHECKING:
+    from lockgate.serve.calls.ask import Ask
+
+_UNANSWERED = (NoAnswer, WorkerLost, Deadly, Full, TimeoutError)
 UNRECORDED = ("Lockgate-Recorded", "no")
 SWEEP_SECONDS = 0.25
 
@@ -47,6 +52,27 @@ class Live:
         return self.engine.served
 
 
+class Comparing(Protocol):
+    """A candidate beside what is live (`serve.rungs`)."""
+
+    candidate: Live
+
+    def choose(self, ask: Ask) -> Live:
+        """Who answers this request."""
+
+    def batch(self, engine: JailedEngine, rows: int) -> None:
+        """A batch of so many rows came back from a worker."""
+
+    def recorded(self, engine: JailedEngine, batch: Sequence[Asked], receipts: Sequence[Sequence[str]]) -> None:
+        """These answers have their records."""
+
+    def given(self, engine: JailedEngine, batch: Sequence[Asked], answers: Sequence[Answer]) -> None:
+        """These answers have left."""
+
+    def failed(self, engine: JailedEngine, asked: Asked, error: Exception) -> None:
+        """A caller's request failed."""
+
+
 class Service:
     """One gateway's predictions: what is live, and the way of each request through it."""
 
@@ -59,16 +85,25 @@ class Service:
         self._closed = unavailable("LG614", "no model is ready here yet")
         self._engines: set[JailedEngine] = set()
         """Every engine that was opened and is not closed yet: what waits in it is given up in time."""
-        self._shapers: dict[tuple[str, int], Callable[[Prediction], Prediction] | None] = {}
+        self._shapers: dict[tuple[str, int, str], Callable[[Prediction], Prediction] | None] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self.ladder: Comparing | None = None
+        """The candidate beside what is live, while there is one."""
 
     def open(self, live: Live) -> None:
         """Answer with this model from now on; requests in flight finish with the one they started with."""
         self._live = live
         self.served = live.served
+        live.engine.patience = 0.0
         self._engines.add(live.engine)
         self._shapers = {}
         self._recorder.policy = live.policy
+
+    def stand_in(self, engine: JailedEngine, patience: float) -> None:
+        """What this model does not answer within `patience` seconds, the live one does."""
+        if self._live is not None and engine is not self._live.engine:
+            engine.patience = patience
+            self._engines.add(engine)
 
     def close(self, reason: Declined) -> None:
         """Answer nothing from now on but `reason`."""
@@ -82,6 +117,11 @@ class Service:
                 self._closed.status, self._closed.finding, self._closed.message, headers=self._closed.headers
             )
         return self._live
+
+    def routed(self, ask: Ask) -> Live:
+        """Who answers this request for predictions. Raises as `live`."""
+        live = self.live()
+        return live if self.ladder is None else self.ladder.choose(ask)
 
     def room(self, client: Client) -> None:
         """Refuse a client whose rows fill the line already, before its body is read. Raises Declined 503 LG611."""
@@ -129,7 +169,6 @@ class Service:
         try:
             checked = await live.engine.check(asked)
             if checked.errors:
-                self._tally.rows["refused"] += given.rows
                 raise _refused(given.rows, checked.errors)
             given.values = live.checker.learn(given, checked.columns)
         except Exception as error:  # noqa: BLE001 - whatever it was, the request gets its one reply
@@ -142,6 +181,13 @@ class Service:
 
         A model that was replaced meanwhile still answers what it was asked; nothing does once the service is closed.
         """
+        ladder = self.ladder
+        if ladder is not None:
+            _aside(ladder.batch, engine, len(predictions))
+        if any([asked.shadow for asked in batch]):  # noqa: C419 - a generator costs three times as much
+            batch, predictions = _told_shadows(batch, predictions)
+            if not batch:
+                return
         if self._live is None:
             for asked in batch:
                 self._failed(engine, asked, self._closed)
@@ -165,19 +211,21 @@ class Service:
         self._tally.rows["predicted"] += len(predictions)
         for answer, tokens in zip(answers, receipts, strict=True):
             answer.receipts = tokens
+        if ladder is not None:
+            _aside(ladder.recorded, engine, batch, receipts)
         self._recorder.when_durable(partial(self._recorded, engine, batch, answers), len(batch))
 
     def _answer(self, engine: JailedEngine, asked: Asked, predictions: Sequence[Prediction]) -> Answer:
-        kind, policy = asked.client.kind, engine.policy
+        kind, policy, raw, task = asked.client.kind, engine.policy, predictions, engine.served.task
         try:
-            shape = self._shapers[kind, id(policy)]
+            shape = self._shapers[kind, id(policy), task]
         except KeyError:
-            shape = output.shaper(policy.output(kind), engine.served.task)
-            self._shapers[kind, id(policy)] = shape
+            shape = output.shaper(policy.output(kind), task)
+            self._shapers[kind, id(policy), task] = shape
         if shape is not None:
             predictions = list(map(shape, predictions))
         spelled = list(map(engine.reader.encode, predictions))
-        return Answer(engine.served, predictions, spelled, (), asked.given.id)
+        return Answer(engine.served, predictions, spelled, (), asked.given.id, raw)
 
     def _recorded(
         self,
@@ -206,9 +254,20 @@ class Service:
             missing = () if answer.receipts else (UNRECORDED,)
             reply.headers = (*asked.headers, *missing, *reply.headers)
             asked.reply(reply)
+        if self.ladder is not None:
+            asyncio.get_running_loop().call_soon(self.ladder.given, engine, batch, answers)
 
     def _failed(self, engine: JailedEngine, asked: Asked, error: Exception) -> None:
+        if asked.shadow is not None:
+            _aside(asked.shadow, error)
+            return
+        if self.ladder is not None:
+            _aside(self.ladder.failed, engine, asked, error)
+        if self._again(engine, asked, error):
+            return
         said = _declined(error)
+        if said.finding == "LG609":
+            self._tally.rows["refused"] += asked.given.rows
         if isinstance(error, Deadly):
             self._recorder.refuse(engine.served, asked.client, b"\n".join(asked.given.canonical), said.finding)
         self._tally.refused[said.finding] += 1
@@ -216,10 +275,50 @@ class Service:
         reply.headers = (*asked.headers, *reply.headers)
         asked.reply(reply)
 
+    def _again(self, engine: JailedEngine, asked: Asked, error: Exception) -> bool:
+        """Ask the live model what another one, a candidate or one that is leaving, has no answer for."""
+        live = self._live
+        refused = isinstance(error, Declined) and error.finding == "LG609"
+        if live is None or live.engine is engine or not (refused or isinstance(error, _UNANSWERED)):
+            return False
+        if live.served.classes != engine.served.classes or not asked.wanted():
+            return False
+        given = body.reread(live.checker, asked.given)
+        if given is not None:
+            asked.given, asked.since, asked.again = given, time.monotonic(), True
+            self.predict(live, asked)
+        return given is not None
+
     def _spawn(self, work: Any) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _aside(comparing: Callable[..., None], *what: Any) -> None:
+    """Whatever a comparison does, callers get their answers."""
+    try:
+        comparing(*what)
+    except Exception:  # noqa: BLE001 - as said above
+        _log.exception("LG616: a comparison ended in an internal error")
+
+
+def _told_shadows(
+    batch: Sequence[Asked], predictions: Sequence[Prediction]
+) -> tuple[Sequence[Asked], Sequence[Prediction]]:
+    """What was asked for comparison alone is told; what is left is for callers."""
+    left: list[Asked] = []
+    rest: list[Prediction] = []
+    start = 0
+    for asked in batch:
+        said = predictions[start : start + asked.given.rows]
+        start += asked.given.rows
+        if asked.shadow is not None:
+            _aside(asked.shadow, said)
+        else:
+            left.append(asked)
+            rest += said
+    return left, rest
 
 
 def _declined(error: Exception) -> Declined:

@@ -116,6 +116,17 @@ class Served:
 
 
 @dataclass(frozen=True)
+class Step:
+    """Which candidate, beside which live model, by which statement, on which rung."""
+
+    environment: str
+    rung: str
+    model: Digest
+    base: Digest
+    sequence: int
+
+
+@dataclass(frozen=True)
 class Checked:
     """The contract worker's word on the records of one request.
 
@@ -140,6 +151,8 @@ class Answer:
     encoded: Sequence[bytes]
     receipts: Sequence[str]
     id: str = ""
+    raw: Sequence[Mapping[str, Any]] = ()
+    """What the model said, before any output policy: kept while two models are compared."""
 
 
 def _always() -> bool:
@@ -151,7 +164,9 @@ class Asked:
     """One request for predictions on its way through the gateway.
 
     `spell` makes the reply of the protocol that it came by; `reply` is called exactly once. `since`: monotonic seconds.
-    `wanted`: whether somebody still waits for it.
+    `wanted`: whether somebody still waits for it. `shadow`: nobody does, it is asked for comparison alone, and this
+    gets what the model says, or how it failed. `again`: another model had no answer; `fell`: that counts as a
+    candidate's failure.
     """
 
     client: Client
@@ -161,6 +176,9 @@ class Asked:
     since: float = 0.0
     headers: Sequence[tuple[str, str]] = ()
     wanted: Callable[[], bool] = _always
+    shadow: Callable[[Sequence[Mapping[str, Any]] | Exception], None] | None = None
+    again: bool = False
+    fell: bool = False
 
 
 @dataclass(frozen=True, slots=True)

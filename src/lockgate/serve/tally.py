@@ -46,6 +46,8 @@ class Tally:
     """What stands now: `waiting_rows`, `connections`, `buffered_records`... (`calls.metrics.GAUGES` has all)."""
     lost: Counter[str] = field(default_factory=Counter)
     """Workers that were broken off, by kind."""
+    ladder: Counter[str] = field(default_factory=Counter)
+    """What was observed of candidates, by the names of `audit.ladder.counts`."""
     spans: Counter[str] = field(default_factory=Counter)
     """Spans of traces that were `written` or `dropped`."""
     ends: dict[str, float] = field(default_factory=dict)

@@ -6,21 +6,24 @@ The folder that it reads may be tampered with by anybody, also while it reads.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 from lockgate.audit.ledger import Ledger
-from lockgate.audit.load import load_decision, refuse_revoked
+from lockgate.audit.load import LoadDecision, load_standing, refuse_revoked
 from lockgate.audit.standing import refuse_withdrawn
 from lockgate.core.checkpoint import MAX_NOTE_BYTES
-from lockgate.errors import LockgateError
+from lockgate.core.digest import Digest
+from lockgate.errors import LockgateError, Refused
 from lockgate.serve import evidence
 from lockgate.serve.evidence import Loadable
 from lockgate.serve.policies import serve_policy
 from lockgate.serve.seen import MemorySeen
 from lockgate.serve.settings import GatewaySettings
+from lockgate.serve.shelf import Beside, Shelf
+from lockgate.serve.spec import ServePolicy
 from lockgate.store.files import read_regular
 from lockgate.store.layout import RegistryStore
 
@@ -42,27 +45,29 @@ class Library:
         self._now = now
         self.reading = False
         """Whether the bytes of a model are being read just now."""
+        self.size = 0
+        """How many statements the log had when it was last read."""
         self._seen = MemorySeen(seen)
         self._registry = RegistryStore(home / "registry")
         self._ledger: Ledger | None = None
         self._read: bytes | None = None
 
-    def look(self, loaded: Loadable | None) -> Loadable | None:
-        """What is live now; None when the log has not changed since the last look that went well, and no waiver ended.
+    def look(self, before: Shelf | None) -> Shelf | None:
+        """What is to be here; None when the log has not changed since the last good look, and no waiver ended.
 
-        For the manifest of `loaded` no file is read again: its verified bytes are in memory. A look that meets a
+        Of a manifest that is in `before` no file is read again: its verified bytes are in memory. A look that meets a
         writer at work is repeated. Raises LockgateError, OSError: then nothing may be answered.
         """
         for _ in range(_TRIES - 1):
             with suppress(LockgateError):
-                return self._look(loaded)
+                return self._look(before)
             time.sleep(0.1)
-        return self._look(loaded)
+        return self._look(before)
 
-    def _look(self, loaded: Loadable | None) -> Loadable | None:
+    def _look(self, before: Shelf | None) -> Shelf | None:
         last, self._read = self._read, None
         note = read_regular(self._home / "log" / "events" / "checkpoint", MAX_NOTE_BYTES)
-        until = loaded.decision.until if loaded is not None else None
+        until = before.until if before is not None else None
         if note == last and (until is None or self._now() < until):
             self._read = last
             return None
@@ -70,9 +75,14 @@ class Library:
             self._ledger = evidence.open_ledger(self._home, self._settings.root, self._seen)
         else:
             self._ledger.refresh()
-        found = self._decide(self._ledger, loaded)
+        self.size = self._ledger.checkpoint.size
+        found = self._decide(self._ledger, before)
         self._read = note
         return found
+
+    def forget(self) -> None:
+        """Whatever was read, the next look decides anew."""
+        self._read = None
 
     def fallen(self, loaded: Loadable) -> bool:
         """Whether a model that was loaded before may not be answered from while the next one loads.
@@ -89,14 +99,46 @@ class Library:
             return True
         return decision.until is not None and self._now() >= decision.until
 
-    def _decide(self, ledger: Ledger, loaded: Loadable | None) -> Loadable:
-        environment, name, now = self._settings.environment, self._settings.name, self._now()
-        if loaded is not None:
-            decision = load_decision(ledger.statements(), environment, now, name=name)
-            if decision.manifest == loaded.decision.manifest:
-                return evidence.redeployed(loaded, decision, serve_policy(ledger.statements(), environment))
+    def _decide(self, ledger: Ledger, before: Shelf | None) -> Shelf:
+        environment, statements = self._settings.environment, ledger.statements()
+        standing = load_standing(statements, environment, self._now(), name=self._settings.name)
+        policy = serve_policy(statements, environment)
+        known = before.loaded() if before is not None else {}
+        live = self._load(ledger, standing.live, policy, known)
+        problem = "" if standing.problem is None else f"{standing.problem.finding} {standing.problem.message}"
+        candidate = previous = None
+        try:
+            # What must not be loaded of these takes nothing away from what is live.
+            if standing.candidate is not None:
+                loaded = self._load(ledger, standing.candidate, policy, known)
+                _check_same_task(live, loaded)
+                ladder = standing.candidate.policy.ladder
+                candidate = Beside(loaded, live, ladder.rung(standing.candidate.rung), ladder)
+            if standing.previous is not None:
+                previous = self._load(ledger, standing.previous, policy, known)
+        except LockgateError as error:
+            problem = problem or f"{error.finding} {error.message}"
+        return Shelf(live, candidate, previous, problem)
+
+    def _load(
+        self, ledger: Ledger, decision: LoadDecision, policy: ServePolicy, known: Mapping[Digest, Loadable]
+    ) -> Loadable:
+        before = known.get(decision.manifest)
+        if before is not None:
+            return evidence.redeployed(before, decision, policy)
         self.reading = True
         try:
-            return evidence.load(ledger, self._registry, environment, name, now)
+            return evidence.load(decision, ledger, self._registry, policy)
         finally:
             self.reading = False
+
+
+def _check_same_task(live: Loadable, candidate: Loadable) -> None:
+    """Raises Refused LG659: models that answer another kind of question cannot be compared."""
+    if candidate.spec.task != live.spec.task:
+        raise Refused(
+            "LG659",
+            f"it answers {candidate.spec.task}, and what is live {live.spec.task}",
+            seen={"live": live.decision.manifest, "candidate": candidate.decision.manifest},
+            next=f"lockgate rollback {live.decision.environment}; the next step of another task is --to live",
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import re
 import shutil
@@ -127,6 +128,19 @@ def test_every_count_of_the_gateway_is_shown() -> None:
     assert used("rows") != set()
 
 
+def test_a_candidate_is_shown_beside_what_is_live() -> None:
+    """Both models by rung, and what was counted of them; without one, only what is live."""
+    tally = full_tally()
+    tally.ladder.update({"candidate.errors": 3, "candidate.slow.012": 9})
+    beside = dataclasses.replace(SERVED, version=4, rung="canary")
+    made = read(Metrics(tally, served=lambda: SERVED, caps=Caps(), wall=lambda: NOW, beside=lambda: beside).text())
+    rungs = [dict(labels)["rung"] for labels in made["lockgate_model_info"]]
+    assert sorted(rungs) == ["canary", "live"]
+    told = {dict(labels)["what"]: value for labels, value in made["lockgate_ladder_total"].items()}
+    assert (told["candidate.errors"], told["pairs.rows"], "candidate.slow.012" in told) == (3, 0, False)
+    assert len(read(metrics_of(tally))["lockgate_model_info"]) == 1
+
+
 def test_no_client_appears() -> None:
     """There is no label for who asked, nor for any text of a request: the labels are these, and no others."""
     names = {
@@ -137,7 +151,7 @@ def test_no_client_appears() -> None:
     }
     assert names == {
         "gateway", "version", "name", "digest", "environment", "rung", "call", "status", "le", "finding", "path",
-        "kind", "outcome",
+        "kind", "outcome", "what",
     }  # fmt: skip
 
 

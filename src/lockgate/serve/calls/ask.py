@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from lockgate.contract.given import Given
 from lockgate.contract.plan import Plan
@@ -21,6 +21,8 @@ LONGEST_ID = 64
 LONGEST_RECEIPT = 256
 _FINED = 4096
 """Bytes of a refused body that cost its client a row."""
+
+_Read = TypeVar("_Read")
 
 _log = logging.getLogger(__name__)
 
@@ -86,6 +88,9 @@ class Answering(Protocol):
     def live(self) -> Any:
         """What is `Live`. Raises Declined 503 when nothing is."""
 
+    def routed(self, ask: Any) -> Any:
+        """What is `Live` for these predictions: that, or a candidate beside it. Raises Declined 503 when nothing is."""
+
     def predict(self, live: Any, asked: Asked) -> None:
         """Never raises: `asked.reply` gets what `asked.spell` makes of the answer, or a refusal."""
 
@@ -126,13 +131,30 @@ class Doors:
         path = ask.path
         if path:
             self.admission.authorise(ask.client, action, path["model"])
-        live: Live = self.service.live()
+        live: Live = self.service.routed(ask) if action == "predict" else self.service.live()
         served = live.served
         version = str(served.version)
         if path and (path["model"] != served.name or path.get("version", version) != version):
             raise Declined(404, "LG603", "this model or version is not live here")
         self.admission.authorise(ask.client, action, served.name)
         return live
+
+    def read(self, ask: Ask, live: Live, reading: Callable[[Ask, Live], _Read]) -> tuple[Live, _Read]:
+        """What a request says, and who is to answer it: where a candidate cannot read it, the live model.
+
+        Raises Declined, at the client's cost.
+        """
+        try:
+            try:
+                return live, reading(ask, live)
+            except Declined:
+                plain: Live = self.service.live()
+                if plain is live:
+                    raise
+                return plain, reading(ask, plain)
+        except Declined:
+            self.fine(ask)
+            raise
 
     def most(self, ask: Ask) -> int:
         """How many rows this request may have. Known before its body is read. Raises Declined 403."""

@@ -50,12 +50,7 @@ class Infer:
     def answer(self, ask: Ask) -> None:
         """Read, charge, hand on. Raises Declined 400, 403, 404, 413, 429, 503."""
         doors = self._doors
-        live = doors.live(ask, "predict")
-        try:
-            given, spell = self._read(ask, live)
-        except Declined:
-            doors.fine(ask)
-            raise
+        live, (given, spell) = doors.read(ask, doors.live(ask, "predict"), self._read)
         try:
             hand_on(doors, ask, live, given, spell)
         except Later as later:

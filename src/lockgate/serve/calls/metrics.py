@@ -48,6 +48,12 @@ GAUGES: Mapping[str, tuple[str, str]] = {
 }
 """Metric and help of each name in `Tally.now`."""
 
+LADDER = (
+    "candidate.requests", "candidate.errors", "candidate.rows", "live.requests", "live.errors", "live.rows",
+    "pairs.rows", "pairs.disagree", "pairs.skipped", "risk.rows",
+)  # fmt: skip
+"""What of a ladder is told to Prometheus, by the names of `audit.ladder.counts`."""
+
 _HELPS = {
     "lockgate_contract_rows_total": "Rows by who decided on them: the compiled plan at once, or Pydantic.",
     "lockgate_contract_refused_rows_total": "Rows of requests that the contract refused.",
@@ -73,13 +79,16 @@ class Metrics:
         caps: Caps,
         wall: Callable[[], float] = time.time,
         number: int = 0,
+        beside: Callable[[], Served | None] = lambda: None,
     ) -> None:
-        """`served`: what is answered from now, None when nothing is. `wall`: seconds since the epoch.
+        """`served`: what is answered from now, None when nothing is. `wall`: seconds since the epoch. `beside`: the
+        candidate that is compared with it, where there is one.
 
         `number`: of this gateway among those on one port, which are asked by turns: it tells their numbers apart.
         """
         self._tally = tally
         self._served = served
+        self._beside = beside
         self._caps = caps
         self._wall = wall
         self._labels = {"gateway": str(number)}
@@ -92,14 +101,19 @@ class Metrics:
 
     def text(self) -> str:
         """The body."""
-        own = families(self._tally, self._served(), self._caps, self._wall())
+        own = families(self._tally, self._served(), self._caps, self._wall(), self._beside())
         return text((self._build, *own, *process(self._began)), self._labels)
 
 
-def families(tally: Tally, served: Served | None, caps: Caps, now: float) -> Iterator[Family]:
+def families(
+    tally: Tally, served: Served | None, caps: Caps, now: float, beside: Served | None = None
+) -> Iterator[Family]:
     """The gateway's own numbers. Pure. `now`: seconds since the epoch."""
     yield _gauge("lockgate_ready", "1 while requests are answered.", Sample(int(served is not None), {}))
-    yield Family("lockgate_model_info", "gauge", "The model that is live.", [_model(served)] if served else [])
+    models = [_model(one) for one in (served, beside) if one is not None]
+    yield Family("lockgate_model_info", "gauge", "The model that is live, and the candidate beside it.", models)
+    counted = [Sample(tally.ladder[name], {"what": name}) for name in LADDER]
+    yield Family("lockgate_ladder_total", "counter", "What was counted of candidates beside a live model.", counted)
     yield from _requests(tally)
     yield from _rows(tally)
     yield Family(

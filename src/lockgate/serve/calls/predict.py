@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 from lockgate.contract.given import Given
 from lockgate.core.encoding import encode
 from lockgate.serve import body
 from lockgate.serve.admission.counters import Later
 from lockgate.serve.calls.ask import MEDIA_JSON, Ask, Doors, Live, check_id, postpone
-from lockgate.serve.declined import Declined
 from lockgate.serve.http import Reply
 from lockgate.serve.rules import CONTRACT_PRICE
 from lockgate.serve.spec import Action, Answer, Asked, Served
@@ -36,20 +36,20 @@ class Predict:
     def answer(self, ask: Ask) -> None:
         """Read, charge, hand on. Raises Declined 400, 403, 413, 429, 503."""
         doors = self._doors
-        live = doors.service.live()
+        live = doors.service.routed(ask)
         # Once more: another model may have gone live since the gate looked.
         doors.admission.authorise(ask.client, "predict", live.served.name)
-        try:
-            given = body.given(live.checker, ask.body, limit=doors.most(ask))
-            if given.id:
-                check_id(given.id)
-        except Declined:
-            doors.fine(ask)
-            raise
+        live, given = doors.read(ask, live, self._read)
         try:
             hand_on(doors, ask, live, given, self.spell)
         except Later as later:
             postpone(later, ask, partial(hand_on, doors, ask, live, given, self.spell))
+
+    def _read(self, ask: Ask, live: Any) -> Given:
+        given = body.given(live.checker, ask.body, limit=self._doors.most(ask))
+        if given.id:
+            check_id(given.id)
+        return given
 
     def spell(self, answer: Answer) -> Reply:
         """The reply: what was recorded, byte for byte, around it what is known of it."""
@@ -73,17 +73,17 @@ class Card:
     """What an answer says of its model, encoded once per model."""
 
     def __init__(self) -> None:
-        self._served: Served | None = None
-        self._card = b""
-        self._named = ("Lockgate-Model", "")
+        self._last: tuple[Served | None, tuple[bytes, tuple[str, str]]] = (None, (b"", ("Lockgate-Model", "")))
+        self._before = self._last
 
     def of(self, served: Served) -> tuple[bytes, tuple[str, str]]:
-        """`"model": {...}, "predictions": [` as bytes, and the header."""
-        if served is not self._served:
-            self._served = served
-            self._card = b'"model":%b,"predictions":[' % encode(served.card())
-            self._named = model_header(served)
-        return self._card, self._named
+        """`"model": {...}, "predictions": [` as bytes, and the header. Two models may answer by turns."""
+        if served is not self._last[0]:
+            self._last, self._before = self._before, self._last
+            if served is not self._last[0]:
+                card = b'"model":%b,"predictions":[' % encode(served.card())
+                self._last = (served, (card, model_header(served)))
+        return self._last[1]
 
 
 def model_header(served: Served) -> tuple[str, str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import hashlib
 import json
 import os
 import time
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lockgate.audit.disk import Disk
+from lockgate.core.records import Receipt
 
 if TYPE_CHECKING:
     import sqlite3
@@ -78,11 +80,20 @@ class Line:
     label: Any
     receipt: str
     time: int
+    opens: str = ""
+    """What the prediction's own receipt is told by, where a client showed one; a person who labels needs none."""
 
     def encode(self) -> bytes:
         """One line of `labels.jsonl`."""
         said = {"id": self.place, "label": self.label, "receipt": self.receipt, "time": self.time}
+        if self.opens:
+            said["opens"] = self.opens
         return json.dumps(said, ensure_ascii=False, allow_nan=False).encode() + b"\n"
+
+
+def opener(receipt: Receipt) -> str:
+    """What a receipt is told by, without its salt: whoever has the receipt of a prediction may label it."""
+    return hashlib.sha256(receipt.salt).hexdigest()[:16]
 
 
 def append_lines(folder: Path, lines: Iterable[Line], *, disk: Disk | None = None) -> None:

@@ -10,25 +10,25 @@ import asyncio
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from lockgate.audit.disk import Disk
 from lockgate.audit.spool import frame
-from lockgate.core.record_kinds import Of, RefusedRecord, UnrecordedRecord
-from lockgate.core.records import SALT_BYTES, Receipt, Record
+from lockgate.core.record_kinds import ObservedRecord, Of, RefusedRecord, UnrecordedRecord
+from lockgate.core.records import SALT_BYTES, Receipt, Record, parse_receipt
 from lockgate.serve.declined import CannotRecord, Declined
 from lockgate.serve.recording import labelling
 from lockgate.serve.recording.entry import Entry
 from lockgate.serve.recording.given import GivenOut
 from lockgate.serve.recording.keeping import Keeper
-from lockgate.serve.recording.labels import LabelKeeper, Line
+from lockgate.serve.recording.labels import LabelKeeper, Line, opener
 from lockgate.serve.recording.parts import hurry_path
 from lockgate.serve.recording.payloads import Keeping, PayloadKeeper
 from lockgate.serve.recording.writing import Salts, Writer
-from lockgate.serve.spec import Client, RecordMode, Served, ServePolicy
+from lockgate.serve.spec import Client, RecordMode, Served, ServePolicy, Step
 from lockgate.serve.tally import Tally
 
 PATIENCE_SECONDS, TIDY_SECONDS = 5.0, 3600.0
@@ -218,6 +218,26 @@ class SpoolRecorder:
         )
         return Receipt(self._gateway, seq, salt, 0).token()
 
+    def observe(self, step: Step, counts: Mapping[str, int]) -> bool:
+        """Record what was counted on a step of a ladder. False when nothing can be recorded now."""
+        if self._keeper.full:
+            return False
+        self._put(
+            ObservedRecord(
+                gateway=self._gateway,
+                seq=self._next,
+                time=self._now(),
+                environment=step.environment,
+                rung=step.rung,
+                model=step.model,
+                base=step.base,
+                step=step.sequence,
+                counts=dict(counts),
+            )
+        )
+        self._tally.ladder.update(counts)
+        return True
+
     async def feedback(self, client: Client, labelled: Sequence[tuple[str, Any]]) -> Sequence[str]:
         """Record labels of predictions, by receipt: all or none. A receipt for each.
 
@@ -239,7 +259,7 @@ class SpoolRecorder:
         self._labels.pending.update(names)
         try:
             # 3.
-            lines = self._label(client, of, [label for _, label in labelled])
+            lines = self._label(client, of, labelled)
             if not await self.durable():
                 raise CannotRecord("the labels could not be made durable in time")
             # 4.
@@ -250,15 +270,16 @@ class SpoolRecorder:
             self._labels.pending.difference_update(names)
         return [line.receipt for line in lines]
 
-    def _label(self, client: Client, of: Sequence[Of], labels: Sequence[Any]) -> list[Line]:
+    def _label(self, client: Client, of: Sequence[Of], labelled: Sequence[tuple[str, Any]]) -> list[Line]:
         if self._keeper.full:
             raise CannotRecord(self._keeper.failing or "the disk does not keep up")
         lines = []
-        for one, label in zip(of, labels, strict=True):
+        for one, (token, label) in zip(of, labelled, strict=True):
             salt, now = self._randomness(SALT_BYTES), self._now()
             made = labelling.record(self._gateway, self._next, now, self._writer.pseudonym(client), one, label, salt)
             self._put(made)
-            lines.append(Line(labelling.place(one), label, labelling.receipt(made, salt), now))
+            opens = opener(parse_receipt(token))
+            lines.append(Line(labelling.place(one), label, labelling.receipt(made, salt), now, opens))
         return lines
 
     def sealed(self, number: int) -> None:

@@ -18,6 +18,7 @@ _URL = bytes.maketrans(b"+/", b"-_")
 _TOKEN = 44
 _SALT_SIGNS = 43
 _MOST_CLIENTS = 4096
+_MOST_MODELS = 4
 _BETWEEN = '","'
 
 
@@ -60,15 +61,27 @@ class _Head:
     several: str
 
 
+class _Model:
+    """What the records of one model have in common, and the heads of its clients."""
+
+    __slots__ = ("heads", "model", "models", "rung", "served")
+
+    def __init__(self, served: Served) -> None:
+        self.served = served
+        self.heads: dict[str, _Head] = {}
+        self.model = f'","model":"{served.manifest}","output":"'
+        self.models = f',"model":"{served.manifest}","outputs":["'
+        self.rung = f'","rung":"{served.rung}","seq":'
+
+
 class Writer:
     """Writes the records of one gateway. `pseudonym_key`: of the clients' names, and of their requests' ids."""
 
     def __init__(self, gateway: str, pseudonym_key: bytes) -> None:
         self._gateway = gateway
         self._key = pseudonym_key
-        self._served: Served | None = None
-        self._heads: dict[str, _Head] = {}
-        self._model = self._models = self._rung = ""
+        self._models: list[_Model] = []
+        """Those that answer by turns, the one of the last record first."""
 
     def pseudonym(self, client: Client) -> str:
         """The client's name in records."""
@@ -82,11 +95,10 @@ class Writer:
         tokens: list[Sequence[str]] = []
         begin, end, row = f"lgr1.{self._gateway}.", f',"time":{now},"v":1}}', 0
         for entry in entries:
-            if entry.served is not self._served:
-                self._serve(entry.served)
-            head = self._heads.get(entry.client.name) or self._head(entry.client)
+            of = self._of(entry.served)
+            head = of.heads.get(entry.client.name) or self._head(of, entry.client)
             if len(entry.canonical) != 1:
-                records, own = self._several(entry, head, seq, now, salts, row)
+                records, own = self._several(entry, of, head, seq, now, salts, row)
                 parts += map(frame, records)
                 tokens.append(own)
                 seq += len(records)
@@ -95,10 +107,11 @@ class Writer:
             asked, answered = salts.commit(row, entry.canonical[0], entry.encoded[0])
             spelled = salts.spelled(row)
             if entry.id:
-                record = self._listed(head, f'","id":"{request_tag(self._key, entry.id)}', 0, asked, answered, seq, now)
+                named = f'","id":"{request_tag(self._key, entry.id)}'
+                record = self._listed(of, head, named, 0, asked, answered, seq, now)
                 tokens.append((f"lgr2.{self._gateway}.{seq}.0.{spelled}",))
             else:
-                record = f"{head.one}{asked}{self._model}{answered}{self._rung}{seq}{end}".encode()
+                record = f"{head.one}{asked}{of.model}{answered}{of.rung}{seq}{end}".encode()
                 tokens.append((f"{begin}{seq}.{spelled}",))
             parts.append(frame(record))
             seq += 1
@@ -106,7 +119,7 @@ class Writer:
         return Written(b"".join(parts), seq, tokens, drawn)
 
     def _several(
-        self, entry: Entry, head: _Head, seq: int, now: int, salts: Salts, row: int
+        self, entry: Entry, of: _Model, head: _Head, seq: int, now: int, salts: Salts, row: int
     ) -> tuple[list[bytes], list[str]]:
         """One record for each MAX_ROWS rows of a request, and the receipts of all."""
         both = zip(entry.canonical, entry.encoded, strict=True)
@@ -115,30 +128,31 @@ class Writer:
         records, own = [], []
         for first in range(0, len(committed), MAX_ROWS):
             given, made = zip(*committed[first : first + MAX_ROWS], strict=True)
-            records.append(self._listed(head, named, first, _BETWEEN.join(given), _BETWEEN.join(made), seq, now))
+            records.append(self._listed(of, head, named, first, _BETWEEN.join(given), _BETWEEN.join(made), seq, now))
             place = f"lgr2.{self._gateway}.{seq}."
             own += [f"{place}{each}.{salts.spelled(row + first + each)}" for each in range(len(given))]
             seq += 1
         return records, own
 
-    def _listed(self, head: _Head, named: str, first: int, given: str, made: str, seq: int, now: int) -> bytes:
+    def _listed(
+        self, of: _Model, head: _Head, named: str, first: int, given: str, made: str, seq: int, now: int
+    ) -> bytes:
         return (
             f'{head.several}{first},"gateway":"{self._gateway}{named}","inputs":["{given}"],"kind":"predictions"'
-            f'{self._models}{made}"]{self._rung[1:]}{seq},"time":{now},"v":2}}'
+            f'{of.models}{made}"]{of.rung[1:]}{seq},"time":{now},"v":2}}'
         ).encode()
 
-    def _serve(self, served: Served) -> None:
-        """From here on records are of this model."""
-        self._served = served
-        self._heads.clear()
-        self._model = f'","model":"{served.manifest}","output":"'
-        self._models = f',"model":"{served.manifest}","outputs":["'
-        self._rung = f'","rung":"{served.rung}","seq":'
+    def _of(self, served: Served) -> _Model:
+        models = self._models
+        if models and models[0].served is served:
+            return models[0]
+        found = next((one for one in models if one.served is served), None) or _Model(served)
+        self._models = [found, *(one for one in models if one is not found)][:_MOST_MODELS]
+        return found
 
-    def _head(self, client: Client) -> _Head:
-        if len(self._heads) >= _MOST_CLIENTS:
-            self._heads.clear()
-        environment = self._served.environment if self._served else ""
-        who = f'{{"client":"{self.pseudonym(client)}","environment":"{environment}",'
-        self._heads[client.name] = head = _Head(f'{who}"gateway":"{self._gateway}","input":"', f'{who}"first":')
+    def _head(self, of: _Model, client: Client) -> _Head:
+        if len(of.heads) >= _MOST_CLIENTS:
+            of.heads.clear()
+        who = f'{{"client":"{self.pseudonym(client)}","environment":"{of.served.environment}",'
+        of.heads[client.name] = head = _Head(f'{who}"gateway":"{self._gateway}","input":"', f'{who}"first":')
         return head
