@@ -8,46 +8,36 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
+from lockgate.audit.entries import is_model_name
 from lockgate.contract import inputs
+from lockgate.core.kinds import inside
 from lockgate.core.names import PROJECT_FILE
+from lockgate.core.overlay import UNSAID, differing, joined, lenient, missing, nearer_lines
 from lockgate.core.strict import (
     Document,
     Key,
     Kind,
     Named,
     Table,
-    duration,
-    flag,
     list_of,
+    nearest,
     read_strict,
-    share,
     size,
     text,
-    whole,
 )
 from lockgate.errors import Usage
 from lockgate.export.kubernetes import settings as kubernetes
 from lockgate.ingest.spec import MOST
 from lockgate.runtime.locked import settings as environment
 from lockgate.serve import options
+from lockgate.train import options as train
 
 FILENAME = PROJECT_FILE
 NAME_FORM = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
-
-
-def _scalar() -> Kind:
-    def read(value: object) -> Any:
-        if isinstance(value, list):
-            return [read(entry) for entry in value]
-        if not isinstance(value, str | bool | int | float):
-            raise ValueError
-        return value
-
-    return Kind("a text, a number, true or false, or a list of these", read)
 
 
 def _read_pins(value: object) -> dict[str, str]:
@@ -72,7 +62,7 @@ def _reference() -> Kind:
 
 
 def _source() -> Kind:
-    local = _inside()
+    local = inside()
 
     def read(value: object) -> str:
         # Ingest looks at addresses: it refuses them without quoting what may be a secret.
@@ -84,16 +74,57 @@ def _source() -> Kind:
     return Kind("a path inside the project, an address in a store, or sql:DATABASE:FILE", read)
 
 
-def _inside() -> Kind:
-    def read(value: object) -> str:
-        if not isinstance(value, str) or not value or PurePosixPath(value).is_absolute():
-            raise ValueError
-        if ".." in PurePosixPath(value).parts:
-            raise ValueError("it may not leave the project")
-        return value
+DATA = Table(
+    {
+        "sources": Key(
+            list_of(_source(), least=1),
+            help="Files and globs, objects of a store, sql:DATABASE:FILE: CSV, JSON Lines, Parquet by content.",
+        ),
+        "contract": Key(
+            text(form=r"[^:]+\.py:[A-Za-z_]\w*", expects='file and class, such as "contract.py:Flight"'),
+            help="The Pydantic model of one record.",
+        ),
+        "label": Key(text(), help="The contract's field that the model predicts."),
+        "time": Key(text(), "", "A field that orders the rows: the held-out rows are the latest."),
+        "group": Key(text(), "", "A field whose rows stay on one side of the split."),
+        "null": Key(list_of(text()), ("",), "CSV cells that mean that there is no value."),
+        "encoding": Key(text(), "utf-8", "The encoding of CSV and JSON Lines files."),
+        "delimiter": Key(text(form=r"[^\n\r\"]", expects="one character"), ",", "What separates CSV cells."),
+        "dates": Key(text(), "", 'How CSV cells spell dates that are not ISO 8601: "%d.%m.%Y".'),
+        "sensitive": Key(list_of(text()), (), "Fields whose values never enter the quarantine."),
+        "pins": Key(Kind("a table of path = sha256", _read_pins), {}, "Digest that a source must have."),
+        "stores": Named(
+            Table(
+                {
+                    "endpoint": Key(text(), "", "The server, for an S3-compatible store: https://HOST:PORT."),
+                    "region": Key(text(), "", "The store's region."),
+                    "ca": Key(text(), "", "A file of certificates that vouch for the server."),
+                    "key": Key(_reference(), "", "Access key (az: account). Without it: anonymously."),
+                    "secret": Key(_reference(), "", "Secret key (az: account key)."),
+                    "token": Key(_reference(), "", "Session, bearer or SAS token."),
+                    "most": Key(size(), MOST, "Most bytes of all objects together."),
+                }
+            ),
+            'Where objects may come from, by prefix: [data.stores."s3://bucket/path/"].',
+        ),
+        "databases": Named(
+            Table(
+                {
+                    "file": Key(inside(), "", "An SQLite file of the project."),
+                    "url": Key(_reference(), "", "postgresql://USER:PASSWORD@HOST/DATABASE, by reference."),
+                    "ca": Key(text(), "", "A file of certificates that vouch for the server."),
+                    "most": Key(size(), MOST, "Most bytes of one result."),
+                }
+            ),
+            "What query files may be put to.",
+        ),
+    }
+)
 
-    return Kind("a path inside the project", read)
+INPUT = inputs.table(_source())
 
+_DIFFERING = Table({"data": DATA, "train": train.TABLE, "input": INPUT})
+"""What each of several models may say for itself."""
 
 SCHEMA = Table(
     {
@@ -106,83 +137,30 @@ SCHEMA = Table(
                 "description": Key(text(), "", "One sentence for the model's page."),
             }
         ),
-        "data": Table(
-            {
-                "sources": Key(
-                    list_of(_source(), least=1),
-                    help="Files and globs, objects of a store, sql:DATABASE:FILE: CSV, JSON Lines, Parquet by content.",
-                ),
-                "contract": Key(
-                    text(form=r"[^:]+\.py:[A-Za-z_]\w*", expects='file and class, such as "contract.py:Flight"'),
-                    help="The Pydantic model of one record.",
-                ),
-                "label": Key(text(), help="The contract's field that the model predicts."),
-                "time": Key(text(), "", "A field that orders the rows: the held-out rows are the latest."),
-                "group": Key(text(), "", "A field whose rows stay on one side of the split."),
-                "null": Key(list_of(text()), ("",), "CSV cells that mean that there is no value."),
-                "encoding": Key(text(), "utf-8", "The encoding of CSV and JSON Lines files."),
-                "delimiter": Key(text(form=r"[^\n\r\"]", expects="one character"), ",", "What separates CSV cells."),
-                "dates": Key(text(), "", 'How CSV cells spell dates that are not ISO 8601: "%d.%m.%Y".'),
-                "sensitive": Key(list_of(text()), (), "Fields whose values never enter the quarantine."),
-                "pins": Key(Kind("a table of path = sha256", _read_pins), {}, "Digest that a source must have."),
-                "stores": Named(
-                    Table(
-                        {
-                            "endpoint": Key(text(), "", "The server, for an S3-compatible store: https://HOST:PORT."),
-                            "region": Key(text(), "", "The store's region."),
-                            "ca": Key(text(), "", "A file of certificates that vouch for the server."),
-                            "key": Key(_reference(), "", "Access key (az: account). Without it: anonymously."),
-                            "secret": Key(_reference(), "", "Secret key (az: account key)."),
-                            "token": Key(_reference(), "", "Session, bearer or SAS token."),
-                            "most": Key(size(), MOST, "Most bytes of all objects together."),
-                        }
-                    ),
-                    'Where objects may come from, by prefix: [data.stores."s3://bucket/path/"].',
-                ),
-                "databases": Named(
-                    Table(
-                        {
-                            "file": Key(_inside(), "", "An SQLite file of the project."),
-                            "url": Key(_reference(), "", "postgresql://USER:PASSWORD@HOST/DATABASE, by reference."),
-                            "ca": Key(text(), "", "A file of certificates that vouch for the server."),
-                            "most": Key(size(), MOST, "Most bytes of one result."),
-                        }
-                    ),
-                    "What query files may be put to.",
-                ),
-            }
+        "data": DATA,
+        "train": train.TABLE,
+        "input": INPUT,
+        "model": Named(
+            Table(
+                {
+                    "description": Key(text(), UNSAID, "One sentence for this model's page."),
+                    "data": differing(DATA),
+                    "train": differing(train.TABLE),
+                    "input": INPUT,
+                },
+                "One of several models: what it does not say here, the tables of the project say.",
+            ),
+            "The project's models, where it has several.",
         ),
-        "train": Table(
-            {
-                "function": Key(
-                    text(form=r"[^:]+\.py:[A-Za-z_]\w*", expects='file and function, such as "train.py:train"'),
-                    "train.py:train",
-                    "def train(data: pandas.DataFrame, params: dict) -> fitted estimator.",
-                ),
-                "script": Key(_inside(), "", "Instead of a function: reads $LOCKGATE_DATA, writes $LOCKGATE_OUT."),
-                "code": Key(list_of(_inside(), least=1), ("*.py",), "Which files the jail gets, captured by digest."),
-                "lock": Key(_inside(), "requirements.lock", "The hash-locked environment."),
-                "holdout": Key(share(), 0.2, "The part of the rows that training never sees."),
-                "seed": Key(whole(0), 0, "Seeds Python, numpy and the split."),
-                "params": Named(Key(_scalar()), "Handed to train() as they are."),
-                "memory": Key(size(), 2 << 30, "Most memory of all processes in the jail."),
-                "time": Key(duration(), 7200.0, "Longest wall-clock time."),
-                "cpu": Key(duration(), 14400.0, "Most CPU time of one process."),
-                "tasks": Key(whole(8, 4096), 256, "Most processes and threads."),
-                "descriptors": Key(whole(64, 65536), 1024, "Most open files of one process."),
-                "tmp": Key(size(), 256 << 20, "Size of /tmp."),
-                "out": Key(size(), 256 << 20, "Size of /out, and most output."),
-                "shm": Key(size(), 64 << 20, "Size of /dev/shm."),
-                "inodes": Key(whole(100), 10_000, "Most files in each of these."),
-                "gpu": Key(flag(), default=False, help="Show the GPU to training: isolation of level 2, not 3."),
-            }
-        ),
-        "input": inputs.table(_source()),
         "serve": options.TABLE,
         "environment": environment.TABLE,
         "kubernetes": kubernetes.TABLE,
     }
 )
+
+
+_SEVERAL = Table({**SCHEMA.items, "data": lenient(DATA)})
+_NOTHING: Mapping[str, Any] = {"sources": (), "contract": "", "label": ""}
 
 
 @dataclass(frozen=True)
@@ -215,58 +193,104 @@ class DataSettings:
 
 
 @dataclass(frozen=True)
-class TrainSettings:
-    """`[train]`. Sizes in bytes, times in seconds."""
-
-    function: str
-    script: str
-    code: tuple[str, ...]
-    lock: str
-    holdout: float
-    seed: int
-    params: Mapping[str, Any]
-    memory: int
-    time: float
-    cpu: float
-    tasks: int
-    descriptors: int
-    tmp: int
-    out: int
-    shm: int
-    inodes: int
-    gpu: bool
-
-
-@dataclass(frozen=True)
 class Config:
-    """A whole `lockgate.toml`."""
+    """A whole `lockgate.toml`; or what it says of one of several models, by the model's `name`.
+
+    Attributes:
+        project: the project's name. Its one model bears it too.
+        models: each of several, in the file's order; empty where the project is one model. What all leave to themselves
+            is empty here: sources, contract, label.
+    """
 
     name: str
     description: str
     data: DataSettings
-    train: TrainSettings
+    train: train.TrainSettings
     serve: options.ServeSettings
     kubernetes: kubernetes.KubernetesSettings
     environment: environment.EnvironmentSettings
     inputs: tuple[inputs.Wanted, ...] = ()
+    project: str = ""
+    models: Mapping[str, Config] = field(default_factory=dict)
+
+    def of(self, model: str) -> Config:
+        """The settings of the model with this name. Raises Usage LG972, which names the nearest."""
+        names = list(self.models) or [self.name]
+        if model not in names:
+            near = nearest(model, names)
+            raise Usage(
+                "LG972",
+                f"this project has no model called {model}" + (f": did you mean {near}?" if near else ""),
+                seen={"models": names},
+                next=f"lockgate run --model {near or names[0]}",
+            )
+        return self.models.get(model, self)
+
+    def only(self) -> Config:
+        """These settings, where they are those of one model. Raises Usage LG973 where somebody has to say which."""
+        if self.models:
+            raise Usage(
+                "LG973",
+                f"this project has {len(self.models)} models; say which",
+                seen={"models": list(self.models)},
+                next=f"the same command with --model {next(iter(self.models))}",
+            )
+        return self
 
 
 def read_config(source: str, filename: str = FILENAME) -> Config:
     """Read `lockgate.toml`'s text. Raises Usage (LG942) that names file, line and the nearest valid key."""
-    document = read_strict(source, filename, SCHEMA, finding="LG942")
+    schema = _SEVERAL if _has_models(source) else SCHEMA
+    document = read_strict(source, filename, schema, finding="LG942")
+    models = {name: _config(_of_model(document, name)) for name in document.values["model"]}
+    if models:
+        said = document.values["data"]
+        document.values["data"] = {key: _NOTHING[key] if value is UNSAID else value for key, value in said.items()}
+    return replace(_config(document), models=models)
+
+
+def _has_models(source: str) -> bool:
+    """Whether there is any `[model.NAME]`: then the tables of the project need not say all. Flaws are told later."""
+    import tomllib
+
+    try:
+        return bool(tomllib.loads(source).get("model"))
+    except (ValueError, RecursionError):
+        return False
+
+
+def _of_model(document: Document, name: str) -> Document:
+    """The document as if it were of one model: its own tables over those of the project. Raises Usage LG942."""
+    far, near = document.values, document.values["model"][name]
+    if not (re.fullmatch(NAME_FORM, name) and is_model_name(name)):
+        raise _flaw(document, ("model", name), f"{name} cannot name a model: lower-case letters, digits and hyphens")
+    values = joined(_DIFFERING, far, near)
+    for key, unsaid in missing(DATA, values["data"]):
+        what = f"neither [data] nor [model.{name}.data] says {key}: {unsaid.kind.expects}"
+        raise _flaw(document, ("model", name, "data"), what)
+    about = far["project"]["description"] if near["description"] is UNSAID else near["description"]
+    own = {"project": {"name": name, "of": far["project"]["name"], "description": about}, **values}
+    return Document(document.filename, {**far, **own}, nearer_lines(document.lines, ("model", name)))
+
+
+def _flaw(document: Document, path: tuple[str, ...], what: str) -> Usage:
+    return Usage("LG942", f"{document.where(*path)}: {what}", next=f"edit {document.filename}")
+
+
+def _config(document: Document) -> Config:
     values = document.values
     _check_references(document)
     config = Config(
         values["project"]["name"],
         values["project"]["description"],
         DataSettings(**values["data"]),
-        TrainSettings(**values["train"]),
+        train.of(document),
         options.of(document),
         kubernetes.KubernetesSettings(**values["kubernetes"]),
         environment.of(document),
         inputs=tuple(inputs.Wanted(**one) for one in values["input"]),
+        project=values["project"].get("of", values["project"]["name"]),
     )
-    _check_holdout(config, document)
     _check_inputs(config, document)
     return config
 
@@ -302,16 +326,6 @@ def _check_references(document: Document) -> None:
                         seen={"file": document.filename, "key": key},
                         next=f'refer to it: {key} = "env:NAME"; and change the secret, for it was in a file',
                     )
-
-
-def _check_holdout(config: Config, document: Document) -> None:
-    if not 0.01 <= config.train.holdout <= 0.9:
-        raise Usage(
-            "LG942",
-            f"{document.where('train', 'holdout')}: train.holdout expects a share from 0.01 to 0.9",
-            seen={"holdout": config.train.holdout},
-            next=f"edit {FILENAME}",
-        )
 
 
 def _check_inputs(config: Config, document: Document) -> None:

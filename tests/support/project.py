@@ -19,6 +19,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from lockgate.audit.evidence import Evidence, Leaf
 from lockgate.audit.ledger import EVENTS, Ledger, origin
+from lockgate.audit.models import OWN, said_for
 from lockgate.audit.seal import Sealer
 from lockgate.audit.workplace import Workplace
 from lockgate.core.digest import Digest, digest_of
@@ -144,8 +145,9 @@ class SignedProject:
         refused_rows: int = 1,
         jail_level: int = 3,
         denied: Sequence[object] = (),
+        of: str = OWN,
     ) -> dict[str, Evidence]:
-        """Sign what the four stages before register would have, leaving out those in `skip`."""
+        """Sign what the four stages before register would have, leaving out those in `skip`. `of`: for which model."""
         model = tiny_model(seed) if model is None else model
         snapshot, accepted = f"snapshot {seed}".encode(), f"accepted {seed}".encode()
         blobs = [snapshot, accepted, model, io, code, b"lock\n", encode({"baseline": seed})]
@@ -190,7 +192,9 @@ class SignedProject:
         }
         roles = {"ingest": "ingester", "validate": "validator", "train": "trainer", "judge": "judge"}
         return {
-            claim: self.record(roles[claim], statement) for claim, statement in statements.items() if claim not in skip
+            claim: self.record(roles[claim], said_for(statement, of))
+            for claim, statement in statements.items()
+            if claim not in skip
         }
 
     def _provenance(
@@ -249,10 +253,12 @@ def at_home(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(folder / "state"))
 
 
-def register_here(project: SignedProject, monkeypatch: pytest.MonkeyPatch, name: str = "flights") -> RegisterResult:
-    """Register the candidate, with the scan in this process instead of the jail."""
+def register_here(
+    project: SignedProject, monkeypatch: pytest.MonkeyPatch, name: str = "flights", of: str = OWN
+) -> RegisterResult:
+    """Register the candidate of the model `of`, with the scan in this process instead of the jail."""
     held = (Probe("everything", "none", holds=True, witness="a test's"),)
     report = JailReport("none", "parse", digest_of(b"settings"), held, {})
     with monkeypatch.context() as patch:
         patch.setattr(register, "look", lambda _workplace, files: (encode(scan(files)), report))
-        return register.run(project.workplace(), RegisterSpec(name))
+        return register.run(project.workplace(model=of), RegisterSpec(name))

@@ -2,10 +2,11 @@
 
 The head of a stage is what the next stage builds on: the newest statement of its claim, unless a later
 stage-head statement (`lockgate rollback STAGE --to`) points back to an earlier one. A run after a rollback
-makes a new statement, and with it a new head.
+makes a new statement, and with it a new head. Each model of a project has heads of its own (`audit.models`): a
+statement of one is never the head of another's stage.
 
 Promises: only evidence that the ledger verified comes in, in log order; a stage-head statement counts only
-when the stage's own role signed it and when it points to an earlier statement of that very stage. Anything
+when the stage's own role signed it and when it points to an earlier statement of that very stage and model. Anything
 else raises VerificationFailed: a head that cannot be followed is never skipped in favour of an older one.
 """
 
@@ -15,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lockgate.audit import joins
+from lockgate.audit import joins, models
 from lockgate.core.digest import Digest
 from lockgate.core.statement import STAGE_HEAD, Statement, Subject, claim_uri
 from lockgate.errors import VerificationFailed
@@ -44,21 +45,22 @@ class Stale:
     message: str
 
 
-def pick_head(claim: str, evidences: Sequence[Evidence]) -> Evidence | None:
-    """The head of `claim` among `evidences` (log order, any claims mixed). None when there is no statement.
+def pick_head(claim: str, evidences: Sequence[Evidence], model: str = models.OWN) -> Evidence | None:
+    """The head of `claim` for `model` among `evidences` (log order, any claims mixed). None: there is no statement.
 
     1. The newest event decides: a statement of the claim is its own head.
-    2. A stage-head statement is followed to its target, which must be an earlier statement of the claim.
+    2. A stage-head statement is followed to its target, which must be an earlier statement of the claim and model.
 
     Raises:
         VerificationFailed: LG541 when a stage-head statement was signed by another role than the stage's;
-            LG542 when its target is not an earlier statement of that stage.
+            LG542 when its target is not an earlier statement of that stage and model; LG970 a statement that
+            names its model in no form that is known.
     """
     for evidence in sorted(evidences, key=lambda one: one.index, reverse=True):
-        if evidence.claim == claim:
+        if evidence.claim == claim and models.is_for(evidence, model):
             return evidence
-        if evidence.claim == HEAD and evidence.statement.predicate.get("stage") == claim:
-            return _follow(evidence, claim, evidences)
+        if _moves(evidence, claim) and models.is_for(evidence, model):
+            return _follow(evidence, claim, model, evidences)
     return None
 
 
@@ -92,7 +94,11 @@ def stale(heads: Mapping[str, Evidence | None]) -> tuple[Stale, ...]:
     return tuple(found)
 
 
-def _follow(head: Evidence, stage: str, evidences: Sequence[Evidence]) -> Evidence:
+def _moves(evidence: Evidence, stage: str) -> bool:
+    return evidence.claim == HEAD and evidence.statement.predicate.get("stage") == stage
+
+
+def _follow(head: Evidence, stage: str, model: str, evidences: Sequence[Evidence]) -> Evidence:
     if stage not in STAGE_ROLES or head.role != STAGE_ROLES[stage]:
         raise VerificationFailed(
             "LG541",
@@ -101,12 +107,12 @@ def _follow(head: Evidence, stage: str, evidences: Sequence[Evidence]) -> Eviden
             next="lockgate trust show",
         )
     target = head.statement.predicate.get("target")
-    for evidence in evidences:
-        if evidence.digest == target and evidence.claim == stage and evidence.index < head.index:
+    for evidence in models.of_model(stage, model, evidences):
+        if evidence.digest == target and evidence.index < head.index:
             return evidence
     raise VerificationFailed(
         "LG542",
-        f"the head of {stage} points to a statement that is no earlier {stage} statement of this project",
+        f"the head of {stage} points to a statement that is no earlier {stage} statement of this model",
         seen={"statement": head.digest, "log_index": head.index, "target": target},
         next="lockgate log verify",
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
-from lockgate.audit import entries, joins
+from lockgate.audit import entries, joins, models
 from lockgate.audit.entries import Deployment, Registration
 from lockgate.core.digest import Digest
 from lockgate.errors import VerificationFailed
@@ -36,9 +36,10 @@ def inputs_of(registration: Registration, statements: Sequence[Evidence]) -> Map
     1. Each is in the log before the registration, makes the claim it stands for, by the role of that claim.
     2. They are joined by digest: ingest -> validate -> train -> judge, scan and the registered files.
     3. The scan passed, and it was of exactly the registered files.
+    4. All are for one model of the project, and it is the registered one.
 
     Raises:
-        VerificationFailed: LG443, naming the claim.
+        VerificationFailed: LG443, naming the claim; LG970, LG971 (4).
     """
     known = {one.digest: one for one in statements}
     found: dict[str, Evidence] = {}
@@ -65,6 +66,8 @@ def inputs_of(registration: Registration, statements: Sequence[Evidence]) -> Map
         raise _not_joined(registration, "scan", "is about other files", found["scan"].digest)
     if found["scan"].predicate.get("result") != "PASSED":
         raise _not_joined(registration, "scan", "did not pass", found["scan"].digest)
+    # 4.
+    models.check_same(registration, found, statements)
     return found
 
 

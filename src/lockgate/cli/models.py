@@ -12,14 +12,19 @@ from lockgate.core.digest import short
 @project_option
 @json_option
 def command(directory: str, as_json: bool) -> None:
-    """List the registered models, oldest first, with the environments in which each is live; then the imports."""
+    """List the registered models, oldest first, with where each is live or on the ladder; then the imports."""
     from lockgate.project import Project
 
     talk = Talk(as_json)
     project = Project.open(directory)
     models, imports = project.models(), project.imports()
     rows = [
-        (m.ref, short(m.manifest), m.registered, ", ".join(m.live_in) or ("revoked" if m.revoked else "-"))
+        (
+            m.ref,
+            short(m.manifest),
+            m.registered,
+            ", ".join((*m.live_in, *m.on_ladder_in)) or ("revoked" if m.revoked else "-"),
+        )
         for m in models
     ]
     if rows:

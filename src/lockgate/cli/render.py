@@ -127,6 +127,11 @@ def outbox_option(command: Any) -> Any:
     )(command)
 
 
+def model_option(command: Any) -> Any:
+    """`--model NAME`, for every command that is about one model of a project."""
+    return click.option("--model", default="", metavar="NAME", help="Which of several models: [model.NAME].")(command)
+
+
 def project_option(command: Any) -> Any:
     """`--project DIR`, for every command that works on a project."""
     return click.option(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lockgate.cli.render import Talk, json_option, project_option
+from lockgate.cli.render import Talk, json_option, model_option, project_option
 from lockgate.cli.story import Story
 from lockgate.errors import EXIT_OK, EXIT_REFUSED, Usage
 
@@ -29,9 +29,12 @@ _SAID = {
     type=click.FloatRange(0, 1),  # NaN passes it, and is refused by what compares
     help=f"With --reproduce: how far a judged metric may be off when the bytes differ.  [default: {_TOLERANCE}]",
 )
+@model_option
 @project_option
 @json_option
-def command(environment: str, ref: str | None, tolerance: float | None, directory: str, as_json: bool) -> int:
+def command(
+    environment: str, ref: str | None, tolerance: float | None, model: str, directory: str, as_json: bool
+) -> int:
     """Train in the jail on the accepted rows, convert to ONNX, and judge in a second jail on rows that training
     never saw. Ends with a candidate; registers nothing.
 
@@ -45,7 +48,7 @@ def command(environment: str, ref: str | None, tolerance: float | None, director
     if ref is None:
         if tolerance is not None:
             raise Usage("LG940", "--tolerance goes with --reproduce", next="lockgate train --reproduce latest")
-        done = project.run_stage("train", environment=environment, observer=Story(talk))
+        done = project.one(model).run_stage("train", environment=environment, observer=Story(talk))
         talk.data(done.digest)
         talk.result("train", done.as_json())
         talk.next(done.next)
@@ -54,7 +57,7 @@ def command(environment: str, ref: str | None, tolerance: float | None, director
     from lockgate.project.runs import reproduce
 
     found = reproduce(
-        project,
+        project.one(model) if model else project,
         ref,
         environment=environment,
         tolerance=_TOLERANCE if tolerance is None else tolerance,

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from lockgate.cli.render import Talk, json_option, project_option, table
+from lockgate.cli.render import Talk, json_option, model_option, project_option, table
 from lockgate.cli.story import Story
 from lockgate.errors import Usage
 
@@ -28,6 +28,7 @@ from lockgate.errors import Usage
 @click.option("--cluster-key", default="", metavar="FILE", help="The private key to it.")
 @click.option("--cluster-share", default="", metavar="DIR", help="A folder that all machines see under this path.")
 @click.option("--explain", is_flag=True, help="Say field by field what is compiled, what runs in Python, and why.")
+@model_option
 @project_option
 @json_option
 def command(
@@ -45,6 +46,7 @@ def command(
     cluster_key: str,
     cluster_share: str,
     explain: bool,
+    model: str,
     directory: str,
     as_json: bool,
 ) -> None:
@@ -58,7 +60,7 @@ def command(
     if not data:
         from lockgate.project import Project
 
-        done = Project.open(directory).run_stage("validate", environment=environment, observer=Story(talk))
+        done = Project.open(directory).one(model).run_stage("validate", environment=environment, observer=Story(talk))
         talk.data(done.digest)
         if explain:
             _explain(talk, done.facts)

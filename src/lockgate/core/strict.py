@@ -174,7 +174,7 @@ class _Reader:
         near = nearest(name, list(table.items))
         if near:
             return f"{sentence}: did you mean {_dotted((*path, near))}?"
-        elsewhere = [place for place in _places(self.schema, ()) if place[-1] == name]
+        elsewhere = [place for place in _places(self.schema, ()) if place[-1] == name and len(place) > 1]
         if elsewhere:
             return f"{sentence}: it belongs in [{_dotted(elsewhere[0][:-1])}]"
         return f"{sentence}: known here are {', '.join(table.items)}"

@@ -69,7 +69,7 @@ def validate(workplace: Workplace, config: Config, fresh: bool) -> StageDone:  #
         found = standing(workplace, "validate", lambda one: same_contract(one, spec, workplace))
     head = found or run(workplace, spec).evidence
     report = decode(workplace.data.read(head.predicate["report"], _MOST_REPORT))
-    _publish_rows(workplace, config.name, report)
+    _publish_rows(workplace, config, report)
     kept, refused, rows = (int(head.predicate[name]) for name in ("accepted", "quarantined", "rows"))
     return StageDone(
         "validate",
@@ -156,11 +156,15 @@ def register(workplace: Workplace, config: Config, fresh: bool) -> StageDone:  #
 STAGES: Mapping[str, Stage] = {"ingest": ingest, "validate": validate, "train": train, "register": register}
 
 
-def _publish_rows(workplace: Workplace, project: str, report: Mapping[str, Any]) -> None:
-    """For the textfile collector of Prometheus' node exporter: .lockgate/state/metrics/validate.prom."""
+def _publish_rows(workplace: Workplace, config: Config, report: Mapping[str, Any]) -> None:
+    """For the textfile collector of Prometheus' node exporter: .lockgate/state/metrics/validate.prom.
+
+    Of a model with a name of its own, `validate-NAME.prom`.
+    """
     place = workplace.home / "state" / "metrics"
     place.mkdir(parents=True, exist_ok=True)
-    atomic_write(place / "validate.prom", metrics.rows(report, project).encode(), 0o644)
+    name = "-".join(part for part in ("validate", workplace.model) if part)
+    atomic_write(place / f"{name}.prom", metrics.rows(report, config.name).encode(), 0o644)
 
 
 def run_in_train_jail(workplace: Workplace, config: Config, command: tuple[str, ...]) -> int:
@@ -182,7 +186,7 @@ def run_in_train_jail(workplace: Workplace, config: Config, command: tuple[str, 
 
 
 def _judgement_of(workplace: Workplace, trained: Evidence) -> Evidence | None:
-    judged = workplace.ledger.head("judge")
+    judged = workplace.head("judge")
     if judged is None or judged.predicate.get("train") != trained.digest:
         return None
     return judged if (jail_level(judged) or 0) >= workplace.least_jail_level else None

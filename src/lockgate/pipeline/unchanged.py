@@ -14,6 +14,7 @@ from typing import Any
 from lockgate.audit.evidence import Evidence
 from lockgate.audit.gate import jail_level
 from lockgate.audit.heads import STAGE_ROLES, stale
+from lockgate.audit.models import KEY
 from lockgate.audit.workplace import Workplace
 from lockgate.contract.closure import capture_code
 from lockgate.contract.inputs import is_input
@@ -34,10 +35,9 @@ def standing(workplace: Workplace, claim: str, fits: Callable[[Evidence], bool])
     What was done in a jail below the level that is asked for now is done anew. After a rollback the head is older than
     the newest statement: it stays, until an input changes.
     """
-    ledger = workplace.ledger
-    said = ledger.statements(claim)
-    head = ledger.head(claim)
-    if head is None or not said or claim in {one.stage for one in stale({c: ledger.head(c) for c in STAGE_ROLES})}:
+    said = workplace.said(claim)
+    head = workplace.head(claim)
+    if head is None or not said or claim in {one.stage for one in stale({c: workplace.head(c) for c in STAGE_ROLES})}:
         return None
     if (jail_level(head) or 0) < workplace.least_jail_level:
         return None
@@ -53,7 +53,7 @@ def same_files(one: Evidence, spec: IngestSpec, root: Path) -> bool:
 
 def same_contract(one: Evidence, spec: ValidateSpec, workplace: Workplace) -> bool:
     """Whether a validate statement was made with this snapshot, code, contract, environment and policy share."""
-    head = workplace.ledger.head("ingest")
+    head = workplace.head("ingest")
     if head is None:
         return False
     said = one.predicate
@@ -76,7 +76,7 @@ def same_training(one: Evidence, spec: TrainSpec, workplace: Workplace, osv: str
 
     `osv`: the file of known vulnerabilities that is to be asked; the statement must be about that very file.
     """
-    head = workplace.ledger.head("validate")
+    head = workplace.head("validate")
     if head is None:
         return False
     closure = capture(workplace.root, spec.code, spec.always, workplace.data)
@@ -115,7 +115,9 @@ def internal(one: Evidence) -> Mapping[str, Any]:
 
 
 def _external(one: Evidence) -> Any:
-    return one.predicate.get("buildDefinition", {}).get("externalParameters")
+    """What a person chose, apart from the model: that one is for this model was looked at before."""
+    found = one.predicate.get("buildDefinition", {}).get("externalParameters")
+    return {key: value for key, value in found.items() if key != KEY} if isinstance(found, Mapping) else found
 
 
 def _hash(path: Path) -> Digest | None:

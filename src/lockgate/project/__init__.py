@@ -64,18 +64,21 @@ class Project(Trusting, Admitting, Keeping, Bringing, Moving, Proving, Carrying)
     def run(self, *, environment: str = DEV, fresh: bool = False, observer: Observer | None = None) -> RunResult:
         """Ingest, validate, train, judge, register. Deploys nothing.
 
-        Raises Refused when a rule says no, Usage when the user's files are wrong, Unfit when the jail cannot hold.
+        Of a project with several models, `each` and `one` give the one to run.
+
+        Raises Refused when a rule says no, Usage when the user's files are wrong (LG973: which of several models),
+        Unfit when the jail cannot hold.
         """
         from lockgate.pipeline import ORDER, Nobody, run_stages
         from lockgate.project.carry.mirror import refuse_work
         from lockgate.project.pages import run_result
 
         refuse_work(self.home)
-        began = monotonic()
+        config, began = self.config.only(), monotonic()
         watcher = observer or Nobody()
         with self.workplace(environment, say=watcher.say) as place:
-            stages = run_stages(place, self.config, ORDER, watcher, fresh=fresh)
-            return run_result(place, self.config, stages, monotonic() - began)
+            stages = run_stages(place, config, ORDER, watcher, fresh=fresh)
+            return run_result(place, config, stages, monotonic() - began)
 
     def run_stage(self, name: str, *, environment: str = DEV, observer: Observer | None = None) -> StageDone:
         """One stage, done anew."""
@@ -83,9 +86,9 @@ class Project(Trusting, Admitting, Keeping, Bringing, Moving, Proving, Carrying)
         from lockgate.project.carry.mirror import refuse_work
 
         refuse_work(self.home)
-        watcher = observer or Nobody()
+        config, watcher = self.config.only(), observer or Nobody()
         with self.workplace(environment, say=watcher.say) as place:
-            return run_stages(place, self.config, (name,), watcher, fresh=True)[0]
+            return run_stages(place, config, (name,), watcher, fresh=True)[0]
 
     def lock(
         self,
@@ -121,19 +124,21 @@ class Project(Trusting, Admitting, Keeping, Bringing, Moving, Proving, Carrying)
         """Where everything stands."""
         from dataclasses import replace
 
+        from lockgate.project.ladder_facts import looks_if_it_can
         from lockgate.project.pages import status_page
         from lockgate.project.served_state import ends_of, served_state
 
         ledger, now = self.ledger(), self.now()
-        page = status_page(ledger, self.config, self.policy(ledger), now)
+        page = status_page(ledger, self.config, self.policy(ledger), now, looks_if_it_can(self, ledger))
         return replace(page, growth=served_state(self, now), ends=ends_of(self, ledger.roles, now))
 
     def jail(self, command: tuple[str, ...], *, say: Callable[[str], None]) -> int:
         """Run `command` in training's jail; its exit status."""
         from lockgate.pipeline.stages import run_in_train_jail
 
+        config = self.config.only()
         with self.workplace(say=say) as place:
-            return run_in_train_jail(place, self.config, command)
+            return run_in_train_jail(place, config, command)
 
     def serve(self, **options: Any) -> None:
         """Serve what is live until interrupted; see `lockgate.project.serving.serve`."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from lockgate.audit.ledger import EVENTS, Ledger, claimed_project
 from lockgate.audit.seen import SeenStore
@@ -32,6 +32,7 @@ class Folder:
 
     Attributes:
         now: the clock; tests hand in a frozen one.
+        model: which of several models is at work (`[model.NAME]`); empty: none was chosen, or there is one.
         seen_folder: where the last checkpoints seen are kept; a copy that is to be tampered with has its own, so
             that what it writes does not make the original look rolled back.
     """
@@ -39,6 +40,7 @@ class Folder:
     root: Path
     now: Callable[[], datetime] = now
     seen_folder: Path | None = None
+    model: str = ""
 
     @property
     def home(self) -> Path:
@@ -47,11 +49,30 @@ class Folder:
 
     @cached_property
     def config(self) -> Config:
-        """`lockgate.toml`, read once. Raises Usage (LG942)."""
+        """`lockgate.toml`, read once: what it says of `model`, where one was chosen. Raises Usage (LG942, LG972)."""
         # What only verifies reads no settings, and need not load what understands them all.
         from lockgate.config import load_config
 
-        return load_config(self.root)
+        config = load_config(self.root)
+        return config.of(self.model) if self.model else config
+
+    def each(self, model: str = "") -> tuple[Self, ...]:
+        """This project at work on each of its models, in the file's order; or on `model` alone.
+
+        Raises Usage (LG942); LG972 for a model that it has not.
+        """
+        names = [model] if model else list(self.config.models)
+        found = tuple(replace(self, model=name) for name in names) or (self,)
+        for one in found:
+            one.config.only()
+        return found
+
+    def one(self, model: str = "") -> Self:
+        """This project at work on one model. Raises as `each`; Usage LG973 where there are several and none is said."""
+        found = self.each(model)
+        if len(found) > 1:
+            self.config.only()
+        return found[0]
 
     def trusted_root(self, root: str = "") -> str:
         """The root fingerprint to verify under: `root`, else the one this user pinned for what is here.

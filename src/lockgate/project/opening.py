@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lockgate.audit.ledger import EVENTS, Ledger, origin
+from lockgate.audit.models import spoken
 from lockgate.audit.outbox import Outbox
 from lockgate.audit.seal import Sealer
 from lockgate.audit.seen import SeenStore
@@ -69,8 +70,9 @@ def workplace_of(
         seen=seen,
         lock=home / "state" / "locks" / EVENTS,
     )
-    lock_file = project.root / project.config.train.lock
-    min_age = MinAge(project.config.environment.min_age, project.now)
+    config = project.config
+    lock_file = project.root / config.train.lock
+    min_age = MinAge(config.environment.min_age, project.now)
     return Workplace(
         root=project.root,
         home=home,
@@ -86,6 +88,7 @@ def workplace_of(
         known_vulnerabilities=lambda wheels: known_vulnerabilities(project, wheels, say),
         package_origins=lambda: origins(project),
         outbox=outbox,
+        model=spoken(config.name, config.project, ledger.statements()),
     )
 
 

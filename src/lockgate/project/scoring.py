@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from lockgate.errors import Refused, Usage
 
 if TYPE_CHECKING:
+    from lockgate.audit.workplace import Workplace
+    from lockgate.config import Config
     from lockgate.pipeline.scoring.spec import Kind, Scored
     from lockgate.project import Project
     from lockgate.project.opened import Opened
@@ -33,15 +35,26 @@ def predict(
     The project's lock is not held: it works beside `serve`, whose sealer then carries the record.
     """
     from lockgate.pipeline.scoring.run import score
-    from lockgate.pipeline.scoring.spec import Wanted
+    from lockgate.pipeline.scoring.spec import Form, Wanted
     from lockgate.project.serving import _sealing
     from lockgate.sandbox.levels import at_least
 
-    data = project.config.data
     place = project.unlocked(environment, say=say)
-    wanted = Wanted(ref, Path(source).absolute(), Path(out).absolute(), kind, data.null, data.delimiter, data.encoding)
+    data = _settings(project, ref, place).data
+    form = Form(data.null, data.delimiter, data.encoding)
+    wanted = Wanted(ref, Path(source).absolute(), Path(out).absolute(), kind, form)
     with at_least(place.least_jail_level):
         return score(place, wanted, sealing=_sealing(project, place.ledger.root, say), progress=progress)
+
+
+def _settings(project: Project, ref: str, place: Workplace) -> Config:
+    """The settings of the model that `ref` names, where it is one of several that the project has."""
+    from lockgate.audit.refs import resolve
+
+    config = project.config
+    if not config.models:
+        return config
+    return config.models.get(resolve(ref, place.ledger.statements(), place.environment).name, config)
 
 
 def verify_rows(

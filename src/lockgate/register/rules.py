@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from lockgate.audit import joins
+from lockgate.audit import joins, models
 from lockgate.audit.entries import INPUTS, FileEntry, Registration, is_model_name
 from lockgate.audit.evidence import Evidence
 from lockgate.audit.heads import pick_head
@@ -35,8 +35,8 @@ def check_name(name: str) -> str:
     return name
 
 
-def candidate(statements: Sequence[Evidence]) -> dict[str, Evidence]:
-    """The heads that a registration rests on, joined.
+def candidate(statements: Sequence[Evidence], model: str = models.OWN) -> dict[str, Evidence]:
+    """The heads of `model` that a registration rests on, joined.
 
     1. ingest, validate, train and judge each have a head.
     2. Each rests, by digest, on the head before it: a later ingest, say, leaves the training behind.
@@ -49,7 +49,7 @@ def candidate(statements: Sequence[Evidence]) -> dict[str, Evidence]:
     # 1.
     heads: dict[str, Evidence] = {}
     for claim in HEADS:
-        head = pick_head(claim, statements)
+        head = pick_head(claim, statements, model)
         if head is None:
             raise Refused(
                 "LG401", f"there is no {claim} statement to rest on", seen={"claim": claim}, next="lockgate run"

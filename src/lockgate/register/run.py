@@ -60,7 +60,7 @@ def _register(workplace: Workplace, spec: RegisterSpec) -> RegisterResult:
     statements = workplace.ledger.statements()
     refuse_imported(spec.name, statements)
     # 1.
-    heads = rules.candidate(statements)
+    heads = rules.candidate(statements, workplace.model)
     plan = closure.plan(spec.name, spec.description, heads)
     # 2.
     known = registrations(statements)

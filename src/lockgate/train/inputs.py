@@ -31,7 +31,7 @@ def look_up(workplace: Workplace, spec: TrainSpec) -> dict[str, Digest]:
     revoked since.
     Raises Refused LG372 (1), LG373 (2), LG466 (4), VerificationFailed LG802, LG805 (3), Usage LG469 (4).
     """
-    ingest = workplace.ledger.head("ingest")
+    ingest = workplace.head("ingest")
     signed = {} if ingest is None else inputs_of(_listed(ingest))
     found: dict[str, Digest] = {}
     for wanted in spec.inputs:

@@ -100,7 +100,7 @@ def train_jail(workplace: Workplace, spec: TrainSpec) -> Iterator[JailSettings]:
 
 def last_rows(workplace: Workplace) -> Digest | None:
     """The training rows that the newest train statement names."""
-    head = workplace.ledger.head("train")
+    head = workplace.head("train")
     if head is None:
         return None
     listed = head.predicate["buildDefinition"]["resolvedDependencies"]

@@ -113,7 +113,7 @@ def run(workplace: Workplace, spec: TrainSpec) -> TrainResult:
 
 def accepted_rows(workplace: Workplace) -> Digest:
     """Step 1: the digest of the rows to train on. Raises Refused LG302, VerificationFailed LG326, LG802, LG805."""
-    ingest, validate = workplace.ledger.head("ingest"), workplace.ledger.head("validate")
+    ingest, validate = workplace.head("ingest"), workplace.head("validate")
     if ingest is None or validate is None:
         missing = "validate" if validate is None else "ingest"
         raise Refused("LG302", f"there is no {missing} statement to train on", next=f"lockgate {missing}")
@@ -135,7 +135,7 @@ def _check_closure(workplace: Workplace, closure: Closure) -> None:
     """Step 3: the contract is the one that the rows were judged by, and no ingested file, with the rows that only the
     judge may see, is among the code. Raises Refused LG302, LG305.
     """
-    ingest, validate = workplace.ledger.head("ingest"), workplace.ledger.head("validate")
+    ingest, validate = workplace.head("ingest"), workplace.head("validate")
     captured = {file.name: file.digest for file in closure.files}
     if validate is not None:
         file, judged_by = joins.contract(validate.statement)

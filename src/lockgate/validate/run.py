@@ -39,7 +39,7 @@ def run(workplace: Workplace, spec: ValidateSpec) -> ValidateResult:
     Raises Refused LG201 (nothing ingested), LG203, LG204, LG212, LG213, Usage LG205 to LG211 (the contract),
     VerificationFailed LG202, LG802, LG805 (the snapshot).
     """
-    head = workplace.ledger.head("ingest")
+    head = workplace.head("ingest")
     if head is None:
         raise Refused("LG201", "nothing was ingested yet", next="lockgate ingest")
     signed = _signed(head)  # 1

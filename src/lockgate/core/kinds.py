@@ -1,0 +1,34 @@
+"""Kinds of values that more than one table of lockgate.toml has. Pure."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+from typing import Any
+
+from lockgate.core.strict import Kind
+
+
+def scalar() -> Kind:
+    """What a person hands on to code of their own."""
+
+    def read(value: object) -> Any:
+        if isinstance(value, list):
+            return [read(entry) for entry in value]
+        if not isinstance(value, str | bool | int | float):
+            raise ValueError
+        return value
+
+    return Kind("a text, a number, true or false, or a list of these", read)
+
+
+def inside() -> Kind:
+    """A relative path that does not leave the project."""
+
+    def read(value: object) -> str:
+        if not isinstance(value, str) or not value or PurePosixPath(value).is_absolute():
+            raise ValueError
+        if ".." in PurePosixPath(value).parts:
+            raise ValueError("it may not leave the project")
+        return value
+
+    return Kind("a path inside the project", read)

@@ -1,0 +1,73 @@
+"""`[train]` of lockgate.toml."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from lockgate.core.kinds import inside, scalar
+from lockgate.core.strict import Document, Key, Named, Table, duration, flag, list_of, share, size, text, whole
+from lockgate.errors import Usage
+
+TABLE = Table(
+    {
+        "function": Key(
+            text(form=r"[^:]+\.py:[A-Za-z_]\w*", expects='file and function, such as "train.py:train"'),
+            "train.py:train",
+            "def train(data: pandas.DataFrame, params: dict) -> fitted estimator.",
+        ),
+        "script": Key(inside(), "", "Instead of a function: reads $LOCKGATE_DATA, writes $LOCKGATE_OUT."),
+        "code": Key(list_of(inside(), least=1), ("*.py",), "Which files the jail gets, captured by digest."),
+        "lock": Key(inside(), "requirements.lock", "The hash-locked environment."),
+        "holdout": Key(share(), 0.2, "The part of the rows that training never sees."),
+        "seed": Key(whole(0), 0, "Seeds Python, numpy and the split."),
+        "params": Named(Key(scalar()), "Handed to train() as they are."),
+        "memory": Key(size(), 2 << 30, "Most memory of all processes in the jail."),
+        "time": Key(duration(), 7200.0, "Longest wall-clock time."),
+        "cpu": Key(duration(), 14400.0, "Most CPU time of one process."),
+        "tasks": Key(whole(8, 4096), 256, "Most processes and threads."),
+        "descriptors": Key(whole(64, 65536), 1024, "Most open files of one process."),
+        "tmp": Key(size(), 256 << 20, "Size of /tmp."),
+        "out": Key(size(), 256 << 20, "Size of /out, and most output."),
+        "shm": Key(size(), 64 << 20, "Size of /dev/shm."),
+        "inodes": Key(whole(100), 10_000, "Most files in each of these."),
+        "gpu": Key(flag(), default=False, help="Show the GPU to training: isolation of level 2, not 3."),
+    }
+)
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """`[train]`. Sizes in bytes, times in seconds."""
+
+    function: str
+    script: str
+    code: tuple[str, ...]
+    lock: str
+    holdout: float
+    seed: int
+    params: Mapping[str, Any]
+    memory: int
+    time: float
+    cpu: float
+    tasks: int
+    descriptors: int
+    tmp: int
+    out: int
+    shm: int
+    inodes: int
+    gpu: bool
+
+
+def of(document: Document) -> TrainSettings:
+    """The settings that were read. Raises Usage LG942 for a part that leaves no row to train on, or none to judge."""
+    settings = TrainSettings(**document.values["train"])
+    if not 0.01 <= settings.holdout <= 0.9:
+        raise Usage(
+            "LG942",
+            f"{document.where('train', 'holdout')}: train.holdout expects a share from 0.01 to 0.9",
+            seen={"holdout": settings.holdout},
+            next=f"edit {document.filename}",
+        )
+    return settings
