@@ -1,4 +1,4 @@
-"""`lockgate export kubernetes|systemd`."""
+"""`lockgate export kubernetes|systemd|github-actions`."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from lockgate.errors import Refused, Usage, VerificationFailed
 
 if TYPE_CHECKING:
     from lockgate.export.kubernetes.spec import KubernetesSpec
+    from lockgate.project import Project
 
 OURS = ("Deployment ", "Job ", "Pod ", "stage ")
 
 
-@click.group("export", short_help="What others need: manifests for a cluster, a unit for systemd.")
+@click.group("export", short_help="What others need: manifests for a cluster, units for systemd, a workflow.")
 def command() -> None:
     """What others need, in their forms."""
 
@@ -49,6 +50,9 @@ def kubernetes(out: str, files: tuple[str, ...], more: tuple[str, ...], director
 @click.option("--port", type=int, default=None, help="Default: [serve] port.")
 @click.option("--tls-cert", default="", metavar="FILE", help="As of serve.")
 @click.option("--tls-key", default="", metavar="FILE", help="Read by systemd as root, and shown to the service alone.")
+@click.option(
+    "--every", default="", metavar="WHEN", help="Write a schedule instead: hourly, daily, weekly, monthly, or a time."
+)
 @click.option("--out", default="-", metavar="FILE", show_default=True, help="A new file; - is stdout.")
 @project_option
 @json_option
@@ -58,6 +62,7 @@ def systemd(
     port: int | None,
     tls_cert: str,
     tls_key: str,
+    every: str,
     out: str,
     directory: str,
     as_json: bool,
@@ -66,6 +71,9 @@ def systemd(
 
     Its comments say what is left open, and why. Other roles' keys and the user's .ssh are out of its reach. It says
     nothing that is secret.
+
+    With --every: a service that runs `lockgate run --deploy` once, as closed, and the timer that starts it; --out is
+    then a new or empty folder.
     """
     from lockgate.export.systemd import unit
     from lockgate.project import Project
@@ -73,6 +81,9 @@ def systemd(
 
     talk = Talk(as_json)
     project = Project.open(directory)
+    if every:
+        _schedule(project, environment, every, out, talk)
+        return
     spec = asked_unit(project, environment=environment, host=host, port=port, tls_cert=tls_cert, tls_key=tls_key)
     text = unit(spec)
     if out == "-":
@@ -83,6 +94,78 @@ def systemd(
     talk.next(
         "lockgate export systemd --out FILE" if out == "-" else f"systemd-analyze verify {out}",
         f"sudo install -m 644 {'FILE' if out == '-' else out} /etc/systemd/system/{spec.file}",
+    )
+
+
+@command.command("github-actions")
+@click.option("--env", "environment", default="dev", show_default=True, help="Where a new model goes.")
+@click.option(
+    "--every",
+    default="daily",
+    show_default=True,
+    metavar="WHEN",
+    help="hourly, daily, weekly, monthly, or cron in UTC.",
+)
+@click.option("--lock", default="lockgate.lock", show_default=True, help="Hashes of lockgate and what it needs.")
+@click.option("--folder", default=".", show_default=True, help="The project's folder within the repository.")
+@click.option("--out", default="-", metavar="FILE", show_default=True, help="A new file; - is stdout.")
+@project_option
+@json_option
+def github_actions(
+    environment: str, every: str, lock: str, folder: str, out: str, directory: str, as_json: bool
+) -> None:
+    """Write a workflow that runs `lockgate run --deploy` on a schedule, on a runner of your own.
+
+    It may only read the repository. Log, registry and keys stay on the runner; the one secret is a passphrase.
+    """
+    from lockgate.export.schedule import cron
+    from lockgate.export.workflow import WorkflowSpec, workflow
+    from lockgate.project import Project
+    from lockgate.project.unit import check_lock
+
+    talk = Talk(as_json)
+    project = Project.open(directory)
+    known = project.config.name
+    project.policy(project.ledger()).environment(environment)
+    check_lock(project.root / lock)
+    spec = WorkflowSpec(known, environment, cron(every, known), folder, lock)
+    text = workflow(spec)
+    if out == "-":
+        talk.data(block(text.removesuffix("\n").split("\n")))
+    else:
+        _new_file(Path(out), text)
+    talk.result("export-github-actions", {"file": spec.file, "cron": spec.cron, "workflow": text})
+    talk.next(
+        f"lockgate export github-actions --env {environment} --out {spec.file}"
+        if out == "-"
+        else f"git add {out}   # then set the secret LOCKGATE_PASSPHRASE, if the runner's keys have one"
+    )
+
+
+def _schedule(project: Project, environment: str, every: str, out: str, talk: Talk) -> None:
+    from lockgate.export.schedule import calendar
+    from lockgate.export.systemd import scheduled, timer
+    from lockgate.project.unit import asked_schedule
+
+    project.policy(project.ledger()).environment(environment)
+    spec = asked_schedule(project, environment=environment)
+    when = calendar(every, spec.name)
+    units = {spec.file: scheduled(spec), spec.timer_file: timer(spec, when)}
+    if out == "-":
+        for text in units.values():
+            talk.data(block(text.removesuffix("\n").split("\n")))
+    else:
+        _new_folder(Path(out))
+        for name, text in units.items():
+            _new_file(Path(out) / name, text)
+    talk.result("export-systemd", {"name": spec.timer_file, "user": spec.user, "calendar": when, "units": units})
+    folder = "DIR" if out == "-" else out
+    talk.next(
+        f"lockgate export systemd --env {environment} --every {every!r} --out DIR"
+        if out == "-"
+        else f"systemd-analyze verify {folder}/*.timer {folder}/*.service",
+        f"sudo install -m 644 {folder}/lockgate-* /etc/systemd/system/ && sudo systemctl daemon-reload",
+        f"sudo systemctl enable --now {spec.timer_file}",
     )
 
 
@@ -157,15 +240,21 @@ def _judge(manifests: Any) -> None:
         )
 
 
-def _files(folder: Path, rendered: Any) -> None:
-    from lockgate.export.kubernetes.objects import file_name
-    from lockgate.export.kubernetes.text import as_yaml
-    from lockgate.store.files import atomic_write, writing
+def _new_folder(folder: Path) -> None:
+    from lockgate.store.files import writing
 
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise Refused("LG952", f"{folder} is not empty", seen={"folder": str(folder)}, next="name a new folder")
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
+
+
+def _files(folder: Path, rendered: Any) -> None:
+    from lockgate.export.kubernetes.objects import file_name
+    from lockgate.export.kubernetes.text import as_yaml
+    from lockgate.store.files import atomic_write
+
+    _new_folder(folder)
     for place, manifest in enumerate(rendered):
         atomic_write(folder / file_name(place, manifest), as_yaml([manifest]).encode(), 0o644)
 

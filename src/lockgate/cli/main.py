@@ -18,7 +18,7 @@ VERBS: dict[str, str] = {
     "demo": "The whole pipeline on real data, served, verified, attacked, in about a minute.",
     "doctor": "What this machine can isolate, what is missing, and the command that mends it.",
     "lock": "Pin every package of training by hash, with what Lockgate needs itself.",
-    "run": "Ingest, validate, train, judge, register. Deploys nothing.",
+    "run": "Ingest, validate, train, judge, register. --deploy: and deploy what is new.",
     "ingest": "Take the data in: a write-once snapshot with a signed origin.",
     "validate": "Judge each row by the contract; works without a project too.",
     "train": "Train in the jail and judge on rows that training never saw.",
@@ -30,7 +30,7 @@ VERBS: dict[str, str] = {
     "show": "One model's page.",
     "approve": "Approve a model for an environment, as a person.",
     "waive": "Let one finding pass in an environment, signed, for a while.",
-    "deploy": "Make a model live in an environment, if its policy agrees.",
+    "deploy": "Move a model in an environment, if its policy agrees: a rung up, or live.",
     "rollback": "Go back: a stage to an earlier statement, an environment to an earlier model.",
     "revoke": "Take a model out of service for good.",
     "status": "Where everything stands, and what to do next.",
@@ -44,7 +44,7 @@ VERBS: dict[str, str] = {
     "trust": "The root, the roles, who holds which key.",
     "policy": "Sign a changed policy; say what became looser.",
     "log": "The audit log: show, verify, prove, add.",
-    "export": "What others need: manifests for a cluster, a unit for systemd.",
+    "export": "What others need: manifests for a cluster, units for systemd, a workflow.",
     "explain": "What a word or a finding id means.",
 }
 

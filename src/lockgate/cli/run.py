@@ -2,43 +2,90 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import click
 
-from lockgate.cli.render import Talk, json_option, project_option
+from lockgate.cli.render import Talk, json_option, model_option, project_option
 from lockgate.cli.story import Story, candidate_table
+from lockgate.errors import EXIT_OK, EXIT_REFUSED, Refused
+
+if TYPE_CHECKING:
+    from lockgate.pipeline import RunResult
+    from lockgate.project import Project
 
 
-@click.command("run", short_help="Ingest, validate, train, judge, register. Deploys nothing.")
+@click.command("run", short_help="Ingest, validate, train, judge, register. --deploy: and deploy what is new.")
 @click.option("--env", "environment", default="dev", show_default=True, help="Whose policy decides.")
-@click.option("--deploy", "and_deploy", is_flag=True, help="Deploy what was registered (for CI).")
+@click.option("--deploy", "and_deploy", is_flag=True, help="Deploy the model if it is new there, for CI and schedules.")
 @click.option("--fresh", is_flag=True, help="Do every stage again, also where nothing has changed.")
+@model_option
 @project_option
 @json_option
-def command(environment: str, and_deploy: bool, fresh: bool, directory: str, as_json: bool) -> int:
+def command(environment: str, and_deploy: bool, fresh: bool, model: str, directory: str, as_json: bool) -> int:
     """Take the data from its files to a registered model.
 
     Five stages, each with a signed statement: ingest, validate, train, judge, register. A stage whose inputs have
     not changed is reported as cached. Nothing is served until you deploy it.
+
+    With --deploy a model that is new in the environment goes on the first rung of its ladder, or live where there is
+    none. Nothing new is no error. A model that is climbing is not pushed aside, and one that was taken back stays so.
+
+    Several models are run one after the other, in the order of lockgate.toml. One that is refused does not stop the
+    others; the exit status is 1 then.
     """
     from lockgate.project import Project
 
     talk = Talk(as_json)
     story = Story(talk)
-    project = Project.open(directory)
+    projects = Project.open(directory).each(model)
+    told, code = [], EXIT_OK
+    for project in projects:
+        try:
+            told.append(_one(project, talk, story, environment=environment, and_deploy=and_deploy, fresh=fresh))
+        except Refused as no:
+            if len(projects) == 1:
+                raise
+            Talk().error(no)  # with --json it is told below, in the one object
+            told.append({"model": project.model, "error": no.as_json()})
+            code = EXIT_REFUSED
+    talk.result("run", told[0] if len(projects) == 1 else {"runs": told})
+    return code
+
+
+def _one(
+    project: Project, talk: Talk, story: Story, *, environment: str, and_deploy: bool, fresh: bool
+) -> dict[str, Any]:
+    """One model's run, told to a person; what `--json` says of it."""
     story.header(project, environment)
-    result = project.run(environment=environment, fresh=fresh, observer=story)
+    if not and_deploy:
+        result = project.run(environment=environment, fresh=fresh, observer=story)
+        _results(result, talk, story)
+        standing = "is live" if result.live == result.ref else "is live, unchanged"
+        talk.say(f"{result.live or 'Nothing'} {standing} in {environment}.   {result.seconds:.0f} s")
+        _following(result, talk, environment)
+        return {**result.as_json(), "deployed": None}
+    from lockgate.project.unattended import run_and_deploy
+
+    done = run_and_deploy(
+        project,
+        environment=environment,
+        fresh=fresh,
+        observer=story,
+        ran=lambda result: _results(result, talk, story),
+    )
+    talk.say(f"{done.says}.   {done.run.seconds:.0f} s")
+    talk.next("lockgate status", f"lockgate verify {done.run.ref}")
+    return done.as_json()
+
+
+def _results(result: RunResult, talk: Talk, story: Story) -> None:
     for line in candidate_table(result):
         talk.say(line)
     story.verdicts(result)
-    deployed = None
-    if and_deploy:
-        deployed = project.deploy(result.ref, environment=environment, observer=story)
     talk.data(result.ref)
-    talk.result("run", {**result.as_json(), "deployed": deployed.as_json() if deployed else None})
-    if deployed is not None or result.live == result.ref:
-        talk.say(f"{result.ref} is live in {environment}.   {result.seconds:.0f} s")
-        talk.next(f"lockgate serve --env {environment}", f"lockgate verify {result.ref}")
-    else:
-        talk.say(f"{result.live or 'Nothing'} is live in {environment}, unchanged.   {result.seconds:.0f} s")
-        talk.next(f"lockgate deploy {result.ref} --env {environment}", f"lockgate verify {result.ref}")
-    return 0
+
+
+def _following(result: RunResult, talk: Talk, environment: str) -> None:
+    first = f"serve --env {environment}" if result.live == result.ref else f"deploy {result.ref} --env {environment}"
+    talk.next(f"lockgate {first}", f"lockgate verify {result.ref}")

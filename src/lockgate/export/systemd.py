@@ -1,4 +1,4 @@
-"""A unit of systemd for `lockgate serve`, as closed as the jails that it starts allow. Pure.
+"""Units of systemd for `lockgate serve` and for `lockgate run --deploy`, as closed as their jails allow. Pure.
 
 Each setting stands with what it takes away; what had to be left open stands at the end, with the reason, so that
 whoever reads the unit need not find out. `systemd-analyze verify` and `security` judge it in the tests, and strace
@@ -30,6 +30,8 @@ FAMILIES = ("AF_UNIX", "AF_INET", "AF_INET6", "AF_NETLINK")
 """AF_NETLINK: bubblewrap brings up the loopback device of a jail without a network."""
 
 _STOP_SECONDS = 30
+_LONGEST_RUN = 12 * 3600
+_WHEN = re.compile(r"[A-Za-z0-9*:/., -]+")
 _WORD = re.compile(r"[A-Za-z0-9/._:=@+,-]+")
 
 
@@ -60,27 +62,88 @@ class UnitSpec:
         """What the unit is called."""
         return f"lockgate-{self.name}.service"
 
+    @property
+    def timer_file(self) -> str:
+        """What the timer is called that starts it."""
+        return f"lockgate-{self.name}.timer"
+
 
 def unit(spec: UnitSpec) -> str:
-    """The unit's text. Raises Usage LG681 for a path or a name that a unit cannot say."""
-    lines: list[str] = [
-        f"# lockgate serve, for {_word(spec.name)}. Written by: lockgate export systemd",
+    """The text of the service that answers. Raises Usage LG681 for a path or a name that a unit cannot say."""
+    name = _word(spec.name)
+    begins = (
+        f"# lockgate serve, for {name}. Written by: lockgate export systemd",
         "# Install: sudo install -m 644 FILE /etc/systemd/system/ && sudo systemctl daemon-reload",
         "",
         "[Unit]",
-        f"Description=Lockgate gateway of {_word(spec.name)}",
-        "After=network-online.target",
-        "Wants=network-online.target",
+        f"Description=Lockgate gateway of {name}",
+        *_ONLINE,
         "StartLimitIntervalSec=300",
         "StartLimitBurst=5",
         "",
         "[Service]",
         "Type=exec",
+    )
+    ends = (*_SERVED, "", "[Install]", "WantedBy=multi-user.target")
+    return "\n".join((*begins, *_started(spec), *_ENDING, *_closed(spec), *ends)) + "\n"
+
+
+def scheduled(spec: UnitSpec) -> str:
+    """The text of the service that a timer starts: once through, then it is over. Raises as `unit`."""
+    name = _word(spec.name)
+    begins = (
+        f"# lockgate run --deploy, for {name}. Written by: lockgate export systemd --every",
+        "# Its timer has the same name. It is over when it has run: exit status 0 also where nothing is new.",
+        "",
+        "[Unit]",
+        f"Description=Lockgate run of {name}",
+        *_ONLINE,
+        "",
+        "[Service]",
+        "Type=oneshot",
+    )
+    ends = (f"TimeoutStartSec={_LONGEST_RUN}", "# A stage that was stopped is done again by the next run.")
+    return "\n".join((*begins, *_started(spec), *ends, *_closed(spec))) + "\n"
+
+
+def timer(spec: UnitSpec, when: str) -> str:
+    """The text of the timer that starts `scheduled`. `when` is of `export.schedule.calendar`. Raises as `unit`."""
+    if not _WHEN.fullmatch(when):
+        raise _unsayable(when, "is no time")
+    lines = (
+        f"# When lockgate run --deploy runs, for {_word(spec.name)}. Written by: lockgate export systemd --every",
+        "# Install: sudo install -m 644 FILES /etc/systemd/system/ && sudo systemctl daemon-reload &&",
+        f"#          sudo systemctl enable --now {_word(spec.timer_file)}",
+        "",
+        "[Unit]",
+        f"Description=Schedule of the Lockgate run of {_word(spec.name)}",
+        "",
+        "[Timer]",
+        f"OnCalendar={when}",
+        "# What was missed while the machine was off is made up for once.",
+        "Persistent=yes",
+        "AccuracySec=1min",
+        f"Unit={_word(spec.file)}",
+        "",
+        "[Install]",
+        "WantedBy=timers.target",
+    )
+    return "\n".join(lines) + "\n"
+
+
+def _started(spec: UnitSpec) -> list[str]:
+    """Who starts what, where."""
+    return [
         f"User={_word(spec.user)}",
         f"WorkingDirectory={_path(spec.project)}",
         f"ExecStart={' '.join((_path(spec.program[0]), *map(_argument, (*spec.program[1:], *spec.arguments))))}",
         *(f"Environment={_word(f'{name}={value}')}" for name, value in spec.environment),
-        *_ENDING,
+    ]
+
+
+def _closed(spec: UnitSpec) -> list[str]:
+    """What is taken away from it."""
+    return [
         *_credentials(spec.credentials),
         "",
         "# Files: all read-only but these.",
@@ -98,18 +161,15 @@ def unit(spec: UnitSpec) -> str:
         *_KERNEL,
         f"RestrictAddressFamilies={' '.join(FAMILIES)}",
         "",
-        "# Bounds. Memory: the limits of all jails, with the workers of two models while one follows the other.",
+        "# Bounds. Memory: the limits of all jails; of a gateway, with the workers of up to three models.",
         f"MemoryMax={spec.memory}",
         *_BOUNDS,
         "",
         *_LEFT_OPEN,
-        "",
-        "[Install]",
-        "WantedBy=multi-user.target",
     ]
-    return "\n".join(lines) + "\n"
 
 
+_ONLINE = ("After=network-online.target", "Wants=network-online.target")
 _ENDING = (
     "Restart=on-failure",
     "RestartSec=2",
@@ -157,10 +217,10 @@ _LEFT_OPEN = (
     "#   PrivateUsers             not tried with the namespaces inside it.",
     "#   MemoryDenyWriteExecute   a model's libraries may make code; their jail bounds them instead.",
     "#   PrivateNetwork, IPAddressDeny",
-    "#                            clients come in by the supervisor's socket, and it fetches the environment of a new",
-    "#                            model. Gateway, workers and sealer have no network in their jails.",
-    "#   WatchdogSec              serve does not tell systemd that it is alive: alert on the metrics instead.",
+    "#                            clients come in, and packages are fetched, outside of the jails. Gateway, workers,",
+    "#                            sealer, training and judging have no network in theirs.",
 )
+_SERVED = ("#   WatchdogSec              serve does not tell systemd that it is alive: alert on the metrics instead.",)
 
 
 def _credentials(found: Sequence[tuple[str, str]]) -> list[str]:

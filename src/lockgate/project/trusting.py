@@ -59,6 +59,12 @@ class Trusting(Succeeding):
 
         return tuple(describe_serving(self.policy(self.ledger()).environment(environment).serve))
 
+    def policy_ladder(self, environment: str) -> tuple[tuple[str, str], ...]:
+        """By which steps a new model comes to people in one environment: setting, value in words."""
+        from lockgate.project.policies import describe_ladder
+
+        return tuple(describe_ladder(self.policy(self.ledger()).environment(environment)))
+
     def policy_check(self, ref: str = "latest", environment: str = "") -> PolicyChecked:
         """What the policy in force says of a registered model now; signs nothing. Raises Usage LG501, LG843."""
         from lockgate.audit.refs import resolve

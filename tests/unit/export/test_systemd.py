@@ -204,7 +204,7 @@ def _project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     trusted = "ab" * 32
     keys = pins.key_folder(trusted)
     keys.mkdir(parents=True)
-    for name in ("sealer.key", "trainer.key", "deployer.key", "edge.json"):
+    for name in ("sealer.key", "guard.key", "trainer.key", "deployer.key", "approver.key", "edge.json"):
         (keys / name).write_text("x")
     root = tmp_path / "flights"
     return SimpleNamespace(
@@ -217,13 +217,13 @@ def asked(project: Any, **changes: Any) -> UnitSpec:
     return asked_unit(project, **({"environment": "prod", "host": "127.0.0.1", "port": None} | changes))
 
 
-def test_the_service_reaches_one_role_s_key(project: Any) -> None:
-    """Every key but the sealer's is out of its reach, and so are the root's key and the user's own."""
+def test_the_service_reaches_the_keys_that_it_uses(project: Any) -> None:
+    """Every key but the sealer's and the guard's is out of its reach, and so are the root's key and the user's own."""
     spec = asked(project)
     keys = pins.key_folder("ab" * 32)
     assert set(spec.hidden) == {
-        str(keys / "trainer.key"), str(keys / "deployer.key"), str(pins.root_key_path("ab" * 32)),
-        "/home/ada/.ssh", "/home/ada/.gnupg",
+        str(keys / "trainer.key"), str(keys / "deployer.key"), str(keys / "approver.key"),
+        str(pins.root_key_path("ab" * 32)), "/home/ada/.ssh", "/home/ada/.gnupg",
     }  # fmt: skip
     assert spec.writable == (str(project.home), f"-{pins.state_home() / ('ab' * 32)}", "-/home/ada/.cache/lockgate")
     assert (spec.user, spec.program, spec.home) == ("ada", (sys.executable, "-I", "-m", "lockgate"), True)
