@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -56,8 +57,8 @@ def _here(tmp_path: Path) -> Here:
 
 def test_where_nobody_serves_it_is_sealed_here(here: Here) -> None:
     """Also as the first entry of the log; then nothing waits, and the last checkpoint is kept as seen."""
-    assert enter(here.place, RECORD, seconds=0)
-    assert enter(here.place, FileRecord(**{**vars(RECORD), "gateway": "2" * 16}), seconds=0)
+    assert enter(here.place, [RECORD], seconds=0)
+    assert enter(here.place, [FileRecord(**{**vars(RECORD), "gateway": "2" * 16})], seconds=0)
     assert here.entries[0] == RECORD.encode()
     assert (len(here.entries), here.waiting, here.asked) == (2, [], 2)
     assert here.place.sealing.seen.load() == read(here.place.log).note
@@ -76,7 +77,7 @@ def test_where_somebody_serves_his_sealer_is_waited_for(here: Here, monkeypatch:
     with lock(here.lock):
         sealer = threading.Thread(target=carry)
         sealer.start()
-        assert enter(here.place, RECORD, seconds=20)
+        assert enter(here.place, [RECORD], seconds=20)
         sealer.join()
     assert (here.entries.count(RECORD.encode()), here.asked) == (1, 0)
 
@@ -84,27 +85,29 @@ def test_where_somebody_serves_his_sealer_is_waited_for(here: Here, monkeypatch:
 def test_in_vain_it_waits_in_its_spool(here: Here) -> None:
     """Durable, for the next sealer; nothing was sealed by whoever may not."""
     with lock(here.lock):
-        assert not enter(here.place, RECORD, seconds=0)
+        assert not enter(here.place, [RECORD], seconds=0)
         ask_for_key(here.place)
     assert (here.waiting, here.asked) == ([RECORD.encode()], 0)
     assert not here.place.log.exists()
 
 
+@pytest.mark.parametrize("carried", [1, 2])
 def test_what_the_sealer_carried_before_it_ended_is_not_sealed_twice(
-    here: Here, monkeypatch: pytest.MonkeyPatch
+    here: Here, monkeypatch: pytest.MonkeyPatch, carried: int
 ) -> None:
-    """Served at first, and no more when it is looked at again."""
+    """Served at first, and no more when it is looked at again; what was not carried is sealed, in order."""
+    both = [RECORD, FileRecord(**{**vars(RECORD), "seq": 1})]
     monkeypatch.setattr(module, "LOOKS_SECONDS", 0.01)
     spooled = module._spooled
 
-    def carried_meanwhile(place: Place, gateway: str, data: bytes) -> Path:
-        path = spooled(place, gateway, data)
-        write(here.place.log, [data])
+    def carried_meanwhile(place: Place, gateway: str, records: Sequence[bytes]) -> Path:
+        path = spooled(place, gateway, records)
+        write(here.place.log, records[:carried])
         return path
 
     monkeypatch.setattr(module, "_spooled", carried_meanwhile)
-    assert enter(here.place, RECORD, seconds=0)
-    assert here.entries == [RECORD.encode()]
+    assert enter(here.place, both, seconds=0)
+    assert here.entries == [each.encode() for each in both]
 
 
 def test_a_log_that_does_not_verify_takes_no_record(here: Here) -> None:
@@ -112,14 +115,14 @@ def test_a_log_that_does_not_verify_takes_no_record(here: Here) -> None:
     write(here.place.log, [b"a"])
     (here.place.log / "checkpoint").write_bytes(b"forged\n")
     with pytest.raises(VerificationFailed):
-        enter(here.place, RECORD, seconds=0)
+        enter(here.place, [RECORD], seconds=0)
 
 
 def test_another_key_seals_nothing(here: Here) -> None:
     """What the store gives out must be the sealer's key; the record waits."""
     place = Place(here.place.home, Sealing(ORIGIN, PUBLIC, SeenStore(here.place.home / "seen"), lambda: b"no key"))
     with pytest.raises(LockgateError) as caught:
-        enter(place, RECORD, seconds=0)
+        enter(place, [RECORD], seconds=0)
     assert (caught.value.finding, here.waiting) == ("LG632", [RECORD.encode()])
 
 

@@ -16,7 +16,7 @@ from lockgate.contract.reading import read_sources
 from lockgate.contract.sources import SourceFile
 from lockgate.contract.spec import FieldTable
 from lockgate.errors import Refused, Usage, VerificationFailed
-from lockgate.pipeline.scoring.spec import Wanted
+from lockgate.pipeline.scoring.spec import Form
 from lockgate.runtime.serving import ServingSpec
 from lockgate.sandbox.settings import PythonEnv
 from lockgate.serve.evidence import Closed
@@ -24,17 +24,24 @@ from lockgate.validate.examine import Examined, Question, examine
 
 
 def judge(
-    closed: Closed, validated: Evidence, file: SourceFile, wanted: Wanted, python: PythonEnv, scratch: Path
+    closed: Closed,
+    validated: Evidence,
+    file: SourceFile,
+    form: Form,
+    python: PythonEnv,
+    scratch: Path,
+    *,
+    labelled: bool = False,
 ) -> Examined:
-    """The verdict on every row of `file`, by the contract in `closed`; what the validate statement says of dates and of
-    sensitive fields holds here too.
+    """The verdict on every row of `file`, by the inference contract in `closed`, or by that of training where the rows
+    are `labelled`; what the validate statement says of dates and of sensitive fields holds here too.
 
     Raises what reading and `examine` raise; Usage LG220 when the contract does not give what the model wants.
     """
     contract = closed.contract
     code = _laid_out(contract.files, scratch / "code")
     snapshot, account, _ = read_sources(
-        [file], null=wanted.null, delimiter=wanted.delimiter, encoding=wanted.encoding, into=scratch / "read"
+        [file], null=form.null, delimiter=form.delimiter, encoding=form.encoding, into=scratch / "read"
     )
     path, _, name = contract.reference.rpartition(":")
     question = Question(
@@ -47,7 +54,7 @@ def judge(
         sensitive=_texts(validated.predicate.get("sensitive")),
         dates=str(validated.predicate.get("dates") or ""),
         key=secrets.token_bytes(32),
-        inference=True,
+        inference=not labelled,
     )
     found = examine(question, python, scratch)
     _check_fields(found.table, closed.spec, contract.reference)

@@ -1,14 +1,14 @@
-"""The one record of a file that was scored: into a spool first, then into the log, by whoever seals here.
+"""The records of a file that was scored: into a spool first, then into the log, by whoever seals here.
 
 Where a gateway serves, its sealer carries the spool like any other. Where nobody serves, this process seals, and holds
-the lock under which one serves meanwhile: two sealers would carry the same record twice.
+the lock under which one serves meanwhile: two sealers would carry the same records twice.
 """
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ from lockgate.audit.ledger import PREDICTIONS
 from lockgate.audit.log import Log
 from lockgate.audit.seal import Sealer
 from lockgate.audit.spool import Spool
-from lockgate.core.record_kinds import FileRecord
+from lockgate.core.records import Record
 from lockgate.errors import Unavailable
 from lockgate.serve.recording.parts import ENDING
 from lockgate.serve.sealer import signing_key
@@ -51,27 +51,28 @@ def ask_for_key(place: Place) -> None:
         place.sealing.key()
 
 
-def enter(place: Place, record: FileRecord, *, seconds: float) -> bool:
-    """Bring the record into the log; whether it is there in time. When this returns, it is durable in any case.
+def enter(place: Place, records: Sequence[Record], *, seconds: float) -> bool:
+    """Bring the records of one id, all new, into the log in their order; whether they are there in time.
 
-    1. Into a spool of its own.   2. Where nobody serves, it is sealed here.   3. Where somebody does, whoever seals
-    there is waited for, at most `seconds`.
-    Raises Unavailable LG732 (1); what sealing raises (2): then the record stays in its spool, for the next sealer.
+    When this returns, they are durable in any case.
+
+    1. Into a spool of their own.   2. Where nobody serves, they are sealed here.   3. Where somebody does, whoever
+    seals there is waited for, at most `seconds`.
+    Raises Unavailable LG732 (1); what sealing raises (2): then they stay in their spool, for the next sealer.
     """
-    looking = _Looking(place)
+    looking = _Looking(place, [record.encode() for record in records])
     # 1.
-    data = record.encode()
-    spool = _spooled(place, record.gateway, data)
+    spool = _spooled(place, records[0].gateway, looking.missing)
     deadline = time.monotonic() + seconds
     while True:
         # 2.
         with suppress(_Busy), _alone(place):
-            if not looking.found(data):
-                _seal(place, data)
+            if not looking.found():
+                _seal(place, looking.missing)
             spool.unlink(missing_ok=True)
             return True
         # 3.
-        if looking.found(data):
+        if looking.found():
             return True
         if time.monotonic() >= deadline:
             return False
@@ -95,17 +96,17 @@ def _alone(place: Place) -> Iterator[None]:
         yield
 
 
-def _spooled(place: Place, gateway: str, data: bytes) -> Path:
+def _spooled(place: Place, gateway: str, records: Sequence[bytes]) -> Path:
     folder = place.home / "state" / "spool"
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o700)
     path = folder / f"{gateway}{ENDING}"
     with Spool(path) as spool:
-        spool.append([data])
+        spool.append(list(records))
     return path
 
 
-def _seal(place: Place, data: bytes) -> None:
+def _seal(place: Place, records: Sequence[bytes]) -> None:
     sealing = place.sealing
     Sealer(
         place.log,
@@ -114,32 +115,33 @@ def _seal(place: Place, data: bytes) -> None:
         public_key=sealing.public,
         seen=sealing.seen,
         former=sealing.former,
-    ).append([data])
+    ).append(list(records))
 
 
 class _Looking:
-    """Looks for a record among the entries that came since this was made."""
+    """Looks for records among the entries that came since this was made. `missing`: those not seen yet, in order."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Place, records: list[bytes]) -> None:
         self._place = place
-        self._size = self._log().size if self._begun() else 0
+        self.missing = records
+        log = log_of(place)
+        self._size = log.size if log else 0
 
-    def found(self, data: bytes) -> bool:
-        if not self._begun():
-            return False
-        log = self._log()
-        start, self._size = self._size, log.size
-        return any(entry == data for entry in log.entries(start, log.size))
+    def found(self) -> bool:
+        """Whether all are there."""
+        log = log_of(self._place)
+        if log:
+            start, self._size = self._size, log.size
+            came = set(log.entries(start, log.size))
+            self.missing = [data for data in self.missing if data not in came]
+        return not self.missing
 
-    def _begun(self) -> bool:
-        return (self._place.log / "checkpoint").is_file()
 
-    def _log(self) -> Log:
-        sealing = self._place.sealing
-        return Log.open(
-            self._place.log,
-            public_key=sealing.public,
-            origin=sealing.origin,
-            seen=sealing.seen,
-            former=sealing.former,
-        )
+def log_of(place: Place) -> Log | None:
+    """The predictions log, verified; None where nothing was ever sealed. Raises VerificationFailed."""
+    if not (place.log / "checkpoint").is_file():
+        return None
+    sealing = place.sealing
+    return Log.open(
+        place.log, public_key=sealing.public, origin=sealing.origin, seen=sealing.seen, former=sealing.former
+    )

@@ -28,6 +28,7 @@ from lockgate.pipeline.scoring.worker import Worker
 from lockgate.pipeline.scoring.writing import Writer, writer
 from lockgate.runtime.serving import ServingSpec
 from lockgate.serve import evidence
+from lockgate.serve.answers import Prediction
 from lockgate.serve.output import shaper
 from lockgate.serve.policies import serve_policy
 from lockgate.serve.rules import pseudonym
@@ -83,7 +84,7 @@ def score(
         ask_for_key(where)
         python = python_of(place, chosen.registration)
         validated = place.ledger.get(chosen.registration.inputs["validate"])
-        examined = judge(closed, validated, source, wanted, python, scratch)
+        examined = judge(closed, validated, source, wanted.form, python, scratch)
         check_any(examined, chosen.registration, source.name)
         # 4.
         salt = os.urandom(SALT_BYTES)
@@ -102,9 +103,9 @@ def score(
         chosen = _still(place, chosen, policy)
         # 6.
         roots = scoring.roots(source)
-        record = _record(place, chosen, scoring.rows, roots)
+        record = record_of(place, chosen, scoring.rows, roots)
         must = policy.record == "sealed"
-        sealed = enter(where, record, seconds=SEALING_SECONDS if must else COURTESY_SECONDS)
+        sealed = enter(where, [record], seconds=SEALING_SECONDS if must else COURTESY_SECONDS)
         if must and not sealed:
             raise _not_sealed(record)
         # 7.
@@ -112,7 +113,7 @@ def score(
         refused = counts.rows > counts.accepted
         if refused:
             give(draft(drafts / "quarantine", examined.files[QUARANTINE]), wanted.quarantine)
-        said = _said(record, receipt, roots, source, chosen.registration.ref, rule)
+        said = told(record, receipt, roots, source, chosen.registration.ref, rule)
         give(draft(drafts / "receipt", said), wanted.receipt)
         give(made, wanted.out)
     return Scored(
@@ -135,8 +136,15 @@ def score(
 class Scoring:
     """Accepted rows to predictions and to the tree over both."""
 
-    def __init__(self, spec: ServingSpec, rule: OutputRule, salt: bytes) -> None:
-        self._spec, self._salt = spec, salt
+    def __init__(
+        self,
+        spec: ServingSpec,
+        rule: OutputRule,
+        salt: bytes,
+        each: Callable[[Sequence[int], Sequence[Prediction]], None] = lambda _rows, _predictions: None,
+    ) -> None:
+        """`each` is told the rows of each batch and what the model said of them, before any output policy."""
+        self._spec, self._salt, self._each = spec, salt, each
         self._shape = shaper(rule, spec.task)
         self._schema = layout.schema_of(spec, rule)
         self._inputs, self._outputs = Tree(), Tree()
@@ -150,15 +158,21 @@ class Scoring:
         """What the record commits to."""
         return Roots(source_leaf(self._salt, source.digest), self._inputs.root, self._outputs.root)
 
-    def run(self, accepted: Path, worker: Worker, out: Writer, progress: Callable[[int], None]) -> None:
-        """Score the rows of accepted.parquet, one batch in memory at a time. Raises LG213, LG676, LG801."""
-        wanted = [(ROW, "int64"), *self._spec.field_types]
+    def run(
+        self, accepted: Path, worker: Worker, out: Writer, progress: Callable[[int], None], *, numbered: bool = True
+    ) -> None:
+        """Score the rows of accepted.parquet, one batch in memory at a time. Raises LG213, LG676, LG801.
+
+        Where they are not `numbered`, a row's number is its place.
+        """
+        wanted = [*([(ROW, "int64")] if numbered else []), *self._spec.field_types]
         try:
             with Stream(accepted, [name for name, _ in wanted]) as stream:
                 if list(stream.columns) != wanted:
                     raise WireError("the accepted rows have other columns than the model")
                 for _, _, columns in stream.batches():
-                    self._score(columns[0].values(), columns[1:], worker, out)
+                    numbers = columns.pop(0).values() if numbered else range(self.rows, self.rows + columns[0].rows)
+                    self._score(numbers, columns, worker, out)
                     progress(self.rows)
         except (WireError, OSError) as error:
             message = f"the accepted rows could not be read back: {error}"
@@ -166,6 +180,7 @@ class Scoring:
 
     def _score(self, numbers: Sequence[int], columns: Sequence[Column], worker: Worker, out: Writer) -> None:
         predictions: list[Mapping[str, Any]] = list(worker.predict(*packed(columns)))
+        self._each(numbers, predictions)
         if self._shape is None:
             encoded = map(worker.encode, predictions)
         else:
@@ -203,23 +218,26 @@ def _still(place: Workplace, chosen: Chosen, policy: ServePolicy) -> Chosen:
     return found
 
 
-def _record(place: Workplace, chosen: Chosen, rows: int, roots: Roots) -> FileRecord:
+def record_of(
+    place: Workplace, chosen: Chosen, rows: int, roots: Roots, *, gateway: str = "", seq: int = 0, by: str = CLIENT
+) -> FileRecord:
+    """The record of a file that was scored; under an id of its own where no `gateway` is given."""
     registration = chosen.registration
     key = edge_secrets(place.keyring.folder / EDGE_SECRETS).pseudonym
     return FileRecord(
-        gateway=fresh_id(),
-        seq=0,
+        gateway=gateway or fresh_id(),
+        seq=seq,
         time=int(place.now().timestamp() * 1000),
         model=registration.manifest,
         environment=place.environment,
         rung=chosen.rung,
-        client=pseudonym(key, CLIENT),
+        client=pseudonym(key, by),
         rows=rows,
         root=roots.root,
     )
 
 
-def _said(record: FileRecord, receipt: str, roots: Roots, source: SourceFile, ref: str, rule: OutputRule) -> bytes:
+def told(record: FileRecord, receipt: str, roots: Roots, source: SourceFile, ref: str, rule: OutputRule) -> bytes:
     """The receipt's file. The salt is in the receipt: whoever has both can open every row."""
     said = {
         "v": 1,

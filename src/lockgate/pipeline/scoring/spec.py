@@ -16,19 +16,23 @@ QUARANTINE: Final = ".quarantine.parquet"
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """A file to be scored. `kind`: of client, whose output policy holds. The rest: how the file is read.
+class Form:
+    """How a file of rows is read, as `[data]` says."""
 
-    `source` and `out` are absolute.
-    """
+    null: tuple[str, ...] = ("",)
+    delimiter: str = ","
+    encoding: str = "utf-8"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A file to be scored. `kind`: of client, whose output policy holds. `source` and `out` are absolute."""
 
     ref: str
     source: Path
     out: Path
     kind: Kind = "internal"
-    null: tuple[str, ...] = ("",)
-    delimiter: str = ","
-    encoding: str = "utf-8"
+    form: Form = Form()
 
     @property
     def receipt(self) -> Path:

@@ -17,14 +17,17 @@ from lockgate.sandbox.settings import Bind, Limits, PythonEnv, named
 FD = 3
 SECONDS = 300.0
 BATCH_ROWS = 4096
+OTHER = "other"
 
 
 class Stream:
     """The batches of one file. Leaving the block ends the jail. Every method raises WireError, OSError."""
 
-    def __init__(self, path: Path, names: Sequence[str] | None) -> None:
-        """`names`: the columns that are wanted, or None for all but the bookkeeping."""
-        self._path, self._names = path, names
+    def __init__(self, path: Path, names: Sequence[str] | None, *, whole: bool = True) -> None:
+        """`names`: the columns that are wanted, or None for all but the bookkeeping. Where not `whole`, columns of a
+        type that no wire column has are left out.
+        """
+        self._path, self._names, self._whole = path, names, whole
         self._link: socket.socket | None = None
         self._jail: RunningJail | None = None
         self.columns: tuple[tuple[str, ColumnType], ...] = ()
@@ -41,7 +44,7 @@ class Stream:
                 target = Target("lockgate.contract.jail.stream", (str(FD),))
                 self._jail = Jail(settings).start(target, descriptors={FD: theirs.fileno()})
             channel.send(self._link, {"op": "open", "columns": None if self._names is None else list(self._names)})
-            self.columns = _columns(self._receive())
+            self.columns = _columns(self._receive(), whole=self._whole)
         except BaseException:
             self.close()
             raise
@@ -74,11 +77,13 @@ class Stream:
         return received[0]
 
 
-def _columns(frame: Frame) -> tuple[tuple[str, ColumnType], ...]:
+def _columns(frame: Frame, *, whole: bool = True) -> tuple[tuple[str, ColumnType], ...]:
     listed = frame.header.get("columns")
     if frame.header.get("op") != "columns" or not isinstance(listed, list):
         raise WireError("columns are due")
     for entry in listed:
-        if not isinstance(entry, list) or len(entry) != 2 or not isinstance(entry[0], str) or entry[1] not in TYPES:
+        if not isinstance(entry, list) or len(entry) != 2 or not isinstance(entry[0], str):
+            raise WireError("columns are due")
+        if entry[1] not in TYPES and (whole or entry[1] != OTHER):
             raise WireError("a column is of a type that no prediction has")
-    return tuple((name, kind) for name, kind in listed)
+    return tuple((name, kind) for name, kind in listed if kind != OTHER)
