@@ -29,6 +29,7 @@ lint: .venv/made  ## Linters, types, import contracts
 nightly: test bench  ## All tests, the benchmarks, the long tests and fault rounds, 1,000 killed jails, ten times as many property cases
 	@$(BIN)/pytest -n auto --dist loadfile -m nightly --timeout 7200
 	@$(BIN)/python -m bench.killed_jails
+	@$(BIN)/python -m bench.ladders --longer 10 --only stops
 	@$(BIN)/pytest -n auto tests/properties --hypothesis-profile=nightly --timeout 7200
 
 bench: .venv/made  ## The measured claims, each as a ratio in one run
@@ -41,6 +42,8 @@ bench: .venv/made  ## The measured claims, each as a ratio in one run
 	@if command -v docker-registry >/dev/null && command -v skopeo >/dev/null; then $(BIN)/python -m bench.registry; fi
 	@$(BIN)/python -m bench.request_contract
 	@$(BIN)/python -m bench.gateway_overload
+	@$(BIN)/python -m bench.ladders
+	@$(BIN)/python -m bench.ladder_moves
 	@if command -v wrk >/dev/null; then $(BIN)/python -m bench.gateway_controls; fi
 	@if command -v wrk >/dev/null; then $(BIN)/python -m bench.gateway; fi
 
