@@ -151,7 +151,7 @@ def test_a_real_controller_dies_comes_back_and_takes_a_failing_model_off(
         gateway.time = round(time.time() * 1000)
         gateway.began()
         gateway.rows(found.live.manifest, 40)
-        gateway.counted(0, 40, candidate_requests=40, candidate_errors=40, live_requests=40)
+        gateway.counted(0, 40, pairs_requests=40, pairs_failed=40)
         gateway.spool(project.home / "state" / "spool")
 
         def withdrawn() -> Any:
