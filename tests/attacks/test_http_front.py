@@ -184,6 +184,7 @@ def held_objects() -> int:
     return len(gc.get_objects())
 
 
+@pytest.mark.nightly  # thirteen seconds
 def test_nothing_grows() -> None:
     """After hundreds of broken, left and refused requests as much is held as after a few."""
     core = FakeCore()

@@ -148,6 +148,7 @@ def test_nothing_but_rows_of_training_is_refused(project: LadderProject, patch: 
     assert _refused(project, ref) == "LG564"
 
 
+@pytest.mark.nightly  # a quarter of a minute: two environments of their own
 def test_rows_of_another_contract_are_judged_by_each_or_refused(
     project: LadderProject, patch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -94,6 +94,7 @@ def test_a_stage_can_go_back(ready: Ready, tmp_path: Path, stage: str) -> None:
     assert copy.shell.here("verify", "--all", "-C", copy.root).code == 0
 
 
+@pytest.mark.nightly  # half a minute; each stage's heads are tested by themselves
 def test_rolled_back_data_turns_what_follows_stale_and_run_goes_on_from_there(ready: Ready, tmp_path: Path) -> None:
     """New rows, then back: validate, train and register are stale, and the next run builds on the older snapshot."""
     copy = ready.copy(tmp_path)

@@ -151,6 +151,7 @@ def refusals(rounds: list[Round], got: list[Got]) -> dict[str, Counter[str]]:
     return found
 
 
+@pytest.mark.nightly  # a quarter of a minute
 def test_faults_under_load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two gateways: each kind of process killed, clients changed, a model deployed; 0 wrong, 0 lost, few refused."""
     project = servable_project(tmp_path, monkeypatch)

@@ -71,6 +71,7 @@ def _recovers(folder: Path, acknowledged: int, since: int = 0) -> None:
         assert checkpoint.root == log.subtree(0, checkpoint.size)
 
 
+@pytest.mark.nightly  # fifteen seconds
 def test_killed_at_every_step(tmp_path: Path) -> None:
     """A kill -9 before each write, in the middle of it, before each fsync, rename and unlink."""
     steps = _steps()
