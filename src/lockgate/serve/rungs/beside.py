@@ -49,6 +49,8 @@ class Comparison:
         self._thread = ThreadPoolExecutor(1, "ladder")
         self._task: asyncio.Task[None] | None = None
         self._now: tuple[object, ...] = ()
+        self._left: tuple[object, list[tuple[Place, Pair]]] = (None, [])
+        """What the ladder before had not handed over yet, and of which models it was."""
 
     def begin(self, beside: Beside, live: Live, candidate: Live) -> None:
         """Compare these from now on, unless that is what is done already."""
@@ -66,6 +68,8 @@ class Comparison:
             observer=Observer(self._recorder, step, time.monotonic),
             same_contract=beside.same_contract,
         )
+        if self._left[0] == self._ladder.served:  # the same two models, a rung further: labels of these rows may come
+            self._ladder.kept.extend(self._left[1])
         self._ladder.observer.flush()
         self._stand_in(self._ladder)
         self._now = now
@@ -82,6 +86,7 @@ class Comparison:
         ladder, self._ladder, self._service.ladder = self._ladder, None, None
         if ladder is not None:
             ladder.close()
+            self._left = (ladder.served, list(ladder.kept))
 
     def forget(self) -> None:
         """There is no candidate any more: no label will be asked what it said."""
@@ -89,14 +94,13 @@ class Comparison:
 
     async def close(self) -> None:
         """Compare no more, and let go of the thread and its files."""
-        ladder = self._ladder
         self.end()
         if self._task is not None:
             self._task.cancel()
             with suppress(asyncio.CancelledError):
                 await self._task
-        if ladder is not None and self._answers is not None:
-            self._submit(self._answers.keep, list(ladder.kept))
+        if self._answers is not None and self._left[1]:
+            self._submit(self._answers.keep, self._left[1])
         await asyncio.to_thread(self._thread.shutdown)
         if self._answers is not None:
             self._answers.close()
@@ -106,19 +110,20 @@ class Comparison:
         loop = asyncio.get_running_loop()
         turn = 0
         while (ladder := self._ladder) is not None:
-            ladder.observer.flush()
             turn += 1
-            if turn % 8 == 0:
-                self._stand_in(ladder)
-                ladder.second(time.monotonic())
-            if turn % 4 == 0:
-                kept = [ladder.kept.popleft() for _ in range(len(ladder.kept))]
-                try:
+            try:
+                ladder.observer.flush()
+                if turn % 8 == 0:
+                    self._stand_in(ladder)
+                    ladder.second(time.monotonic())
+                if turn % 4 == 0:
+                    kept = [ladder.kept.popleft() for _ in range(len(ladder.kept))]
                     told = await loop.run_in_executor(self._thread, self._labelled, ladder, kept)
-                    if self._ladder is ladder:
-                        self._judge(ladder, told)
-                except Exception as error:  # noqa: BLE001 - whatever is wrong with labels, the counting goes on
-                    _log.warning("labels of the ladder cannot be followed: %s", error)
+                    # On the next rung it is another ladder of the same two models: a label is not lost between them.
+                    if self._ladder is not None and self._ladder.served == ladder.served:
+                        self._judge(self._ladder, told)
+            except Exception as error:  # noqa: BLE001 - whatever is wrong with this turn, there is a next one
+                _log.warning("the ladder is not followed: %s: %s", type(error).__name__, error)
             await asyncio.sleep(SECONDS / 4)
 
     def _labelled(self, ladder: Ladder, kept: list[tuple[Place, Pair]]) -> list[tuple[object, Pair]]:

@@ -25,6 +25,7 @@ from lockgate.serve.rungs.sizes import Sizes
 from lockgate.serve.spec import Answer, Asked, Client
 
 if TYPE_CHECKING:
+    from lockgate.core.digest import Digest
     from lockgate.serve.answers import Prediction
     from lockgate.serve.calls.ask import Ask
     from lockgate.serve.engine import JailedEngine
@@ -63,6 +64,11 @@ class Ladder:
         """When requests of an arm last failed together."""
         self._down: dict[str, float] = {}
         """Since when an arm has no worker."""
+
+    @property
+    def served(self) -> tuple[Digest, Digest]:
+        """The two models: candidate, and what is live."""
+        return self.candidate.served.manifest, self.live.served.manifest
 
     def choose(self, ask: Ask) -> Live:
         """Who answers this request. Whoever names a version gets the one that is live."""

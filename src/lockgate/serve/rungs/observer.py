@@ -46,11 +46,14 @@ class Observer(Tally):
             self.counts = {}
         if not self.counts or not self._began or not (now or self._is_due(self._clock() - self._written)):
             return
-        waiting = dict(self.counts)
-        if self._records.observe(self.step, self.take()):
-            self._written = self._clock()
-        else:
-            self.counts = waiting
+        waiting, written = dict(self.counts), False
+        try:
+            written = self._records.observe(self.step, self.take())
+        finally:
+            if written:
+                self._written = self._clock()
+            else:
+                self.counts = waiting
 
     def _is_due(self, waited: float) -> bool:
         counts = self.counts
