@@ -28,7 +28,6 @@ from lockgate.serve import gateway
 from lockgate.serve.gateway import HONOURED_SECONDS, Gateway
 from lockgate.serve.shelf import Shelf
 from lockgate.serve.spec import Caps, ServePolicy
-from lockgate.serve.staleness import Staleness
 from lockgate.serve.watching import Library
 from tests.support import engines
 from tests.support.project import register_here
@@ -375,51 +374,3 @@ def test_whatever_a_look_ends_in_nothing_is_answered_and_it_is_looked_again() ->
         return closed
 
     assert asyncio.run(scene()) == ["LG616"]
-
-
-@pytest.mark.parametrize(("stale", "expected"), [("stop", ["LG649"]), ("alarm", [])])
-def test_a_log_that_nobody_vouches_for_stops_answers_or_alarms(
-    monkeypatch: pytest.MonkeyPatch, stale: str, expected: list[str]
-) -> None:
-    """A folder that stands still may hide a revocation: past the policy's time nothing is answered, or it is told;
-    vouched for again, it is answered again.
-    """
-
-    async def scene() -> None:
-        opened: list[Any] = []
-        closed: list[str] = []
-        told: list[tuple[str, str]] = []
-        now = [0.0]
-        made = waiting_gateway(monkeypatch, opened)
-        made._staleness = Staleness(lambda: now[0])
-        made._library.size = 7
-        made._tell = cast("Any", lambda what, **fields: told.append((what, str(fields.get("finding", "")))))  # type: ignore[method-assign]
-
-        def close(declined: Any) -> None:
-            closed.append(declined.finding)
-            made.service.served = None
-
-        made.service.close = close  # type: ignore[assignment, method-assign]
-        found = loadable("a")
-        found.policy = ServePolicy(max_staleness=60.0, stale=cast("Any", stale))
-        made._settle(Shelf(found))
-        for kind in ("contract", "model"):
-            offer(made, kind, [])
-        await asyncio.sleep(0.01)
-        assert len(opened) == 1
-        now[0] = 59.0
-        made._judge_staleness()
-        assert closed == []
-        now[0] = 61.0
-        for _ in range(3):
-            made._judge_staleness()
-            made._switch()
-        assert set(closed) == set(expected)
-        assert len(opened) == 1, "nothing opens while it is stale"
-        assert told.count(("alarm", "LG650")) == (0 if expected else 1)
-        made._staleness.told(7, 7)
-        made._judge_staleness()
-        assert made.service.served is not None
-        assert len(opened) == (2 if expected else 1)
-
-    asyncio.run(scene())

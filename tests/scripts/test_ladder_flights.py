@@ -87,7 +87,7 @@ def test_who_is_as_good_climbs_and_who_is_not_comes_off(folder: Folder) -> None:
     with house(folder, rows=rows) as up:
         meet = partial(_meet, up, rows)
         climbed = meet(equal, "--authorise")
-        assert [one.rung for one in climbed] == ["shadow", "canary", "quarter", LIVE]
+        assert [one.rung for one in climbed] == ["shadow", "canary", "quarter", LIVE], climbed[-1].checks
         assert {one.evidence.role for one in climbed[1:]} == {"guard"}
         assert _alarms(meet(flipped)) & {"risk", "disagreement", "outputs"}
         assert "latency" in _alarms(meet(slow))

@@ -235,14 +235,15 @@ def test_clients_that_stick_to_one_arm_stop_nobody() -> None:
 @pytest.mark.parametrize(
     ("sticky", "shares", "rung", "expected"),
     [
-        ("request", (0.25,), "canary", "alarm"),
+        ("request", (0.0, 0.25), "canary", "nothing seen"),
+        ("request", (0.25,), "canary", "not available"),
         ("client", (0.0, 0.25), "shadow", "alarm"),
         ("client", (0.0, 0.25), "canary", "nothing seen"),
         ("key", (0.25,), "canary", "not available"),
     ],
 )
 def test_latency_compares_the_same_people(sticky: str, shares: tuple[float, ...], rung: str, expected: str) -> None:
-    """Where clients stick to a model, the arms answer other people: latency counts on rungs without traffic only.
+    """On a rung with traffic the candidate's batches are others, and its caches colder: it counts on others only.
 
     Where there is none, the check says that it cannot be made, and its part of alpha is the others'.
     """

@@ -28,7 +28,7 @@ WEIGHTS: Mapping[str, float] = {"errors": 2, "latency": 2, "risk": 2, "disagreem
 ROWS_PER_REQUEST = 20
 """Of a rung at most so many rows count for each request: a few large requests are few witnesses."""
 _NO_SCALE = "not available for regression without a scale in the policy"
-_STICKY = "not available where clients are sticky and no rung has the share 0: the two models answer other clients"
+_STICKY = "not available where no rung has the share 0: elsewhere the two models have other batches and colder caches"
 _ARMS = ("candidate", "live")
 _PLAIN = {f"{arm}.{what}" for arm in _ARMS for what in ("requests", "errors", "labels", "wrong")}
 _OF_REPLAYS = ("pairs.rows", "pairs.disagree", "pairs.more.", "pairs.fewer.", "pairs.shift.", "risk.")
@@ -108,8 +108,11 @@ class Observed:
         return self._impossible.reasons()
 
     def _alike(self, *rungs: str) -> bool:
-        """Whether both models answer the same people on one of these rungs: else their latencies say nothing."""
-        return self._policy.sticky == "request" or not self._unseen.isdisjoint(rungs)
+        """Whether both models get the same batches on one of these rungs: else their latencies say nothing.
+
+        With a twentieth of the traffic an equal model was 16 % slower, for its caches are colder, and was stopped.
+        """
+        return not self._policy.rungs or not self._unseen.isdisjoint(rungs)
 
     def _counts_replay(self, record: ObservedRecord) -> bool:
         """Whether the policy lets a replay stand in for pairs here, and it is the ladder's first one."""
