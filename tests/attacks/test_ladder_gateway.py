@@ -13,13 +13,16 @@ from typing import Any, cast
 import pytest
 
 from lockgate.core.digest import hex_of
+from lockgate.deploy import run
 from lockgate.deploy.revoking import revoke
 from lockgate.deploy.rollback import rollback
 from lockgate.errors import LockgateError
+from lockgate.runtime.serving import ServingSpec
 from lockgate.serve.shelf import Shelf
 from lockgate.serve.watching import Library
 from tests.support.ladders import LadderProject, ladder_project
-from tests.support.serving import model
+from tests.support.project import register_here
+from tests.support.serving import CODE, SPEC, model
 
 RULES = """version = 1
 [environment.dev]
@@ -69,6 +72,7 @@ def test_each_move_is_followed_with_its_rung(project: LadderProject) -> None:
     looking = library(project)
     first = looking.look(None)
     assert shown(first) == (1, 0, 0, "")
+    assert looking.size == len(project.open_ledger().statements())
     project.move(2)
     second = looking.look(first)
     assert shown(second) == (1, 2, 0, "")
@@ -141,3 +145,16 @@ def test_a_ladder_is_read_under_the_clock_of_the_machine(project: LadderProject)
     with pytest.raises(LockgateError) as no:
         library(project, datetime(2020, 1, 1, tzinfo=UTC)).look(None)
     assert no.value.finding == "LG525"
+
+
+def test_a_model_of_another_task_is_not_compared(project: LadderProject, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Should one come onto a rung all the same, its gateway leaves it alone, and says so: numbers are no classes."""
+    numbers = ServingSpec("regression", "late", None, SPEC.fields, SPEC.inputs, None, None, "label")
+    project.candidate(3.0, model=model(998.0), io=numbers.encode(), code=CODE)
+    register_here(project, monkeypatch)
+    with pytest.raises(LockgateError) as no:
+        project.move(3)
+    assert no.value.finding == "LG551"
+    monkeypatch.setattr(run, "_check_comparable", lambda *_: None)
+    project.move(3)
+    assert shown(library(project).look(None)) == (1, 0, 0, "LG659")

@@ -1,8 +1,9 @@
-"""A log that stands still: what a gateway does when nobody vouches that it is the newest."""
+"""What a gateway lets go: answers, when nobody vouches for its log; a model, that must not be used any more."""
 
 from __future__ import annotations
 
 import asyncio
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from lockgate.serve.shelf import Shelf
 from lockgate.serve.spec import ServePolicy
 from lockgate.serve.staleness import Staleness
-from tests.attacks.test_serve_withdrawn import loadable, offer, waiting_gateway
+from tests.attacks.test_serve_withdrawn import Loading, loadable, offer, waiting_gateway
 
 
 @pytest.mark.parametrize(("stale", "expected"), [("stop", ["LG649"]), ("alarm", [])])
@@ -59,3 +60,23 @@ def test_a_log_that_nobody_vouches_for_stops_answers_or_alarms(
         assert len(opened) == (2 if expected else 1)
 
     asyncio.run(scene())
+
+
+@pytest.mark.parametrize(("fallen", "expected"), [(True, ["leave", "close"]), (False, ["leave"])])
+def test_what_a_fallen_model_has_in_hand_it_answers_no_more(
+    monkeypatch: pytest.MonkeyPatch, fallen: bool, expected: list[str]
+) -> None:
+    """Withdrawn, it answers what its worker has; revoked, not even that: it is asked of what is live."""
+
+    async def scene() -> list[str]:
+        done: list[str] = []
+        made = waiting_gateway(monkeypatch, [])
+        made._library = cast("Any", SimpleNamespace(fallen=lambda _one: fallen))
+        gone = Loading(loadable("b"), ready=True)
+        gone.leave = lambda: done.append("leave")  # type: ignore[method-assign]
+        gone.close = lambda: done.append("close")  # type: ignore[method-assign]
+        made._versions[cast("Any", "b")] = cast("Any", gone)
+        made._settle(Shelf(loadable("a")))
+        return done
+
+    assert asyncio.run(scene()) == expected

@@ -90,7 +90,8 @@ def test_who_is_as_good_climbs_and_who_is_not_comes_off(folder: Folder) -> None:
         assert [one.rung for one in climbed] == ["shadow", "canary", "quarter", LIVE], climbed[-1].checks
         assert {one.evidence.role for one in climbed[1:]} == {"guard"}
         assert _alarms(meet(flipped)) & {"risk", "disagreement", "outputs"}
-        assert "latency" in _alarms(meet(slow))
+        # Its answers differ a little, too: whichever is seen first. `test_ladder` has one that is slow and no more.
+        assert _alarms(meet(slow)) & {"latency", "risk"}
     assert folder.shell.here("verify", "--all", at=folder.root).code == 0
 
 

@@ -95,6 +95,23 @@ def verdict(
     return ruling(registration, inputs, policy, statements, now).verdict
 
 
+def said_no(
+    registration: Registration, environment: str, verdict: Verdict, summary: Evidence, how: str = ""
+) -> Refused:
+    """The refusal LG511 that a verdict is; `summary` is the statement that says it. `how` it says so: `, as before`."""
+    first = verdict.refusals[0]
+    return Refused(
+        "LG511",
+        f"the policy of {environment} says no to {registration.ref}{how}: {first.message}",
+        seen={
+            "reasons": [f"{one.finding} {one.message}" for one in verdict.reasons],
+            "summary": summary.digest,
+            "log_index": summary.index,
+        },
+        next=first.next or f"lockgate show {registration.ref}",
+    )
+
+
 def check_floor(registration: Registration, before: Deployment | None, floor: int | None) -> int:
     """The floor that the next deployment states. Raises Refused LG515 when it would sink, or the version is below."""
     in_force = before.floor if before else 1

@@ -122,7 +122,7 @@ def deploy_in_turn(workplace: Workplace, spec: DeploySpec, look: Look = looks_no
         ),
     )
     if not found.verdict.passed:
-        raise _policy_said_no(registration, spec, found.verdict, summary)
+        raise rules.said_no(registration, spec.environment, found.verdict, summary)
     # 8.
     moved = workplace.record(
         "deployer",
@@ -216,17 +216,3 @@ def _check_comparable(spec: DeploySpec, registration: Registration, live: Regist
             seen={"environment": spec.environment, "tasks": tasks},
             next=f"lockgate deploy {spec.ref} --env {spec.environment} --to {LIVE} --reason ...",
         )
-
-
-def _policy_said_no(registration: Registration, spec: DeploySpec, verdict: Verdict, summary: Evidence) -> Refused:
-    first = verdict.refusals[0]
-    return Refused(
-        "LG511",
-        f"the policy of {spec.environment} says no to {registration.ref}: {first.message}",
-        seen={
-            "reasons": [f"{one.finding} {one.message}" for one in verdict.reasons],
-            "summary": summary.digest,
-            "log_index": summary.index,
-        },
-        next=first.next or f"lockgate show {registration.ref}",
-    )

@@ -16,7 +16,6 @@ from lockgate.audit.load import policy_in_force
 from lockgate.audit.origins import inputs_of
 from lockgate.audit.standings import standing
 from lockgate.deploy import rules
-from lockgate.errors import Refused
 from lockgate.pipeline import ORDER, Nobody, run_stages
 from lockgate.project.carry.mirror import refuse_work
 from lockgate.project.deploying import Deployed, deploy
@@ -129,17 +128,7 @@ def _refuse_again(
     for summary in reversed(said):
         if summary.predicate.get("environment") == policy.name:
             if not verdict.passed and _says(summary, verdict, policy_in_force(statements)):
-                first = verdict.refusals[0]
-                raise Refused(
-                    "LG511",
-                    f"the policy of {policy.name} says no to {one.ref}, as before: {first.message}",
-                    seen={
-                        "reasons": [f"{each.finding} {each.message}" for each in verdict.reasons],
-                        "summary": summary.digest,
-                        "log_index": summary.index,
-                    },
-                    next=first.next or f"lockgate show {one.ref}",
-                )
+                raise rules.said_no(one, policy.name, verdict, summary, ", as before")
             return
 
 

@@ -191,7 +191,7 @@ class Gateway:
         self._shelf = found
         wanted = found.loaded()
         # Before others are asked for: the supervisor keeps workers of three models.
-        self._retire_others()
+        self._retire_others(found)
         for manifest, loaded in wanted.items():
             version = self._versions.get(manifest)
             if version is not None:
@@ -217,7 +217,7 @@ class Gateway:
             self._open(live)
         if self._answering is live:
             self._compare(shelf, live)
-        self._retire_others()
+        self._retire_others(shelf)
 
     def _open(self, version: Version) -> None:
         news = self.service.served is None or self._answering is not version
@@ -315,9 +315,9 @@ class Gateway:
             if not version.ready and time.monotonic() - version.asked_at > AGAIN_SECONDS:
                 self._need(version)
 
-    def _retire_others(self) -> None:
+    def _retire_others(self, shelf: Shelf) -> None:
         """What is neither to be here nor answers."""
-        wanted = self._shelf.loaded() if self._shelf is not None else {}
+        wanted = shelf.loaded()
         for version in list(self._versions.values()):
             if version is not self._answering and version.manifest not in wanted:
                 self._retire(version)

@@ -65,7 +65,7 @@ class LadderPolicy:
 
     Attributes:
         sticky: what a row's model is chosen by. `key`: the header Lockgate-Key, without one the client. With `client`
-            and `key` each model has callers of its own, who differ: answering times are compared on share 0 only.
+            and `key` each model has callers of its own, who differ.
         false_stops: the most ladders of a model that is no worse that an alarm ends, over all checks and rungs.
         checks: which of CHECKS are asked.
         errors_margin, latency_margin, outputs_margin, risk_margin: by how much it may be worse, or other, unstopped.
@@ -132,7 +132,7 @@ TABLE: Final = Table(
             one_of(*get_args(Sticky)),
             "request",
             "By what the model of a request is chosen: each anew, or its client, or the header Lockgate-Key. With the "
-            "last two each model has callers of its own, so that latency is compared on a rung with share 0 only.",
+            "last two each model has callers of its own: of few callers a share is rough.",
         ),
         "false_stops": Key(
             number(0, MOST_FALSE_STOPS), 0.01, "How many of the models that are no worse may be stopped, at most."

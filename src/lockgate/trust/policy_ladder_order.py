@@ -35,7 +35,7 @@ _MORE_OF_RUNG: Final[Mapping[str, Direction]] = {
 }
 
 _STRICTER: Final[Mapping[str, tuple[str, ...]]] = {
-    # By a header callers choose which model answers. Where not each request is drawn, latency is compared less often.
+    # By a header callers choose which model answers. Of few clients a share is what the draw makes of it.
     "sticky": ("key", "client", "request"),
     "climb": ("authorised", "deployer"),
 }

@@ -20,6 +20,12 @@ def deadly(sock: socket.socket) -> None:
     channel.receive(sock)
 
 
+def failing(sock: socket.socket) -> None:
+    """Has an answer for nothing."""
+    while (received := channel.receive(sock)) is not None:
+        channel.send(sock, {"op": "failed", "id": received[0].header["id"], "message": "no"})
+
+
 def test_a_candidate_that_fails_costs_nobody_an_answer() -> None:
     """Its callers get the live model's answer; the failure is counted against it, and not as a failure of the live."""
 
@@ -31,10 +37,6 @@ def test_a_candidate_that_fails_costs_nobody_an_answer() -> None:
         assert (counts["candidate.requests"], counts["candidate.errors"]) == (1, 1)
         assert not {"live.requests", "live.errors"} & set(counts), "a second try is none of live's own"
         assert (counts["pairs.requests"], counts["pairs.failed"], counts["live.rows"]) == (1, 1, 1)
-
-    def failing(sock: socket.socket) -> None:
-        while (received := channel.receive(sock)) is not None:
-            channel.send(sock, {"op": "failed", "id": received[0].header["id"], "message": "no"})
 
     run(TwoModels(share=0.999999, pairs=0.0, candidate=failing), work)
 
@@ -142,11 +144,12 @@ def test_another_set_of_classes_is_no_stand_in() -> None:
     """An answer was asked for in the candidate's classes: the live model's would be spelled in others."""
 
     async def work(made: TwoModels) -> None:
+        assert [(await made.ask(1.0))[0].status for _ in range(2)] == [200, 200], "of the same classes"
         made.candidate.engine.served = dataclasses.replace(CANDIDATE, classes=(False, True, "maybe"))
-        reply, routed = await made.ask(13.0)
+        reply, routed = await made.ask(1.0)
         assert (reply.status, routed) == (500, 2)
 
-    run(TwoModels(share=0.999999, pairs=0.0), work)
+    run(TwoModels(share=0.999999, pairs=0.0, candidate=failing), work)
 
 
 def test_what_live_fails_on_and_the_candidate_does_not_speaks_for_the_candidate() -> None:
@@ -262,3 +265,35 @@ def test_what_only_the_candidates_contract_refuses_is_its_failure() -> None:
     made = TwoModels(share=0.999999, pairs=0.0)
     made.scenes[2].workers["contract"] = strict
     run(made, work)
+
+
+def test_who_waits_behind_a_batch_that_hangs_is_answered_too() -> None:
+    """In the line, and not with the worker: given up after the same time."""
+
+    async def work(made: TwoModels) -> None:
+        made.service.stand_in(made.candidate.engine, 0.4)
+        sweeping = asyncio.ensure_future(made.service.sweep())
+        first = asyncio.ensure_future(made.ask(1.0))
+        await asyncio.sleep(0.1)
+        began = time.monotonic()
+        found = await asyncio.gather(*(made.ask(float(number)) for number in range(5)), first)
+        assert [reply.status for reply, _ in found] == [200] * 6
+        assert time.monotonic() - began < 2
+        sweeping.cancel()
+
+    run(TwoModels(share=0.999999, pairs=0.0, candidate=hanging, answer=30.0), work)
+
+
+def test_a_failure_in_a_crowd_is_no_pair() -> None:
+    """What is left out of the comparison for load is left out whatever came of it: else only failures would count."""
+
+    async def work(made: TwoModels) -> None:
+        line = made.live.engine.line
+        line.rows += line.batch + 1
+        made.ladder.failed(made.candidate.engine, one := asked(1.0), NoAnswer())
+        line.rows -= line.batch + 1
+        assert not one.fell
+        made.ladder.failed(made.candidate.engine, one, NoAnswer())
+        assert one.fell
+
+    run(TwoModels(), work)

@@ -302,3 +302,16 @@ def test_small_differences_are_not_lost_to_rounding(difference: float) -> None:
     found = [rounded(difference) for _ in range(20_000)]
     assert sum(found) / len(found) == pytest.approx(max(-1.0, min(1.0, difference)), abs=0.002)
     assert all(abs(one * 20 - round(one * 20)) < 1e-9 and abs(one) <= 1 for one in found)
+
+
+def test_a_name_that_is_no_gateways_or_a_link_leads_nowhere(tmp_path: Path) -> None:
+    """Whoever writes a label does not choose which file is opened."""
+    own = Answers(tmp_path, GATEWAY, MODEL, BASE)
+    own.keep([(Place(1, 0), Pair(1.0, 1.0))])
+    own.close()
+    (tmp_path / f"rung-{'c' * 16}.sqlite").symlink_to(tmp_path / f"rung-{GATEWAY}.sqlite")
+    (tmp_path / "rung-x").mkdir()
+    (tmp_path / "rung-x" / f"rung-{GATEWAY}.sqlite").write_bytes((tmp_path / f"rung-{GATEWAY}.sqlite").read_bytes())
+    wanted = {name: [Place(1, 0)] for name in (GATEWAY, "c" * 16, f"x/rung-{GATEWAY}")}
+    found = answers.found(tmp_path, MODEL, BASE, wanted)
+    assert found == {GATEWAY: [Pair(1.0, 1.0)], "c" * 16: [None], f"x/rung-{GATEWAY}": [None]}

@@ -28,7 +28,7 @@ WEIGHTS: Mapping[str, float] = {"errors": 2, "latency": 2, "risk": 2, "disagreem
 ROWS_PER_REQUEST = 20
 """Of a rung at most so many rows count for each request: a few large requests are few witnesses."""
 _NO_SCALE = "not available for regression without a scale in the policy"
-_STICKY = "not available where no rung has the share 0: elsewhere the two models have other batches and colder caches"
+_TRAFFIC = "not available where no rung has the share 0: elsewhere the two models have other batches and colder caches"
 _ARMS = ("candidate", "live")
 _PLAIN = {f"{arm}.{what}" for arm in _ARMS for what in ("requests", "errors", "labels", "wrong")}
 _OF_REPLAYS = ("pairs.rows", "pairs.disagree", "pairs.more.", "pairs.fewer.", "pairs.shift.", "risk.")
@@ -191,7 +191,7 @@ def _missing(policy: LadderPolicy, task: str, *, alike: bool) -> dict[str, str]:
     if task != "regression" or policy.scale is not None:
         found = {}
     if not alike:
-        found["latency"] = _STICKY
+        found["latency"] = _TRAFFIC
     return {check: why for check, why in found.items() if check in policy.checks}
 
 

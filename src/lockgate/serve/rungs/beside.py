@@ -70,6 +70,7 @@ class Comparison:
         )
         if self._left[0] == self._ladder.served:  # the same two models, a rung further: labels of these rows may come
             self._ladder.kept.extend(self._left[1])
+        self._left = (None, [])
         self._ladder.observer.flush()
         self._stand_in(self._ladder)
         self._now = now
@@ -85,11 +86,15 @@ class Comparison:
         """Compare no more. What was counted is written."""
         ladder, self._ladder, self._service.ladder = self._ladder, None, None
         if ladder is not None:
-            ladder.close()
             self._left = (ladder.served, list(ladder.kept))
+            try:
+                ladder.close()
+            except ValueError as error:  # whoever ends it has more to end
+                _log.error("the last counts of a ladder cannot be written: %s", error)
 
     def forget(self) -> None:
         """There is no candidate any more: no label will be asked what it said."""
+        self._left = (None, [])
         self._submit(self._clear)
 
     async def close(self) -> None:

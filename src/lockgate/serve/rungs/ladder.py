@@ -78,8 +78,8 @@ class Ladder:
         return self.candidate if engine.up and not engine.stalled else self.live
 
     def batch(self, engine: JailedEngine, rows: int) -> None:
-        """A batch of so many rows came back from a worker."""
-        arm = self._arm(engine)
+        """A batch of so many rows came back from a worker. On a rung with traffic the arms have other batches."""
+        arm = "" if self._share else self._arm(engine)
         if arm and engine.batches > WARM_BATCHES and self._sizes.compares(arm, rows):
             self.observer.add(slow_name(arm, engine.seconds))
 
