@@ -6,6 +6,7 @@
     unrecorded    rows, since                                  answers that the policy let go without a record
     file          client, environment, model, root, rows, rung                        a file scored as a whole
     observed      base, counts, environment, model, rung, step                        what a gateway saw of a candidate
+    window        bins, dropped, environment, labelled, life, model, rows, rung, seen, since, stride  (record_window)
 
 Each with gateway, kind, seq, time and v (2).
 """
@@ -19,6 +20,7 @@ from dataclasses import asdict, dataclass
 from typing import Self
 
 from lockgate.core.digest import Digest
+from lockgate.core.record_window import WindowRecord
 from lockgate.core.records import (
     FORMS,
     MAX_COUNTS,
@@ -221,11 +223,26 @@ class ObservedRecord(Record):
 
 
 AnyRecord = (
-    PredictionRecord | RequestRecord | RefusedRecord | FeedbackRecord | UnrecordedRecord | FileRecord | ObservedRecord
+    PredictionRecord
+    | RequestRecord
+    | RefusedRecord
+    | FeedbackRecord
+    | UnrecordedRecord
+    | FileRecord
+    | ObservedRecord
+    | WindowRecord
 )
 _KINDS: dict[object, type[Record]] = {
     kind.KIND: kind
-    for kind in (RequestRecord, RefusedRecord, FeedbackRecord, UnrecordedRecord, FileRecord, ObservedRecord)
+    for kind in (
+        RequestRecord,
+        RefusedRecord,
+        FeedbackRecord,
+        UnrecordedRecord,
+        FileRecord,
+        ObservedRecord,
+        WindowRecord,
+    )
 }
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 
+from lockgate.core.record_window import are_bins
 from lockgate.core.records import MAX_COUNTS, MAX_RECORD_BYTES, MAX_ROWS, MAX_SEQUENCE
 
 _COMMITMENT = rb'"[0-9a-f]{64}"'
@@ -62,6 +63,12 @@ _OBSERVED = _form(
     kind=b'"observed"', model=_MODEL, rung=_NAME, seq=_NUMBER, step=_NUMBER, time=_NUMBER, v=b"2",
 )  # fmt: skip
 
+_WINDOW = _form(
+    bins=rb"\[([0-9,\[\]]*)\]", dropped=_NUMBER, environment=_NAME, gateway=_OWN, kind=b'"window"', labelled=_NUMBER,
+    life=_NUMBER, model=_MODEL, rows=_NUMBER, rung=_NAME, seen=_NUMBER, seq=_NUMBER, since=_NUMBER, stride=_NUMBER,
+    time=_NUMBER, v=b"2",
+)  # fmt: skip
+
 
 def place_of(data: bytes) -> tuple[bytes, int]:
     """A record's gateway and number. Raises ValueError for whatever `parse_any` refuses."""
@@ -90,11 +97,21 @@ def _other(data: bytes) -> tuple[bytes, int]:
                 return gateway, int(numbers[_SEQ[form]])
     found = _OBSERVED.match(data)
     if found is None:
-        raise ValueError("not a prediction record")
+        return _window(data)
     counts, gateway, *numbers = found.groups()
     if not _are_counts(counts) or any(int(number) > MAX_SEQUENCE for number in numbers):
         raise ValueError("not a prediction record")
     return gateway, int(numbers[0])
+
+
+def _window(data: bytes) -> tuple[bytes, int]:
+    found = _WINDOW.match(data)
+    if found is None or len(data) > MAX_RECORD_BYTES or not are_bins(found[1]):
+        raise ValueError("not a prediction record")
+    _, first, gateway, *numbers = found.groups()
+    if any(int(number) > MAX_SEQUENCE for number in (first, *numbers)):
+        raise ValueError("not a prediction record")
+    return gateway, int(numbers[4])
 
 
 _SEQ = dict(zip(_OTHERS, (2, 0, 1, 1), strict=True))
@@ -127,6 +144,8 @@ def _are_counts(inside: bytes) -> bool:
 
 IS_OBSERVED = b'{"base":"'
 """How a record of counts begins, and no other kind."""
+IS_WINDOW = b'{"bins":['
+"""How a record of a window begins, and no other kind."""
 IS_SINGLE = b'"v":1}'
 """How a record of one prediction ends, and no other kind."""
 ENVIRONMENT_AT = len('{"client":"') + 16 + len('",')

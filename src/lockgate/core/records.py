@@ -41,7 +41,7 @@ FORMS = {
     "finding": re.compile(r"LG[0-9]{3}\Z"),
 }
 """What each text of a record looks like, by the field's name."""
-NUMBERS = frozenset({"seq", "time", "first", "rows", "since", "step"})
+NUMBERS = frozenset({"seq", "time", "first", "rows", "since", "step", "life", "dropped", "seen", "labelled", "stride"})
 _DIGESTS = frozenset({"model", "base"})
 _SALT = r"([A-Za-z0-9_-]{43})"
 _NUMBER = r"(0|[1-9][0-9]{0,15})"

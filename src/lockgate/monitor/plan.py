@@ -1,0 +1,201 @@
+"""monitor.json: what is watched, and what the reference was. Pure, and without numpy: the gateway reads it first.
+
+    streams   one for each feature, pair, projection or output that is watched: a value of each row
+    cuts      at most 15 places that cut a stream's values into at most 16 bins, for each stratum
+    balls     how many of the spacings between the reference's ordered values lie in each bin: their sum is rows + 1
+
+A cut is an order statistic of the reference at a rank that was fixed before its rows were looked at: a pair of value
+and share, where the share (0 to 1) orders equal values by chance. So the true masses of the bins have the Dirichlet
+distribution with exactly these balls, whatever the values are distributed as (Wilks, "Mathematical Statistics", 1962,
+section 8.7), and the bins of later rows, drawn alike, follow a Polya urn that starts with these balls.
+
+What is chosen by looking at rows (categories, ranks, pairs, places of cuts) is chosen on the pilot: rows of the
+reference that are counted nowhere.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any, Literal, TypeAlias, cast, get_args
+
+from lockgate.core.encoding import decode_exact, encode
+
+BINS = 16
+INPUTS, OUTPUTS = "monitor.json", "monitor-outputs.json"
+"""Their names in a model's closure: of what it is asked, and of what it answers."""
+MOST_STREAMS, MOST_STRATA = 1024, 256
+MISSING = -1.0
+"""The code of a missing category; of a known one its place, of an unseen one how many are known."""
+
+StreamKind = Literal["number", "category", "pair", "projection", "class", "margin", "confidence", "value", "loss"]
+Unit = Literal["hour", "weekday", "site"]
+Category: TypeAlias = str | bool | int
+
+STREAM_KINDS: tuple[str, ...] = get_args(StreamKind)
+UNITS: tuple[str, ...] = get_args(Unit)
+
+
+@dataclass(frozen=True)
+class Cuts:
+    """Where the bins of a stream end in one stratum, ascending by (value, share), and the balls of each bin.
+
+    A value belongs to the first bin whose cut is not below (value, a number drawn from 0 to 1), else to the last.
+    `values` are finite; a missing number is below every cut.
+    """
+
+    values: tuple[float, ...]
+    shares: tuple[float, ...]
+    balls: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        places = list(zip(self.values, self.shares, strict=True))
+        if len(self.balls) != len(places) + 1 or len(self.balls) > BINS or any(ball < 1 for ball in self.balls):
+            raise ValueError("a stream has a positive number of balls for each bin")
+        if not all(math.isfinite(value) and 0 <= share <= 1 for value, share in places):
+            raise ValueError("a cut is a finite value, and a share from 0 to 1")
+        if any(one > other for one, other in pairwise(places)):
+            raise ValueError("cuts must be in order")
+
+
+@dataclass(frozen=True)
+class Stream:
+    """One value of each row, watched.
+
+    Attributes:
+        name: for people; of a field its own name. Distinct within a plan.
+        of: the fields that it is computed from; none for what the model answers.
+        weights: of a projection, one for each of `of`, 1 or -1.
+        categories: the known values; None where the value is a number.
+        cuts: one for each stratum.
+    """
+
+    name: str
+    kind: StreamKind
+    of: tuple[str, ...]
+    cuts: tuple[Cuts, ...]
+    weights: tuple[float, ...] = ()
+    categories: tuple[Category, ...] | None = None
+
+    @property
+    def bins(self) -> int:
+        """The most bins that it has in a stratum."""
+        return max(len(one.balls) for one in self.cuts)
+
+
+@dataclass(frozen=True)
+class Strata:
+    """By what rows are told apart before they are compared: `names` in the order of the numbers, one "" without any.
+
+    A name is what `by` says, joined by a space: "07" of the hour (UTC), "mon" of the weekday, the text of the site.
+    `rest`: the number of the stratum for names that are not there, or None: such rows are counted nowhere.
+    """
+
+    by: tuple[Unit, ...] = ()
+    time: str = ""
+    site: str = ""
+    names: tuple[str, ...] = ("",)
+    rest: int | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A parsed monitor.json.
+
+    Attributes:
+        rows: of the reference that were counted, of all strata; `pilot`: rows that only chose.
+        stride: every so many rows of the reference were taken, since neighbours depend on each other; 1 without.
+        ranks: of each field that a pair or projection is computed from: 15 ascending cuts, from the pilot.
+        unwatched: fields that are not watched, and why.
+        about: what else the reader is told: for outputs `accuracy`, `threshold` and `rows` of ATC.
+    """
+
+    streams: tuple[Stream, ...]
+    rows: int
+    pilot: int
+    strata: Strata = field(default_factory=Strata)
+    stride: int = 1
+    ranks: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    unwatched: Mapping[str, str] = field(default_factory=dict)
+    about: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        names = [stream.name for stream in self.streams]
+        if len({*names}) != len(names) or len(names) > MOST_STREAMS:
+            raise ValueError(f"a plan has at most {MOST_STREAMS} streams, of distinct names")
+        if not 0 < len(self.strata.names) <= MOST_STRATA:
+            raise ValueError(f"a plan has at most {MOST_STRATA} strata, and one at least")
+        if any(len(stream.cuts) != len(self.strata.names) for stream in self.streams):
+            raise ValueError("a stream has cuts for each stratum")
+        if self.stride < 1 or min(self.rows, self.pilot) < 0:
+            raise ValueError("rows, pilot and stride are counts")
+
+    def encode(self) -> bytes:
+        """The bytes of monitor.json."""
+        return encode(
+            {
+                "v": 1,
+                "rows": self.rows,
+                "pilot": self.pilot,
+                "stride": self.stride,
+                "strata": {**vars(self.strata), "by": list(self.strata.by), "names": list(self.strata.names)},
+                "ranks": {name: list(cuts) for name, cuts in self.ranks.items()},
+                "unwatched": dict(self.unwatched),
+                "about": dict(self.about),
+                "streams": [_said(stream) for stream in self.streams],
+            }
+        )
+
+
+def _said(stream: Stream) -> dict[str, Any]:
+    return {
+        "name": stream.name,
+        "kind": stream.kind,
+        "of": list(stream.of),
+        "weights": list(stream.weights),
+        "categories": None if stream.categories is None else list(stream.categories),
+        "cuts": [
+            {"values": list(one.values), "shares": list(one.shares), "balls": list(one.balls)} for one in stream.cuts
+        ],
+    }
+
+
+def parse_plan(data: bytes) -> Plan:
+    """Read what `Plan.encode` wrote. Raises ValueError on everything else."""
+    try:
+        value = cast("dict[str, Any]", decode_exact(data))
+        if value["v"] != 1:
+            raise ValueError("a plan of another version")
+        strata = value["strata"]
+        plan = Plan(
+            tuple(map(_stream, value["streams"])),
+            value["rows"],
+            value["pilot"],
+            Strata(tuple(strata["by"]), strata["time"], strata["site"], tuple(strata["names"]), strata["rest"]),
+            value["stride"],
+            {name: tuple(cuts) for name, cuts in value["ranks"].items()},
+            value["unwatched"],
+            value["about"],
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"not a plan: {error}") from None
+    if plan.encode() != data:
+        raise ValueError("not in the one accepted form")
+    return plan
+
+
+def _stream(value: Mapping[str, Any]) -> Stream:
+    if value["kind"] not in STREAM_KINDS or not isinstance(value["name"], str):
+        raise ValueError("a stream has a name, and a kind that is one of ours")
+    cuts = tuple(Cuts(tuple(one["values"]), tuple(one["shares"]), tuple(one["balls"])) for one in value["cuts"])
+    known = value["categories"]
+    return Stream(
+        value["name"],
+        value["kind"],
+        tuple(value["of"]),
+        cuts,
+        tuple(value["weights"]),
+        None if known is None else tuple(known),
+    )

@@ -1,0 +1,78 @@
+"""monitor.plan: monitor.json has one spelling, and says nothing that a test could not be run on."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from lockgate.core.encoding import encode
+from lockgate.monitor.plan import Cuts, Plan, Strata, Stream, parse_plan
+
+CUTS = Cuts((0.0, 0.0, 1.5), (0.25, 0.75, 1.0), (3, 1, 4, 2))
+DELAY = Stream("delay", "number", ("delay",), (CUTS, CUTS))
+CARRIER = Stream("carrier", "category", ("carrier",), (CUTS, CUTS), categories=("AA", "UA"))
+JOINT = Stream("projection 1", "projection", ("delay", "carrier"), (CUTS, CUTS), weights=(1.0, -1.0))
+PLAN = Plan(
+    (DELAY, CARRIER, JOINT),
+    rows=18,
+    pilot=5,
+    strata=Strata(("hour",), time="departs", names=("00", "01"), rest=1),
+    ranks={"delay": (0.0, 1.0), "carrier": (0.5,)},
+    unwatched={"tail": "nearly every row has a value of its own"},
+    about={"accuracy": 0.9},
+)
+
+
+def test_a_plan_reads_back() -> None:
+    """One spelling: what was written, and nothing else, is read."""
+    assert parse_plan(PLAN.encode()) == PLAN
+    with pytest.raises(ValueError, match=r"."):
+        parse_plan(PLAN.encode() + b" ")
+
+
+@pytest.mark.parametrize("value", [[], 1, None, {}, {"v": 2}, {"v": 1, "streams": 3}], ids=str)
+def test_what_is_no_plan_is_refused(value: object) -> None:
+    """With ValueError, whatever it is."""
+    with pytest.raises(ValueError, match=r"."):
+        parse_plan(encode(value))
+
+
+@pytest.mark.parametrize(
+    ("path", "wrong"),
+    [
+        (("streams", 0, "cuts", 0, "balls"), [3, 0, 4, 2]),
+        (("streams", 0, "cuts", 0, "balls"), [3, 1, 4]),
+        (("streams", 0, "cuts", 0, "values"), [1.0, 0.0, 1.5]),
+        (("streams", 0, "cuts", 0, "shares"), [0.75, 0.25, 1.0]),
+        (("streams", 0, "cuts", 0, "shares"), [0.25, 0.75, 1.5]),
+        (("streams", 0, "cuts"), []),
+        (("streams", 0, "kind"), "other"),
+        (("streams", 0, "name"), "carrier"),
+        (("strata", "names"), []),
+        (("stride",), 0),
+        (("rows",), -1),
+        (("more",), 1),
+    ],
+    ids=str,
+)
+def test_a_plan_that_no_test_can_run_on_is_refused(path: tuple[str | int, ...], wrong: object) -> None:
+    """Bins without balls, cuts out of order, strata without cuts: refused when read."""
+    value: Any = json.loads(PLAN.encode())
+    parse_plan(encode(value))
+    inside = value
+    for key in path[:-1]:
+        inside = inside[key]
+    inside[path[-1]] = wrong
+    with pytest.raises(ValueError, match=r"."):
+        parse_plan(encode(value))
+
+
+def test_a_plan_cannot_be_made_that_would_not_be_read() -> None:
+    """The same is asked when it is made."""
+    with pytest.raises(ValueError, match="distinct"):
+        replace(PLAN, streams=(DELAY, DELAY))
+    with pytest.raises(ValueError, match="positive"):
+        Cuts((), (), (0,))
