@@ -30,6 +30,8 @@ nightly: test bench  ## All tests, the benchmarks, the long tests and fault roun
 	@$(BIN)/pytest -n auto --dist loadfile -m nightly --timeout 7200
 	@$(BIN)/python -m bench.killed_jails
 	@$(BIN)/python -m bench.ladders --longer 10 --only stops
+	@$(BIN)/python -m bench.drift_null
+	@$(BIN)/python -m bench.drift_harmless
 	@$(BIN)/pytest -n auto tests/properties --hypothesis-profile=nightly --timeout 7200
 
 bench: .venv/made  ## The measured claims, each as a ratio in one run
@@ -44,6 +46,8 @@ bench: .venv/made  ## The measured claims, each as a ratio in one run
 	@$(BIN)/python -m bench.gateway_overload
 	@$(BIN)/python -m bench.ladders
 	@$(BIN)/python -m bench.ladder_moves
+	@$(BIN)/python -m bench.drift
+	@$(BIN)/python -m bench.drift_flights
 	@if command -v wrk >/dev/null; then $(BIN)/python -m bench.gateway_controls; fi
 	@if command -v wrk >/dev/null; then $(BIN)/python -m bench.gateway; fi
 

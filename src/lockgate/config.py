@@ -14,7 +14,7 @@ from typing import Any
 
 from lockgate.audit.entries import is_model_name
 from lockgate.contract import inputs
-from lockgate.core.kinds import inside
+from lockgate.core.kinds import LITERAL, inside, reference
 from lockgate.core.names import PROJECT_FILE
 from lockgate.core.overlay import UNSAID, differing, joined, lenient, missing, nearer_lines
 from lockgate.core.strict import (
@@ -32,6 +32,8 @@ from lockgate.core.strict import (
 from lockgate.errors import Usage
 from lockgate.export.kubernetes import settings as kubernetes
 from lockgate.ingest.spec import MOST
+from lockgate.monitor import options as monitor
+from lockgate.monitor.spec import MonitorSpec
 from lockgate.runtime.locked import settings as environment
 from lockgate.serve import options
 from lockgate.train import options as train
@@ -46,19 +48,6 @@ def _read_pins(value: object) -> dict[str, str]:
     ):
         raise ValueError
     return {name: f"sha256:{digest.removeprefix('sha256:')}" for name, digest in value.items()}
-
-
-_REFERENCE = r"(?:env:[A-Za-z_][A-Za-z0-9_]*|file:[^\0]+|cmd:[^\0]+)"
-_LITERAL = object()
-
-
-def _reference() -> Kind:
-    """A secret by reference. What is none is told apart later, by `_check_references`, which does not quote it."""
-
-    def read(value: object) -> object:
-        return value if isinstance(value, str) and re.fullmatch(_REFERENCE, value) else _LITERAL
-
-    return Kind('a reference to a secret: "env:NAME", "file:PATH" or "cmd:COMMAND"', read)
 
 
 def _source() -> Kind:
@@ -99,9 +88,9 @@ DATA = Table(
                     "endpoint": Key(text(), "", "The server, for an S3-compatible store: https://HOST:PORT."),
                     "region": Key(text(), "", "The store's region."),
                     "ca": Key(text(), "", "A file of certificates that vouch for the server."),
-                    "key": Key(_reference(), "", "Access key (az: account). Without it: anonymously."),
-                    "secret": Key(_reference(), "", "Secret key (az: account key)."),
-                    "token": Key(_reference(), "", "Session, bearer or SAS token."),
+                    "key": Key(reference(), "", "Access key (az: account). Without it: anonymously."),
+                    "secret": Key(reference(), "", "Secret key (az: account key)."),
+                    "token": Key(reference(), "", "Session, bearer or SAS token."),
                     "most": Key(size(), MOST, "Most bytes of all objects together."),
                 }
             ),
@@ -111,7 +100,7 @@ DATA = Table(
             Table(
                 {
                     "file": Key(inside(), "", "An SQLite file of the project."),
-                    "url": Key(_reference(), "", "postgresql://USER:PASSWORD@HOST/DATABASE, by reference."),
+                    "url": Key(reference(), "", "postgresql://USER:PASSWORD@HOST/DATABASE, by reference."),
                     "ca": Key(text(), "", "A file of certificates that vouch for the server."),
                     "most": Key(size(), MOST, "Most bytes of one result."),
                 }
@@ -123,7 +112,7 @@ DATA = Table(
 
 INPUT = inputs.table(_source())
 
-_DIFFERING = Table({"data": DATA, "train": train.TABLE, "input": INPUT})
+_DIFFERING = Table({"data": DATA, "train": train.TABLE, "input": INPUT, "monitor": monitor.TABLE})
 """What each of several models may say for itself."""
 
 SCHEMA = Table(
@@ -147,12 +136,14 @@ SCHEMA = Table(
                     "data": differing(DATA),
                     "train": differing(train.TABLE),
                     "input": INPUT,
+                    "monitor": differing(monitor.TABLE),
                 },
                 "One of several models: what it does not say here, the tables of the project say.",
             ),
             "The project's models, where it has several.",
         ),
         "serve": options.TABLE,
+        "monitor": monitor.TABLE,
         "environment": environment.TABLE,
         "kubernetes": kubernetes.TABLE,
     }
@@ -210,6 +201,7 @@ class Config:
     kubernetes: kubernetes.KubernetesSettings
     environment: environment.EnvironmentSettings
     inputs: tuple[inputs.Wanted, ...] = ()
+    monitor: MonitorSpec = field(default_factory=MonitorSpec)
     project: str = ""
     models: Mapping[str, Config] = field(default_factory=dict)
 
@@ -289,6 +281,7 @@ def _config(document: Document) -> Config:
         kubernetes.KubernetesSettings(**values["kubernetes"]),
         environment.of(document),
         inputs=tuple(inputs.Wanted(**one) for one in values["input"]),
+        monitor=monitor.of(document),
         project=values["project"].get("of", values["project"]["name"]),
     )
     _check_inputs(config, document)
@@ -318,11 +311,11 @@ def _check_references(document: Document) -> None:
     for table in ("stores", "databases"):
         for name, settings in document.values["data"][table].items():
             for key, value in settings.items():
-                if value is _LITERAL:
+                if value is LITERAL:
                     where = f"{document.where('data', table, name, key)}: data.{table}.{name}.{key}"
                     raise Usage(
                         "LG124",
-                        f"{where} expects {_reference().expects}, never the secret itself",
+                        f"{where} expects {reference().expects}, never the secret itself",
                         seen={"file": document.filename, "key": key},
                         next=f'refer to it: {key} = "env:NAME"; and change the secret, for it was in a file',
                     )

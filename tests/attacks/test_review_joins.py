@@ -135,7 +135,7 @@ def test_a_model_that_counts_its_rows_is_not_judged() -> None:
     """A graph that answers the judge's many rows well, and a gateway's few otherwise, is refused: LG320."""
     values = np.linspace(1, 9, 300)
     rows = Rows(pd.DataFrame({"x": values, "y": values}), {"x": "float"}, "y", "float", ())
-    assert judge.judge(_model(counts_rows=False), rows)["rows"] == 300
+    assert judge.judge(_model(counts_rows=False), rows)[0]["rows"] == 300
     with pytest.raises(Refused, match="asked with it") as caught:
         judge.judge(_model(counts_rows=True), rows)
     assert caught.value.finding == "LG320"

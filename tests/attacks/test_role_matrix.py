@@ -45,6 +45,8 @@ DIAGONAL = {
     "deploy down": {"deployer", "guard"},
     "deploy lent": {"deployer", "guard"},
     "authorise": {"deployer"},
+    "alarm": {"guard"},
+    "acknowledge": {"approver"},
     "revoke": {"revoker"},
     "head ingest": {"ingester"},
     "head validate": {"validator"},

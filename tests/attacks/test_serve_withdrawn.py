@@ -259,7 +259,8 @@ def waiting_gateway(monkeypatch: pytest.MonkeyPatch, opened: list[Any]) -> Gatew
         opened.append(live)
         service.served = live.engine.served
 
-    parts = SimpleNamespace(open=opening, alone=lambda **_: None, tally=SimpleNamespace(lost={}))
+    watch, alone = (lambda _models: None), (lambda **_: None)
+    parts = SimpleNamespace(open=opening, alone=alone, watch=watch, tally=SimpleNamespace(lost={}))
     settings = SimpleNamespace(caps=Caps())
     library = SimpleNamespace(fallen=lambda _one: False)
     made = bare(

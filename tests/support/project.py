@@ -146,13 +146,18 @@ class SignedProject:
         jail_level: int = 3,
         denied: Sequence[object] = (),
         of: str = OWN,
+        monitored: tuple[bytes, bytes] | None = None,
     ) -> dict[str, Evidence]:
-        """Sign what the four stages before register would have, leaving out those in `skip`. `of`: for which model."""
+        """Sign what the four stages before register would have, leaving out those in `skip`.
+
+        `of`: for which model; `monitored`: the plans by which its inputs and outputs are watched.
+        """
         model = tiny_model(seed) if model is None else model
         snapshot, accepted = f"snapshot {seed}".encode(), f"accepted {seed}".encode()
         blobs = [snapshot, accepted, model, io, code, b"lock\n", encode({"baseline": seed})]
-        for data in blobs:
+        for data in (*blobs, *(monitored or ())):
             self.data.put(data)
+        asked, answered = _watched(monitored)
         candidate = {"model.onnx": digest_of(model), "io.json": digest_of(io)}
         statements = {
             "ingest": self._provenance("ingest", {"snapshot.parquet": digest_of(snapshot)}, {}, jail_level),
@@ -168,6 +173,7 @@ class SignedProject:
                 quarantined=refused_rows,
                 jails={"check": {"level": jail_level}},
                 time=rfc3339(self.clock()),
+                **asked,
             ),
             "train": self._provenance(
                 "train",
@@ -188,6 +194,7 @@ class SignedProject:
                 metrics={"roc_auc": {"value": auc, "low": auc - 0.01, "high": auc + 0.01}},
                 jail={"level": jail_level},
                 time=rfc3339(self.clock()),
+                **answered,
             ),
         }
         roles = {"ingest": "ingester", "validate": "validator", "train": "trainer", "judge": "judge"}
@@ -235,6 +242,12 @@ class SignedProject:
         self.registry.blobs.put(envelope)
         leaf = Leaf("roles", digest_of(envelope), "urn:lockgate:predicate:roles:v1", len(envelope), START)
         self._sealer().append([leaf.encode()])
+
+
+def _watched(plans: tuple[bytes, bytes] | None) -> tuple[dict[str, Any], dict[str, Any]]:
+    if plans is None:
+        return {}, {}
+    return {"monitor": digest_of(plans[0])}, {"monitor": digest_of(plans[1])}
 
 
 def signed_project(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from lockgate.core.digest import digest_of
-from lockgate.serve.calls.metrics import GAUGES, ROWS, Metrics
+from lockgate.serve.calls.metrics import GAUGES, MONITOR, ROWS, Metrics
 from lockgate.serve.spec import Caps, Served
 from lockgate.serve.tally import Tally
 
@@ -21,6 +21,8 @@ def full_tally() -> Tally:
     tally.batches.add(4)
     tally.rows.update(dict.fromkeys(ROWS, 1))
     tally.now.update(dict.fromkeys(GAUGES, 1.0))
+    tally.watched.update({("flights@3", what): 1 for what in ("counted", "dependent", "skipped")})
+    tally.monitor.update({("flights@3", name): 1.0 for name in MONITOR})
     return tally
 
 

@@ -39,7 +39,7 @@ def refusal(words: list[str]) -> str:
         return f"no command {words[0]!r}"
     name = "import_" if words[0] == "import" else words[0]
     command = importlib.import_module(f"lockgate.cli.{name}").command
-    if isinstance(command, click.Group) and len(words) > 1 and re.fullmatch(r"[a-z-]+", words[1]):
+    if isinstance(command, click.Group) and len(words) > 1 and re.fullmatch(r"[a-z][a-z-]*", words[1]):
         if words[1] not in command.commands:
             return f"no command {' '.join(words[:2])!r}"
         command = command.commands[words[1]]

@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from lockgate.audit import deployments, entries, imports
+from lockgate.audit import alarms, deployments, entries, imports
 from lockgate.audit.heads import pick_head
 from lockgate.audit.load import load_standing
 from lockgate.audit.models import model_of
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from lockgate.core.digest import Digest
 
 FROM_ELSEWHERE: Final = frozenset(
-    {"roles", "policy", "approve", "waive", "revoke", "promote", "deploy", "authorise", "head"}
+    {"roles", "policy", "approve", "waive", "revoke", "promote", "deploy", "authorise", "acknowledge", "head"}
 )
 """The claims that stand on their own, so that they may come from another machine."""
 
@@ -164,6 +164,25 @@ def _deploy(new: Evidence, log: Sequence[Evidence]) -> None:
     check_told(found, deployments.standing_of(found.environment, found.name, log[:-1]), log)
 
 
+def _acknowledge(new: Evidence, log: Sequence[Evidence]) -> None:
+    """It answers an alarm of its model that the log has. Whether the balls are the log's own, `verify` counts."""
+    found = alarms.acknowledgement(new)
+    if new.digest not in {one.evidence.digest for one in alarms.acknowledgements(log, found.environment)}:
+        raise Refused(
+            "LG848",
+            "it answers an alarm that this log does not have of this model",
+            seen={"alarm": found.alarm, "manifest": found.manifest, "environment": found.environment},
+            next="lockgate monitor",
+        )
+
+
+def _alarm(new: Evidence, log: Sequence[Evidence]) -> None:
+    """It is what the event log lets an alarm be. That its numbers are those of the predictions, `verify` counts."""
+    from lockgate.audit.alarm_rules import check_alarm
+
+    check_alarm(alarms.alarm(new), log)
+
+
 def _head(new: Evidence, log: Sequence[Evidence]) -> None:
     pick_head(str(new.predicate.get("stage")), log, model_of(new.statement))
 
@@ -183,6 +202,8 @@ _CHECKS: Final[Mapping[str, Callable[[Evidence, Sequence[Evidence]], object]]] =
     "approve": lambda new, _: entries.approvals([new]),
     "waive": lambda new, _: entries.waiver(new),
     "authorise": lambda new, _: entries.authorisation(new),
+    "alarm": _alarm,
+    "acknowledge": _acknowledge,
     "revoke": lambda new, _: entries.revocations([new]),
 }
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
+from lockgate.audit.alarms import ALARM_FIELDS
 from lockgate.errors import VerificationFailed
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ FIELDS: Final[Mapping[str, frozenset[str]]] = {
         "checks",
     },
     "authorise": _ALWAYS | {"environment", "name", "version", "manifest", "policy", "rungs", "expires"},
+    "alarm": ALARM_FIELDS,
+    "acknowledge": _ALWAYS | {"environment", "name", "version", "manifest", "alarm", "accept"},
     "head": _ALWAYS | {"stage", "target", "model"},
 }
 """All fields of the words that persons say. Other claims are what a stage found out; they may say more."""

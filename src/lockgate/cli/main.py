@@ -34,6 +34,7 @@ VERBS: dict[str, str] = {
     "rollback": "Go back: a stage to an earlier statement, an environment to an earlier model.",
     "revoke": "Take a model out of service for good.",
     "status": "Where everything stands, and what to do next.",
+    "monitor": "Has what comes changed? Of what is served; of two files too.",
     "predict": "Score a whole file: same contract, jail and record, no network.",
     "serve": "Answer requests: gateway, jailed workers, sealer; on loopback, or with TLS.",
     "push": "Carry a model with all its evidence to an OCI registry.",

@@ -39,12 +39,17 @@ def show(environment: str, directory: str, as_json: bool) -> None:
     if ladder:
         talk.data("ladder")
         talk.data(table(ladder, indent=2))
+    monitor = project.policy_monitor(environment) if environment else ()
+    if monitor:
+        talk.data("monitor")
+        talk.data(table(monitor, indent=2))
     rules = (
         {
             "environment": environment,
             "rules": [line.as_json() for line in lines],
             "serve": dict(serving),
             "ladder": dict(ladder),
+            "monitor": dict(monitor),
         }
         if environment
         else {}

@@ -13,6 +13,8 @@ from lockgate.cli.render import Talk, json_option, project_option
 def command(directory: str, as_json: bool) -> None:
     """Show each stage's statement, which of them rest on one that was rolled back, what is live, and what to run next.
 
+    Which alarms of drift nobody has answered yet; `lockgate monitor` shows what they are of.
+
     Where a model is on the ladder: on which rung, how much it has seen of what the rung asks for and how long the rest
     takes, how near each check is to its alarm, and who moves it next.
 
@@ -34,6 +36,8 @@ def command(directory: str, as_json: bool) -> None:
         talk.data(f"{'✓' if stage.mark == 'ok' else '!' if stage.mark == 'warn' else '·'} {stage.name:<9} {stage.text}")
     for line in status.live:
         talk.data(f"  {line}")
+    for line in status.alarms:
+        talk.data(f"! alarm     {line}")
     for line in status.waivers:
         talk.data(f"! waived    {line}")
     if status.growth is not None:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import PurePosixPath
 from typing import Any
 
 from lockgate.core.strict import Kind
+
+_REFERENCE = r"(?:env:[A-Za-z_][A-Za-z0-9_]*|file:[^\0]+|cmd:[^\0]+)"
+LITERAL = object()
+"""What stands for a value that no message may quote: whoever reads the table refuses it."""
 
 
 def scalar() -> Kind:
@@ -32,3 +37,12 @@ def inside() -> Kind:
         return value
 
     return Kind("a path inside the project", read)
+
+
+def reference() -> Kind:
+    """A secret by reference. What is none is read as LITERAL and told apart later, by who does not quote it."""
+
+    def read(value: object) -> object:
+        return value if isinstance(value, str) and re.fullmatch(_REFERENCE, value) else LITERAL
+
+    return Kind('a reference to a secret: "env:NAME", "file:PATH" or "cmd:COMMAND"', read)

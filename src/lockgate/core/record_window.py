@@ -28,10 +28,11 @@ class WindowRecord(Record):
 
     `model`: the manifest that answered. `life`: the sequence of the statement in the event log from which on the test
     began anew, 0 for the model's own plan. `bins`: stratum, stream, rows in each bin; in this order, each once, and
-    streams count through the plan of inputs and then that of outputs. `rows`: that were counted; `dropped`: that were
-    not, for they depended on their neighbours; `seen`: that this gateway answered since its record before, all three 0
-    where this is a further part of a window. `stride`: every so many rows were taken. `labelled`: rows whose label
-    came. `since`: when the window began, milliseconds.
+    streams count through the plan of inputs and then that of outputs. `rows`: that were looked at, of which a stream
+    whose neighbours depend on each other counts only some; `dropped`: those of windows in which every stream was left
+    out for it; `seen`: that this gateway answered since its record before, all three 0 where this is a further part of
+    a window. `stride`: the largest of a stream, which counts one of so many rows. `labelled`: rows whose label came.
+    `since`: when the window began, milliseconds.
     """
 
     KIND = "window"
@@ -51,6 +52,10 @@ class WindowRecord(Record):
     def good(self, name: str, value: object) -> bool:
         """The bins."""
         return _are_bins(value) if name == "bins" else super().good(name, value)
+
+    def values(self) -> dict[str, object]:
+        """The fields: as they are, for to copy a thousand counts takes longer than to write them."""
+        return dict(vars(self))
 
     @classmethod
     def of(cls, values: dict[str, object]) -> WindowRecord:

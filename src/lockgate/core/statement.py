@@ -29,6 +29,8 @@ WAIVER = "urn:lockgate:predicate:waiver:v1"
 IMPORT = "urn:lockgate:predicate:import:v1"
 LADDER = "urn:lockgate:predicate:ladder:v1"
 STAGE_HEAD = "urn:lockgate:predicate:stage-head:v1"
+ALARM = "urn:lockgate:predicate:alarm:v1"
+ACKNOWLEDGEMENT = "urn:lockgate:predicate:acknowledgement:v1"
 
 
 @dataclass(frozen=True)

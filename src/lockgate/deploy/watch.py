@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from lockgate.audit import deployments
 from lockgate.audit.climbing import authorisation_for
@@ -41,6 +41,8 @@ EVIDENCE = timedelta(seconds=1)
 class Move:
     """A proposal: `manifest` on the rung `to`, as the move after `sequence`, for what `checks` tell."""
 
+    TOLD: ClassVar = "move"
+
     move: Literal["up", "down"]
     manifest: Digest
     sequence: int
@@ -51,6 +53,8 @@ class Move:
 @dataclass(frozen=True)
 class Judged:
     """A line for a person."""
+
+    TOLD: ClassVar = "judged"
 
     finding: str
     message: str

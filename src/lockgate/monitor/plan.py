@@ -19,16 +19,26 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any, Literal, TypeAlias, cast, get_args
+from typing import Any, Literal, TypeAlias, get_args
 
-from lockgate.core.encoding import decode_exact, encode
+from lockgate.core.encoding import encode
 
 BINS = 16
 INPUTS, OUTPUTS = "monitor.json", "monitor-outputs.json"
 """Their names in a model's closure: of what it is asked, and of what it answers."""
 MOST_STREAMS, MOST_STRATA = 1024, 256
+MOST_CUT = 12_000
+"""Streams times strata: each has 15 cuts, and a gateway holds them."""
+MOST_PLAN, MOST_PARTS = 16 << 20, 1_500_000
+"""The size of monitor.json, and the values in it: what is larger is not looked at."""
+MOST_STRIDE, MOST_CHOSEN = 10_000, 64
+"""Of a stream: the largest stride that somebody may say, and that is chosen by how rows depend on each other."""
+MOST_KNOWN, MOST_RANKED, MOST_UNWATCHED = 500, 512, 16_384
+LONGEST_TEXT, LONGEST_NAME = 100, 4_096
 MISSING = -1.0
 """The code of a missing category; of a known one its place, of an unseen one how many are known."""
+
+_MOST_ROWS = 1 << 53
 
 StreamKind = Literal["number", "category", "pair", "projection", "class", "margin", "confidence", "value", "loss"]
 Unit = Literal["hour", "weekday", "site"]
@@ -56,6 +66,8 @@ class Cuts:
             raise ValueError("a stream has a positive number of balls for each bin")
         if not all(math.isfinite(value) and 0 <= share <= 1 for value, share in places):
             raise ValueError("a cut is a finite value, and a share from 0 to 1")
+        if max(self.balls) > _MOST_ROWS:
+            raise ValueError("no reference has so many rows")
         if any(one > other for one, other in pairwise(places)):
             raise ValueError("cuts must be in order")
 
@@ -70,6 +82,7 @@ class Stream:
         weights: of a projection, one for each of `of`, 1 or -1.
         categories: the known values; None where the value is a number.
         cuts: one for each stratum.
+        stride: one of so many rows of its reference was counted, since neighbours depend on each other; 1: each.
     """
 
     name: str
@@ -78,6 +91,16 @@ class Stream:
     cuts: tuple[Cuts, ...]
     weights: tuple[float, ...] = ()
     categories: tuple[Category, ...] | None = None
+    stride: int = 1
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.stride <= MOST_STRIDE:
+            raise ValueError("a stride is at least 1")
+        _check_names([self.name, *self.of], "a stream")
+        if len(self.categories or ()) > MOST_KNOWN or not all(map(_known, self.categories or ())):
+            raise ValueError(f"a stream has at most {MOST_KNOWN} categories, of {LONGEST_TEXT} signs")
+        if len(self.of) > MOST_RANKED or not all(abs(weight) == 1 for weight in self.weights):
+            raise ValueError("a projection adds fields, or takes them off")
 
     @property
     def bins(self) -> int:
@@ -90,7 +113,7 @@ class Strata:
     """By what rows are told apart before they are compared: `names` in the order of the numbers, one "" without any.
 
     A name is what `by` says, joined by a space: "07" of the hour (UTC), "mon" of the weekday, the text of the site.
-    `rest`: the number of the stratum for names that are not there, or None: such rows are counted nowhere.
+    `rest`: the number of the stratum for names that are not there, or None: such rows are counted with the first.
     """
 
     by: tuple[Unit, ...] = ()
@@ -99,16 +122,20 @@ class Strata:
     names: tuple[str, ...] = ("",)
     rest: int | None = None
 
+    def __post_init__(self) -> None:
+        if not 0 < len(self.names) <= MOST_STRATA or len(self.by) > len(UNITS):
+            raise ValueError(f"a plan has at most {MOST_STRATA} strata, and one at least")
+        _check_names([*self.names, self.time, self.site], "a stratum")
+
 
 @dataclass(frozen=True)
 class Plan:
     """A parsed monitor.json.
 
     Attributes:
-        rows: of the reference that were counted, of all strata; `pilot`: rows that only chose.
-        stride: every so many rows of the reference were taken, since neighbours depend on each other; 1 without.
+        rows: of the reference, of all strata, of which each stream counted some; `pilot`: rows that only chose.
         ranks: of each field that a pair or projection is computed from: 15 ascending cuts, from the pilot.
-        unwatched: fields that are not watched, and why.
+        unwatched: fields, and streams of several, that are not watched, and why.
         about: what else the reader is told: for outputs `accuracy`, `threshold` and `rows` of ATC.
     """
 
@@ -116,7 +143,6 @@ class Plan:
     rows: int
     pilot: int
     strata: Strata = field(default_factory=Strata)
-    stride: int = 1
     ranks: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     unwatched: Mapping[str, str] = field(default_factory=dict)
     about: Mapping[str, float] = field(default_factory=dict)
@@ -125,12 +151,27 @@ class Plan:
         names = [stream.name for stream in self.streams]
         if len({*names}) != len(names) or len(names) > MOST_STREAMS:
             raise ValueError(f"a plan has at most {MOST_STREAMS} streams, of distinct names")
-        if not 0 < len(self.strata.names) <= MOST_STRATA:
-            raise ValueError(f"a plan has at most {MOST_STRATA} strata, and one at least")
         if any(len(stream.cuts) != len(self.strata.names) for stream in self.streams):
             raise ValueError("a stream has cuts for each stratum")
-        if self.stride < 1 or min(self.rows, self.pilot) < 0:
-            raise ValueError("rows, pilot and stride are counts")
+        if len(names) * len(self.strata.names) > MOST_CUT:
+            raise ValueError(f"streams times strata are at most {MOST_CUT}")
+        if not all(0 <= count <= _MOST_ROWS for count in (self.rows, self.pilot)):
+            raise ValueError("rows and pilot are counts")
+        self._check_texts()
+
+    def _check_texts(self) -> None:
+        if len(self.ranks) > MOST_RANKED or len(self.unwatched) > MOST_UNWATCHED or len(self.about) > MOST_CUT:
+            raise ValueError("a plan says more than there can be")
+        _check_names([*self.ranks, *self.unwatched, *self.unwatched.values(), *self.about], "a plan")
+        if not all(len(cuts) < BINS and all(map(math.isfinite, cuts)) for cuts in self.ranks.values()):
+            raise ValueError(f"a field is scored by at most {BINS - 1} finite cuts")
+        if not all(map(math.isfinite, self.about.values())):
+            raise ValueError("what is said about a plan are numbers")
+
+    @property
+    def stride(self) -> int:
+        """The largest one of a stream."""
+        return max((stream.stride for stream in self.streams), default=1)
 
     def encode(self) -> bytes:
         """The bytes of monitor.json."""
@@ -139,7 +180,6 @@ class Plan:
                 "v": 1,
                 "rows": self.rows,
                 "pilot": self.pilot,
-                "stride": self.stride,
                 "strata": {**vars(self.strata), "by": list(self.strata.by), "names": list(self.strata.names)},
                 "ranks": {name: list(cuts) for name, cuts in self.ranks.items()},
                 "unwatched": dict(self.unwatched),
@@ -156,6 +196,7 @@ def _said(stream: Stream) -> dict[str, Any]:
         "of": list(stream.of),
         "weights": list(stream.weights),
         "categories": None if stream.categories is None else list(stream.categories),
+        "stride": stream.stride,
         "cuts": [
             {"values": list(one.values), "shares": list(one.shares), "balls": list(one.balls)} for one in stream.cuts
         ],
@@ -163,39 +204,27 @@ def _said(stream: Stream) -> dict[str, Any]:
 
 
 def parse_plan(data: bytes) -> Plan:
-    """Read what `Plan.encode` wrote. Raises ValueError on everything else."""
+    """Read what `Plan.encode` wrote. Raises ValueError on everything else.
+
+    It comes from a jail that looked at anybody's rows: what is too large is refused before it is read.
+    """
+    import msgspec  # jails that make plans run in environments of others, which do not have it
+
+    if len(data) > MOST_PLAN or data.count(b",") > MOST_PARTS:
+        raise ValueError("larger than a plan can be")
     try:
-        value = cast("dict[str, Any]", decode_exact(data))
-        if value["v"] != 1:
-            raise ValueError("a plan of another version")
-        strata = value["strata"]
-        plan = Plan(
-            tuple(map(_stream, value["streams"])),
-            value["rows"],
-            value["pilot"],
-            Strata(tuple(strata["by"]), strata["time"], strata["site"], tuple(strata["names"]), strata["rest"]),
-            value["stride"],
-            {name: tuple(cuts) for name, cuts in value["ranks"].items()},
-            value["unwatched"],
-            value["about"],
-        )
-    except (KeyError, TypeError, AttributeError) as error:
+        plan = msgspec.json.decode(data, type=Plan)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise ValueError(f"not a plan: {error}") from None
     if plan.encode() != data:
         raise ValueError("not in the one accepted form")
     return plan
 
 
-def _stream(value: Mapping[str, Any]) -> Stream:
-    if value["kind"] not in STREAM_KINDS or not isinstance(value["name"], str):
-        raise ValueError("a stream has a name, and a kind that is one of ours")
-    cuts = tuple(Cuts(tuple(one["values"]), tuple(one["shares"]), tuple(one["balls"])) for one in value["cuts"])
-    known = value["categories"]
-    return Stream(
-        value["name"],
-        value["kind"],
-        tuple(value["of"]),
-        cuts,
-        tuple(value["weights"]),
-        None if known is None else tuple(known),
-    )
+def _check_names(names: list[str], what: str) -> None:
+    if any(len(name) > LONGEST_NAME for name in names):
+        raise ValueError(f"{what} says more than {LONGEST_NAME} signs in one text")
+
+
+def _known(category: Category) -> bool:
+    return len(category) <= LONGEST_TEXT if isinstance(category, str) else abs(category) <= _MOST_ROWS

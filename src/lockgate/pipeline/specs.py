@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from lockgate.audit.workplace import Workplace
 from lockgate.config import Config
 from lockgate.core.digest import Digest
 from lockgate.ingest.spec import Database, IngestSpec, Source, Store
+from lockgate.monitor.asked import Asked
 from lockgate.sandbox.settings import Limits
 from lockgate.train.spec import TrainSpec
 from lockgate.validate.spec import ValidateSpec
@@ -38,6 +41,7 @@ def validate_spec(config: Config, workplace: Workplace) -> ValidateSpec:
         policy.weight("max_quarantined_share") == "enforce",
         config.data.sensitive,
         config.data.dates,
+        monitor=Asked.of(config.monitor, config.data.time),
     )
 
 
@@ -69,4 +73,5 @@ def train_spec(config: Config) -> TrainSpec:
         ),
         inputs=config.inputs,
         gpu=train.gpu,
+        monitor=replace(Asked.of(config.monitor, config.data.time), exclude=()),
     )

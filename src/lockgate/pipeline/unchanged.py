@@ -68,6 +68,7 @@ def same_contract(one: Evidence, spec: ValidateSpec, workplace: Workplace) -> bo
         and said.get("dates") == spec.dates
         and said.get("max_quarantined_share") == spec.max_quarantined_share
         and said.get("lock") == spec.lock
+        and said.get("watched") == spec.monitor.as_json()
     )
 
 

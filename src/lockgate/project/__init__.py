@@ -20,6 +20,7 @@ from lockgate.project.bringing import Bringing
 from lockgate.project.carrying import Carrying
 from lockgate.project.folder import DEV, now
 from lockgate.project.keeping import Keeping
+from lockgate.project.monitoring import Monitoring
 from lockgate.project.moving import Moving
 from lockgate.project.proofs import Proving
 from lockgate.project.trusting import Trusting
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from lockgate.project.payloads import Payload
 
 
-class Project(Trusting, Admitting, Keeping, Bringing, Moving, Proving, Carrying):
+class Project(Trusting, Admitting, Keeping, Bringing, Moving, Monitoring, Proving, Carrying):
     """A folder with a lockgate.toml. Holds nothing open; each method opens, verifies, does, and closes."""
 
     @staticmethod
@@ -124,13 +125,15 @@ class Project(Trusting, Admitting, Keeping, Bringing, Moving, Proving, Carrying)
         """Where everything stands."""
         from dataclasses import replace
 
+        from lockgate.project.alarm_lines import open_alarms
         from lockgate.project.ladder_facts import looks_if_it_can
         from lockgate.project.pages import status_page
         from lockgate.project.served_state import ends_of, served_state
 
         ledger, now = self.ledger(), self.now()
         page = status_page(ledger, self.config, self.policy(ledger), now, looks_if_it_can(self, ledger))
-        return replace(page, growth=served_state(self, now), ends=ends_of(self, ledger.roles, now))
+        alarms = open_alarms(ledger.statements(), now)
+        return replace(page, growth=served_state(self, now), ends=ends_of(self, ledger.roles, now), alarms=alarms)
 
     def jail(self, command: tuple[str, ...], *, say: Callable[[str], None]) -> int:
         """Run `command` in training's jail; its exit status."""

@@ -15,6 +15,7 @@ from lockgate.audit.predictions import PredictionIndex
 from lockgate.audit.shelf import shelf
 from lockgate.audit.verify import full_verify
 from lockgate.errors import LockgateError, Refused, VerificationFailed
+from lockgate.project.alarm_recounting import AlarmPass, without_log
 from lockgate.project.carry.mirror import absent, freshness, held, is_held
 from lockgate.project.importing import prove_import
 from lockgate.project.ladder_report import LadderReport
@@ -34,8 +35,8 @@ if TYPE_CHECKING:
 def verify_logs(project: Folder, *, root: str = "", steps: Steps | None = None) -> LogsReport:
     """Read every file of both logs, replay them, and check what the predictions say.
 
-    Their sequence numbers; that gateways told the rows that they answered; that moves on the ladder tell what the
-    records say. One pass over the predictions. Raises VerificationFailed.
+    Their sequence numbers; that gateways told the rows that they answered; that moves on the ladder, alarms and
+    accepted references tell what the records say. One pass over the predictions. Raises VerificationFailed.
     """
     steps = steps or Steps()
     ledger = open_ledger(project, root, steps)
@@ -56,7 +57,9 @@ def verify_logs(project: Folder, *, root: str = "", steps: Steps | None = None) 
         moves, notes = moves_of(ledger, steps)
         events = reports[EVENTS]
         ladder = LadderReport(moves=len(moves), notes=notes)
-        return LogsReport(events.checkpoint.size, 0, events.files, (), (*events.reasons, *notes), ladder=ladder)
+        alarms = without_log(ledger, steps)
+        said = (*events.reasons, *notes, *alarms.notes)
+        return LogsReport(events.checkpoint.size, 0, events.files, (), said, ladder=ladder, alarms=alarms)
     with steps.step("every file of the log of predictions", "what the log of predictions says is not proved"):
         reports[PREDICTIONS] = full_verify(
             project.home / "log" / PREDICTIONS,
@@ -68,19 +71,25 @@ def verify_logs(project: Folder, *, root: str = "", steps: Steps | None = None) 
     moves, notes = moves_of(ledger, steps)
     log = predictions(project, ledger)
     told = Pass(moves, log, ledger, steps, own=served.own)
+    watched = AlarmPass(ledger, log, steps, own=served.own)
+
+    def take(index: int, gateway: bytes, entry: bytes) -> None:
+        told.take(index, gateway, entry)
+        watched.take(index, gateway, entry)
+
     with steps.step("the predictions' numbers", "a prediction may be missing from the log"):
         _check_folder(project.home / "log", {EVENTS, PREDICTIONS})
-        index = PredictionIndex(log, told.take)
+        index = PredictionIndex(log, take)
         refusals = index.reasons()
         if refusals:
             first = refusals[0]
             raise VerificationFailed(first.finding, first.message, seen=first.seen, next=first.next)
-    ladder = told.check(notes)
-    warnings = [*(reason for found in reports.values() for reason in found.reasons), *ladder.notes]
+    ladder, alarms = told.check(notes), watched.check()
+    warnings = [*(reason for found in reports.values() for reason in found.reasons), *ladder.notes, *alarms.notes]
     files = sum(report.files for report in reports.values())
     sizes = [reports[name].checkpoint.size for name in (EVENTS, PREDICTIONS)]
     own = MACHINE if served.own else ""
-    return LogsReport(sizes[0], sizes[1], files, index.gateways(), tuple(warnings), own, ladder)
+    return LogsReport(sizes[0], sizes[1], files, index.gateways(), tuple(warnings), own, ladder, alarms)
 
 
 def verify_everything(project: Folder, *, root: str = "") -> EverythingReport:
@@ -121,7 +130,7 @@ def verify_everything(project: Folder, *, root: str = "") -> EverythingReport:
         models,
         live,
         apart,
-        (*NOT_PROVED, *logs.ladder.not_proved),
+        (*NOT_PROVED, *logs.not_proved),
         absent(project.home, entries),
         freshness(project.home, now),
     )

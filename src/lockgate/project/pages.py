@@ -121,6 +121,7 @@ class StatusPage:
     ladders: tuple[dict[str, Any], ...] = ()
     growth: Growth | None = None
     ends: tuple[End, ...] = ()
+    alarms: tuple[str, ...] = ()
 
     def as_json(self) -> Mapping[str, Any]:
         """For `--json`."""

@@ -11,7 +11,7 @@ from lockgate.audit.workplace import Workplace
 from lockgate.core.digest import Digest, short
 from lockgate.core.shown import Lines, block
 from lockgate.errors import Usage
-from lockgate.trust import policy_automatic, policy_ladder_order, policy_serving
+from lockgate.trust import policy_automatic, policy_ladder_order, policy_monitor, policy_serving
 from lockgate.trust.policy import FILENAME, RULES, EnvironmentPolicy, Policy
 from lockgate.trust.policy_ladder import Rung
 from lockgate.trust.policy_order import Difference, Direction
@@ -143,6 +143,7 @@ def _differences(old: EnvironmentPolicy, new: EnvironmentPolicy) -> Iterator[Dif
         yield from rule.compare(old, new)
     yield from policy_automatic.differences(old.automatic, new.automatic)
     yield from policy_ladder_order.differences(old.ladder, new.ladder)
+    yield from policy_monitor.differences(old.monitor, new.monitor)
     yield from policy_serving.differences(old.serve, new.serve)
 
 
@@ -170,6 +171,13 @@ def describe_ladder(policy: EnvironmentPolicy) -> Iterator[tuple[str, str]]:
         yield rung.name, _rung(rung)
     for name, value in vars(policy.ladder).items() if policy.ladder.rungs else ():
         if name != "rungs" and value is not None:
+            yield name, _word(value)
+
+
+def describe_monitor(policy: EnvironmentPolicy) -> Iterator[tuple[str, str]]:
+    """What alarms, and what follows: setting, value in words. Pure."""
+    for name, value in vars(policy.monitor).items():
+        if policy.monitor.on_alarm == "abstain" or name != "abstain_below":
             yield name, _word(value)
 
 

@@ -11,6 +11,7 @@ from lockgate.audit.evidence import Evidence
 from lockgate.core.digest import Digest, short
 from lockgate.core.shown import Lines, block
 from lockgate.core.verdict import Reason
+from lockgate.project.alarm_report import AlarmReport
 from lockgate.project.ladder_report import LadderReport
 
 
@@ -87,10 +88,16 @@ class LogsReport:
     warnings: tuple[Reason, ...]
     sealed_by: str = ""
     ladder: LadderReport = field(default_factory=LadderReport)
+    alarms: AlarmReport = field(default_factory=AlarmReport)
+
+    @property
+    def not_proved(self) -> tuple[str, ...]:
+        """What nobody here can prove of what the predictions say."""
+        return (*self.ladder.not_proved, *self.alarms.not_proved)
 
     def text(self) -> Lines:
         """A few lines, the warnings, and what is not proved."""
-        unproved = "; ".join(self.ladder.not_proved)
+        unproved = "; ".join(self.not_proved)
         return block([self.picture(), *([f"NOT proved: {unproved}."] if unproved else [])])
 
     def picture(self) -> Lines:
@@ -102,6 +109,7 @@ class LogsReport:
         ]
         lines += [f"  {self.sealed_by}"] if self.sealed_by else []
         lines += [f"✓ ladder       {text}"] if (text := self.ladder.text()) else []
+        lines += [f"✓ monitor      {text}"] if (text := self.alarms.text()) else []
         return block([*lines, *(f"! {reason.finding}  {reason.message}" for reason in self.warnings)])
 
     def as_json(self) -> Mapping[str, Any]:
@@ -115,7 +123,8 @@ class LogsReport:
             "warnings": [reason.as_json() for reason in self.warnings],
             "sealed_by": self.sealed_by or "the sealer of the roles file",
             "ladder": self.ladder.as_json(),
-            "not_proved": list(self.ladder.not_proved),
+            "monitor": self.alarms.as_json(),
+            "not_proved": list(self.not_proved),
         }
 
 

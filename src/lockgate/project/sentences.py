@@ -17,6 +17,8 @@ NOT_PROVED = (
     "that no second log exists (no outside witness)",
 )
 
+_MOST_STREAMS = 4
+
 
 def sentence(one: Evidence) -> str:
     """What a statement says, in one line."""
@@ -101,6 +103,20 @@ def _import(one: Evidence) -> str:
     return f"{said.get('kind')} from {said.get('origin')}, {files} files, {signed}; {vouched} vouched for it {how}"
 
 
+def _alarm(one: Evidence) -> str:
+    names = [str(field(each, "name")) for each in field(one.predicate, "streams") or []]
+    rest = f" and {len(names) - _MOST_STREAMS} more" if len(names) > _MOST_STREAMS else ""
+    model = f"{field(one.predicate, 'name')}@{field(one.predicate, 'version')} in {field(one.predicate, 'environment')}"
+    listed = ", ".join(names[:_MOST_STREAMS]) or "?"
+    return f"{model} differs from its reference after {number(field(one.predicate, 'rows'))} rows: {listed}{rest}"
+
+
+def _acknowledge(one: Evidence) -> str:
+    accept = field(one.predicate, "accept")
+    what = "it was seen" if accept is None else "what came since is the reference from then on"
+    return f"alarm {short(str(field(one.predicate, 'alarm')))} of {field(one.predicate, 'environment')}: {what}"
+
+
 _SENTENCES: dict[str, Callable[[Evidence], str]] = {
     "ingest": _ingest,
     "validate": _validate,
@@ -110,4 +126,6 @@ _SENTENCES: dict[str, Callable[[Evidence], str]] = {
     "scan": _scan,
     "register": _register,
     "import": _import,
+    "alarm": _alarm,
+    "acknowledge": _acknowledge,
 }

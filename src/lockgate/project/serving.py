@@ -12,9 +12,11 @@ from lockgate.errors import Unavailable, Usage
 from lockgate.serve.spec import Caps, TlsSpec
 
 if TYPE_CHECKING:
+    from lockgate.monitor.spec import MonitorSpec
     from lockgate.project import Project
     from lockgate.supervise.redis import Redis
     from lockgate.supervise.sealing import Sealing
+    from lockgate.supervise.webhook import Webhook
 
 STALE_HOURS = 24.0
 """How long a mirror answers, by default, while its registry gives no log that verifies."""
@@ -48,7 +50,7 @@ def serve(
     from lockgate.sandbox.levels import at_least
     from lockgate.supervise.run import serve as supervised
 
-    settings = project.config.serve
+    settings, watched = project.config.serve, project.config.monitor
     with project.workplace(environment, say=say):
         pass
     place = project.unlocked(environment, say=say)
@@ -64,11 +66,16 @@ def serve(
                 max_body=settings.max_body,
                 unheard=settings.unheard,
                 model_rate=settings.model_rate,
+                watched_rows=watched.most_rows,
+                window_rows=watched.window,
+                stride=watched.stride,
+                sessions=watched.unit == "session",
             ),
             tokens=_tokens(project, say),
             gateways=settings.gateways if gateways is None else gateways,
             traces=settings.traces,
             subject_field=settings.subject_field,
+            webhook=_webhook(project, watched),
             redis=lambda: _redis(project),
             sealing=_sealing(project, place.ledger.root, say),
             ready=ready,
@@ -163,6 +170,18 @@ def _redis(project: Project) -> Redis | None:
     literal = settings.redis.startswith(("redis://", "rediss://", "unix://"))
     address = settings.redis if literal else resolve(settings.redis, "serve.redis", project.root)
     return Redis.parse(address, project.root / settings.redis_ca if settings.redis_ca else None)
+
+
+def _webhook(project: Project, watched: MonitorSpec) -> Webhook | None:
+    """Who is told of alarms. Its token is resolved for each alarm: Usage LG125 then is told, and stops nothing."""
+    if not watched.webhook:
+        return None
+    from lockgate.ingest.secrets import resolve
+    from lockgate.supervise.webhook import Webhook
+
+    secret = watched.webhook_secret
+    token = (lambda: resolve(secret, "monitor.webhook_secret", project.root)) if secret else str
+    return Webhook(watched.webhook, token)
 
 
 def _tokens(project: Project, say: Callable[[str], None]) -> Callable[[], bytes]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
-from lockgate.audit import deployments, entries
+from lockgate.audit import alarms, deployments, entries
 from lockgate.audit.admission import check_stands_alone
 from lockgate.audit.entries import Registration
 from lockgate.audit.evidence import PENDING, Evidence, signed_time
@@ -119,6 +119,21 @@ def _promote(one: Evidence, log: Sequence[Evidence]) -> Iterator[str]:
     yield f"resting on {', '.join(f'{each.claim} (log entry {each.index})' for each in rests) or 'nothing'}"
 
 
+def _acknowledge(one: Evidence, log: Sequence[Evidence]) -> Iterator[str]:
+    found = alarms.acknowledgement(one)
+    said = alarms.alarm(_statement(one, found.alarm, log, "alarm"))
+    if (said.manifest, said.environment) != (found.manifest, found.environment):
+        raise _strange(one, "the alarm that it names is of another model or environment", found.alarm)
+    names = ", ".join(stream.name for stream in said.streams)
+    model = _model(one, found.manifest, log)
+    yield f"answer the alarm of log entry {said.evidence.index} for {model} in {found.environment}: {names}"
+    if found.accept is None:
+        yield "it was seen; the reference stays what it is, and the test begins anew"
+    else:
+        start, stop = found.accept.start, found.accept.stop
+        yield f"ACCEPT what entries {start} to {stop - 1} of the predictions counted AS THE REFERENCE from then on"
+
+
 def _head(one: Evidence, log: Sequence[Evidence]) -> Iterator[str]:
     stage = str(one.predicate.get("stage"))
     target = _statement(one, one.predicate.get("target"), log, stage)
@@ -188,6 +203,7 @@ _WORDS: Final[Mapping[str, tuple[_Words, frozenset[str]]]] = {
     "revoke": (_revoke, frozenset({"name", "version", "manifest", "statement", "of"})),
     "deploy": (_deploy, _MODEL | {"predecessor", "vsa", "floor", "move", "rung", "share"}),
     "authorise": (_authorise, _MODEL | {"policy", "rungs", "expires"}),
+    "acknowledge": (_acknowledge, _MODEL | {"alarm", "accept"}),
     "promote": (_promote, frozenset({"environment", "policy", "inputAttestations", "verificationResult"})),
     "head": (_head, frozenset({"stage", "target"})),
 }

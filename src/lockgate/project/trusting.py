@@ -65,6 +65,12 @@ class Trusting(Succeeding):
 
         return tuple(describe_ladder(self.policy(self.ledger()).environment(environment)))
 
+    def policy_monitor(self, environment: str) -> tuple[tuple[str, str], ...]:
+        """What alarms in one environment, and what follows: setting, value in words."""
+        from lockgate.project.policies import describe_monitor
+
+        return tuple(describe_monitor(self.policy(self.ledger()).environment(environment)))
+
     def policy_check(self, ref: str = "latest", environment: str = "") -> PolicyChecked:
         """What the policy in force says of a registered model now; signs nothing. Raises Usage LG501, LG843."""
         from lockgate.audit.refs import resolve

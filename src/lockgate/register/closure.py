@@ -17,6 +17,7 @@ from lockgate.core.encoding import encode
 from lockgate.core.names import check_file_name
 from lockgate.core.shown import shown
 from lockgate.errors import Refused, VerificationFailed
+from lockgate.monitor.plan import INPUTS, OUTPUTS
 from lockgate.runtime.locked import bom
 
 if TYPE_CHECKING:
@@ -63,6 +64,10 @@ def plan(name: str, description: str, heads: Mapping[str, Evidence]) -> Closure:
     if baseline is None:
         raise _incomplete(heads["validate"], "it names no baseline")
     copied[BASELINE] = baseline
+    # Statements from before there were any name none, and neither do those about too few rows.
+    watched = {INPUTS: heads["validate"], OUTPUTS: heads["judge"]}
+    plans = {file: joins.fact_digest(one.statement, "monitor") for file, one in watched.items()}
+    copied |= {file: digest for file, digest in plans.items() if digest is not None}
     made = {
         EVALUATION: encode(evaluation(heads["judge"])),
         CARD: card(name, description, heads).encode(),
@@ -105,11 +110,23 @@ def card(name: str, description: str, heads: Mapping[str, Evidence]) -> str:
     if metrics:
         lines += ["", "Judged on rows that training never saw:", "", "| metric | value | interval |", "|---|---|---|"]
         lines += metrics
+    lines += _watched(heads)
     lines += ["", "| file | digest |", "|---|---|"]
     lines += [
         f"| {_cell(file)} | {short(digest)} |" for file, digest in joins.candidate(heads["train"].statement).items()
     ]
     return "\n".join(lines) + "\n"
+
+
+def _watched(heads: Mapping[str, Evidence]) -> list[str]:
+    if "watched" not in heads["validate"].predicate:
+        return []  # A statement from before: its model has the card that it had.
+    said = [
+        what
+        for what, claim in (("what it is asked", "validate"), ("what it answers", "judge"))
+        if joins.fact_digest(heads[claim].statement, "monitor") is not None
+    ]
+    return ["", f"Watched for drift: {' and '.join(said) or 'nothing, for there were too few rows'}."]
 
 
 def _metrics(metrics: object) -> list[str]:

@@ -7,18 +7,21 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from lockgate.audit.entries import Registration
 from lockgate.audit.ledger import Ledger
 from lockgate.audit.load import LoadDecision
+from lockgate.audit.watched import planned
 from lockgate.core.digest import Digest, digest_of
 from lockgate.errors import VerificationFailed
+from lockgate.monitor.plan import MOST_PLAN
 from lockgate.runtime import serving
 from lockgate.runtime.serving import ServingSpec
 from lockgate.serve.seen import MemorySeen
 from lockgate.serve.spec import Served, ServedField, ServePolicy
+from lockgate.serve.standing import NOTHING, Standing
 from lockgate.store import oci
 from lockgate.store.layout import RegistryStore
 
@@ -44,11 +47,13 @@ class Closed:
     contract: Contract
     model: bytes
     io: bytes
+    plans: Mapping[str, bytes]
+    """What is watched of it, by the file's name: not parsed. Nothing, of a model that was registered without."""
 
 
 @dataclass(frozen=True)
 class Loadable:
-    """A model that may be loaded, and the very bytes that were verified."""
+    """A model that may be loaded, and the very bytes that were verified. `standing`: of its alarms."""
 
     decision: LoadDecision
     served: Served
@@ -57,6 +62,8 @@ class Loadable:
     model: bytes
     io: bytes
     policy: ServePolicy
+    plans: Mapping[str, bytes] = field(default_factory=dict)
+    standing: Standing = NOTHING
 
 
 def open_ledger(home: Path, root: str, seen: MemorySeen) -> Ledger:
@@ -69,7 +76,13 @@ def open_ledger(home: Path, root: str, seen: MemorySeen) -> Ledger:
     return Ledger(home, root, seen=seen)
 
 
-def load(decision: LoadDecision, ledger: Ledger, registry: RegistryStore, policy: ServePolicy) -> Loadable:
+def load(
+    decision: LoadDecision,
+    ledger: Ledger,
+    registry: RegistryStore,
+    policy: ServePolicy,
+    standing: Standing = NOTHING,
+) -> Loadable:
     """A model that may be loaded, verified to the last byte.
 
     1. `decision`: the deployment in force, its summary, its registration, what that rests on, no revocation
@@ -84,7 +97,9 @@ def load(decision: LoadDecision, ledger: Ledger, registry: RegistryStore, policy
     # 2. to 4.
     closed = read(decision.registration, ledger, registry)
     served = _served(decision, closed.spec)
-    return Loadable(decision, served, closed.spec, closed.contract, closed.model, closed.io, policy)
+    return Loadable(
+        decision, served, closed.spec, closed.contract, closed.model, closed.io, policy, closed.plans, standing
+    )
 
 
 def read(registration: Registration, ledger: Ledger, registry: RegistryStore) -> Closed:
@@ -92,10 +107,11 @@ def read(registration: Registration, ledger: Ledger, registry: RegistryStore) ->
     # 2.
     _check_manifest(registration, registry.blobs.read(registration.manifest, _MAX_MANIFEST))
     # 3.
+    plans = planned(registration)
     files = {
         entry.name: _read(registry, entry.digest, entry.size)
         for entry in registration.files
-        if entry.name in (MODEL, IO) or entry.name.startswith(CODE)
+        if entry.name in (MODEL, IO) or entry.name.startswith(CODE) or (entry.name in plans and entry.size <= MOST_PLAN)
     }
     # 4.
     for needed in (MODEL, IO):
@@ -104,12 +120,19 @@ def read(registration: Registration, ledger: Ledger, registry: RegistryStore) ->
         spec = serving.parse(files[IO])
     except ValueError as error:
         raise _unusable(registration, str(error)) from None
-    return Closed(spec, _contract(registration, ledger, spec, files), files[MODEL], files[IO])
+    watched = {name: files[name] for name in plans if name in files}
+    return Closed(spec, _contract(registration, ledger, spec, files), files[MODEL], files[IO], watched)
 
 
-def redeployed(loaded: Loadable, decision: LoadDecision, policy: ServePolicy) -> Loadable:
-    """The same bytes under a newer deployment of the same manifest, or a newer policy."""
-    return dataclasses.replace(loaded, decision=decision, served=_served(decision, loaded.spec), policy=policy)
+def redeployed(
+    loaded: Loadable,
+    decision: LoadDecision,
+    policy: ServePolicy,
+    standing: Standing = NOTHING,
+) -> Loadable:
+    """The same bytes under a newer deployment of the same manifest, or a newer policy, or with an alarm."""
+    served = _served(decision, loaded.spec)
+    return dataclasses.replace(loaded, decision=decision, served=served, policy=policy, standing=standing)
 
 
 def _check_manifest(registration: Registration, data: bytes) -> None:

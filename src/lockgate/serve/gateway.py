@@ -217,6 +217,8 @@ class Gateway:
             self._open(live)
         if self._answering is live:
             self._compare(shelf, live)
+            beside = self._versions.get(shelf.candidate.loaded.decision.manifest) if shelf.candidate else None
+            self.parts.watch([one.loaded for one in (live, beside) if one is not None and one.ready])
         self._retire_others(shelf)
 
     def _open(self, version: Version) -> None:

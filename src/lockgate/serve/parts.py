@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 
@@ -15,8 +15,10 @@ from lockgate.serve.admission.budgets import LocalBudgets
 from lockgate.serve.calls.metrics import Metrics
 from lockgate.serve.calls.table import table
 from lockgate.serve.control import Told
+from lockgate.serve.evidence import Loadable
 from lockgate.serve.front import Front
 from lockgate.serve.gate import Gate
+from lockgate.serve.monitoring.monitoring import Monitoring
 from lockgate.serve.recording.payloads import Keeping
 from lockgate.serve.recording.recorder import SpoolRecorder
 from lockgate.serve.rungs.beside import Comparison
@@ -74,7 +76,14 @@ class Parts:
         self._comparison = Comparison(
             self.service, self.recorder, settings, key=secrets.pseudonym, folder=place(FEEDBACK)
         )
+        self._monitoring = Monitoring(
+            self.service, self.recorder, settings, self.tally, alarm=self._alarm, folder=place(FEEDBACK)
+        )
         self._note_ends()
+
+    def watch(self, models: Sequence[Loadable]) -> None:
+        """Watch the rows that these are asked about, and what they answer; no other's."""
+        self._monitoring.settle(models)
 
     def compare(self, beside: Beside, live: Live, candidate: Live) -> None:
         """Ask this candidate beside what is live."""
@@ -117,6 +126,7 @@ class Parts:
     async def close(self) -> None:
         """What was answered is on disk when this returns."""
         await self._comparison.close()
+        await self._monitoring.close()
         await self.recorder.end()
         if self._shared is not None:
             await self._shared.close()

@@ -89,6 +89,8 @@ class Service:
         self._tasks: set[asyncio.Task[None]] = set()
         self.ladder: Comparing | None = None
         """The candidate beside what is live, while there is one."""
+        self.watch: Callable[[JailedEngine, Sequence[Asked], Sequence[Answer]], None] | None = None
+        """Who is told of answers that have left, while somebody watches."""
 
     def open(self, live: Live) -> None:
         """Answer with this model from now on; requests in flight finish with the one they started with."""
@@ -254,6 +256,8 @@ class Service:
             missing = () if answer.receipts else (UNRECORDED,)
             reply.headers = (*asked.headers, *missing, *reply.headers)
             asked.reply(reply)
+        if self.watch is not None:
+            self.watch(engine, batch, answers)
         if self.ladder is not None:
             asyncio.get_running_loop().call_soon(self.ladder.given, engine, batch, answers)
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from lockgate.contract.given import Given
 from lockgate.core.digest import Digest
+from lockgate.core.record_window import Bins
 from lockgate.core.wire import Column
 from lockgate.serve.http import Reply, Replying
 from lockgate.trust import policy_serving
@@ -37,7 +38,9 @@ class Caps:
     `batch_rows`: most rows of one call of the model; `waiting_rows`: most rows that wait for it; `contract_rows` and
     `contract_seconds`: most rows that wait for Pydantic, and how long it may take; `unheard`: requests a second from
     one address before its key is looked at, 0 for any number; `model_rate`: rows a second of one model over all of
-    its clients, 0 for any number.
+    its clients, 0 for any number. `watched_rows`: answered rows of a model that are looked at in a second;
+    `window_rows`: of how many a record of counts is written; `stride`: every so many of them, 0 as the model's plan
+    says; `sessions`: one row of a client until it was silent for long.
     """
 
     max_body: int = 8 << 20
@@ -51,6 +54,10 @@ class Caps:
     contract_rows: int = 4_000
     unheard: int = 120
     model_rate: float = 0.0
+    watched_rows: int = 2000
+    window_rows: int = 1000
+    stride: int = 0
+    sessions: bool = False
 
 
 @dataclass(frozen=True)
@@ -126,6 +133,27 @@ class Step:
     sequence: int
 
 
+class Watched(NamedTuple):
+    """Whose rows a record of a window counts: what it says besides. `life`: see `core.record_window`."""
+
+    model: Digest
+    environment: str
+    rung: str
+    life: int
+
+
+class WindowPart(NamedTuple):
+    """The counts of one record of a window, by the names of its fields."""
+
+    bins: Bins
+    rows: int
+    dropped: int
+    seen: int
+    labelled: int
+    stride: int
+    since: int
+
+
 @dataclass(frozen=True)
 class Checked:
     """The contract worker's word on the records of one request.
@@ -152,7 +180,7 @@ class Answer:
     receipts: Sequence[str]
     id: str = ""
     raw: Sequence[Mapping[str, Any]] = ()
-    """What the model said, before any output policy: kept while two models are compared."""
+    """What the model said, before any output policy: for who compares two models, and who watches one."""
 
 
 def _always() -> bool:

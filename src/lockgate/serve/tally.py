@@ -48,6 +48,11 @@ class Tally:
     """Workers that were broken off, by kind."""
     ladder: Counter[str] = field(default_factory=Counter)
     """What was observed of candidates, by the names of `audit.ladder.counts`."""
+    watched: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """Answered rows by model (`name@version`) and what became of them for monitoring: `counted`, `dependent` on their
+    neighbours or their session, `skipped` for the time that looking takes."""
+    monitor: dict[tuple[str, str], float] = field(default_factory=dict)
+    """By model, what stands now: `stride`, `alarms`, `estimated_accuracy` (`calls.metrics.MONITOR` has all)."""
     spans: Counter[str] = field(default_factory=Counter)
     """Spans of traces that were `written` or `dropped`."""
     ends: dict[str, float] = field(default_factory=dict)

@@ -14,6 +14,7 @@ from pathlib import Path
 from lockgate.audit.ledger import Ledger
 from lockgate.audit.load import LoadDecision, load_standing, refuse_revoked
 from lockgate.audit.standing import refuse_withdrawn
+from lockgate.audit.watched import monitor_policy
 from lockgate.core.checkpoint import MAX_NOTE_BYTES
 from lockgate.core.digest import Digest
 from lockgate.errors import LockgateError, Refused
@@ -24,6 +25,7 @@ from lockgate.serve.seen import MemorySeen
 from lockgate.serve.settings import GatewaySettings
 from lockgate.serve.shelf import Beside, Shelf
 from lockgate.serve.spec import ServePolicy
+from lockgate.serve.standing import abstaining, standing
 from lockgate.store.files import read_regular
 from lockgate.store.layout import RegistryStore
 
@@ -101,21 +103,21 @@ class Library:
 
     def _decide(self, ledger: Ledger, before: Shelf | None) -> Shelf:
         environment, statements = self._settings.environment, ledger.statements()
-        standing = load_standing(statements, environment, self._now(), name=self._settings.name)
+        found = load_standing(statements, environment, self._now(), name=self._settings.name)
         policy = serve_policy(statements, environment)
         known = before.loaded() if before is not None else {}
-        live = self._load(ledger, standing.live, policy, known)
-        problem = "" if standing.problem is None else f"{standing.problem.finding} {standing.problem.message}"
+        live = self._load(ledger, found.live, policy, known)
+        problem = "" if found.problem is None else f"{found.problem.finding} {found.problem.message}"
         candidate = previous = None
         try:
             # What must not be loaded of these takes nothing away from what is live.
-            if standing.candidate is not None:
-                loaded = self._load(ledger, standing.candidate, policy, known)
+            if found.candidate is not None:
+                loaded = self._load(ledger, found.candidate, policy, known)
                 _check_same_task(live, loaded)
-                ladder = standing.candidate.policy.ladder
-                candidate = Beside(loaded, live, ladder.rung(standing.candidate.rung), ladder)
-            if standing.previous is not None:
-                previous = self._load(ledger, standing.previous, policy, known)
+                ladder = found.candidate.policy.ladder
+                candidate = Beside(loaded, live, ladder.rung(found.candidate.rung), ladder)
+            if found.previous is not None:
+                previous = self._load(ledger, found.previous, policy, known)
         except LockgateError as error:
             problem = problem or f"{error.finding} {error.message}"
         return Shelf(live, candidate, previous, problem)
@@ -123,12 +125,14 @@ class Library:
     def _load(
         self, ledger: Ledger, decision: LoadDecision, policy: ServePolicy, known: Mapping[Digest, Loadable]
     ) -> Loadable:
-        before = known.get(decision.manifest)
+        before, statements, environment = known.get(decision.manifest), ledger.statements(), self._settings.environment
+        stands = standing(statements, environment, decision.manifest)
+        policy = abstaining(policy, stands, monitor_policy(statements, environment))
         if before is not None:
-            return evidence.redeployed(before, decision, policy)
+            return evidence.redeployed(before, decision, policy, stands)
         self.reading = True
         try:
-            return evidence.load(decision, ledger, self._registry, policy)
+            return evidence.load(decision, ledger, self._registry, policy, stands)
         finally:
             self.reading = False
 

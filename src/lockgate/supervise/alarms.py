@@ -1,4 +1,4 @@
-"""What a person is told of a controller's words: an alarm that nobody acts on, and no flood."""
+"""What a person is told of a jailed process's words: an alarm that nobody acts on, and no flood."""
 
 from __future__ import annotations
 
@@ -46,10 +46,11 @@ class Unheeded:
 
 
 class Lines:
-    """Passes a controller's lines on to `say`: each once in an hour, and a few in a minute."""
+    """Passes a controller's (or watcher's) lines on to `say`: each once in an hour, and a few in a minute."""
 
-    def __init__(self, say: Callable[[str], None]) -> None:
+    def __init__(self, say: Callable[[str], None], name: str = "controller", finding: str = "LG684") -> None:
         self._say = say
+        self._whose = f"{name}: {finding}"
         self._told: dict[str, float] = {}
         self._dropped = 0
         self._minute = -MINUTE
@@ -64,7 +65,7 @@ class Lines:
             dropped, self._dropped = self._dropped, 0
             self._minute, self._lines = now, 0
             if dropped:
-                self._say(f"controller: LG684 it said {dropped} lines more than are shown in a minute")
+                self._say(f"{self._whose} it said {dropped} lines more than are shown in a minute")
         if self._lines >= MOST_LINES:
             self._dropped += 1
             return

@@ -1,4 +1,4 @@
-"""The event log as the supervisor has verified it: how far, who is on the ladder, and what of it others may be handed.
+"""The event log as the supervisor has verified it: how far, who is where, and what of it others may be handed.
 
 It is looked at once a second, on the supervisor's own path: a look at an unchanged log reads one small file.
 """
@@ -13,9 +13,11 @@ from lockgate.audit import deployments
 from lockgate.audit.ledger import Ledger
 from lockgate.audit.origins import registration_of
 from lockgate.audit.standings import Standing
+from lockgate.audit.watched import planned
 from lockgate.core.checkpoint import MAX_NOTE_BYTES
 from lockgate.core.digest import Digest
 from lockgate.errors import LockgateError
+from lockgate.monitor.plan import MOST_PLAN
 from lockgate.store.files import read_regular
 from lockgate.store.layout import RegistryStore
 from lockgate.supervise.handed import IO
@@ -48,6 +50,7 @@ class Book:
         self._note = b""
         self._due = 0.0
         self._told = ""
+        self._plans: list[Digest] = []
         self._read()
 
     def look(self, now: float) -> tuple[bool, int | None]:
@@ -89,11 +92,33 @@ class Book:
         return list(found.values())
 
     @property
+    def planned(self) -> bool:
+        """Whether the live model has a plan of what is watched."""
+        return bool(self._plans)
+
+    def watched(self, handed: set[Digest]) -> list[bytes]:
+        """What the watcher reads the log with and was not `handed` yet: statements, and the plans of what is live."""
+        found = {one.digest: one.envelope for one in self._ledger.statements() if one.digest not in handed}
+        for digest in self._plans:
+            # A plan that is not to be had is none that anything can be judged by: the watcher says so.
+            with suppress(LockgateError):
+                if digest not in handed:
+                    found[digest] = self._registry.blobs.read(digest, MOST_PLAN)
+        handed.update(found)
+        return list(found.values())
+
+    @property
     def _checkpoint(self) -> Path:
         return self._ledger.log_dir / "checkpoint"
 
     def _read(self) -> None:
-        self.standing = deployments.standing_of(self._environment, self._name, self._ledger.statements())
+        statements = self._ledger.statements()
+        self.standing = deployments.standing_of(self._environment, self._name, statements)
+        self._plans = []
+        if self.standing is not None:
+            with suppress(LockgateError):
+                live = registration_of(self.standing.live, statements)
+                self._plans = [live.file(name).digest for name in planned(live)]
 
     def _described(self) -> list[tuple[Digest, bytes]]:
         standing = self.standing

@@ -18,6 +18,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, Protocol
 
 from lockgate.audit.entries import Registration
 from lockgate.audit.evidence import Evidence
@@ -26,7 +27,7 @@ from lockgate.audit.log import Log
 from lockgate.contract.jail import outcome
 from lockgate.core.digest import parse_digest
 from lockgate.core.wire import WireError
-from lockgate.deploy.watch import Controller, Judged, Move
+from lockgate.deploy.watch import Controller, Judged
 from lockgate.errors import LockgateError, VerificationFailed
 from lockgate.runtime import channel, serving
 from lockgate.serve import control, logs
@@ -42,23 +43,38 @@ NICENESS = 5
 
 def main(arguments: Sequence[str]) -> None:
     """Entry point of the jail. It ends when the supervisor closes the control socket."""
-    logs.setup("controller")
+    sit("controller", Desk, arguments)
+
+
+def sit(name: str, desk: type[Desk], arguments: Sequence[str]) -> None:
+    """Be the process `name`, at a desk of this kind."""
+    logs.setup(name)
     with suppress(OSError):
         os.nice(NICENESS)
     try:
         settings = ControllerSettings.parse(arguments)
         with socket.socket(fileno=CONTROL_FD) as link:
             handed = control.expect(link, "events", "predictions")
-            Desk(settings, link, handed, outcome.place(HOME), outcome.place(PREDICTIONS)).run()
+            desk(settings, link, handed, outcome.place(HOME), outcome.place(PREDICTIONS)).run()
     except LockgateError as error:
-        sys.stderr.write(f"controller: {error.finding} {error.message}\n")
+        sys.stderr.write(f"{name}: {error.finding} {error.message}\n")
         sys.exit(error.exit_code)
     except (OSError, WireError) as error:
-        sys.stderr.write(f"controller: the supervisor is gone: {error}\n")
+        sys.stderr.write(f"{name}: the supervisor is gone: {error}\n")
+
+
+class Judge(Protocol):
+    """Who decides what there is to say."""
+
+    def look(self, now: datetime) -> Sequence[Any]:
+        """What is to be said now: dataclasses, whose `TOLD` is the word for it. Raises LockgateError."""
+
+    def refused(self, sequence: int, finding: str, now: datetime) -> None:
+        """What was proposed of `sequence` was not done."""
 
 
 class Desk:
-    """Hears the supervisor, looks, and says what there is to say."""
+    """Hears the supervisor, looks, and says what there is to say. Who decides that is made by `judge`."""
 
     def __init__(
         self,
@@ -80,9 +96,11 @@ class Desk:
         self._ledger: Ledger | None = None
         self._fresh = self._grown = False
         self._told = ""
-        self._controller = Controller(
-            settings.environment, settings.name, self._statements, self._predictions, self._task_of
-        )
+        self._judge = self.judge(settings)
+
+    def judge(self, settings: ControllerSettings) -> Judge:
+        """Of the model on the ladder."""
+        return Controller(settings.environment, settings.name, self._statements, self._predictions, self._task_of)
 
     def run(self) -> None:
         """Until the supervisor closes its end. Raises OSError, WireError when it is gone."""
@@ -116,7 +134,7 @@ class Desk:
             elif told.what == "refused":
                 sequence = told.header.get("sequence")
                 number = sequence if isinstance(sequence, int) else 0
-                self._controller.refused(number, told.text("finding"), self._now())
+                self._judge.refused(number, told.text("finding"), self._now())
         finally:
             told.drop()
 
@@ -125,7 +143,7 @@ class Desk:
         if not (self._folder / "checkpoint").exists():
             return
         try:
-            found = self._controller.look(self._now())
+            found = self._judge.look(self._now())
         except LockgateError as error:
             words = f"nothing is judged: {error.message}"
             found = (Judged(error.finding, words),) if words != self._told else ()
@@ -133,10 +151,7 @@ class Desk:
         else:
             self._told = ""
         for one in found:
-            if isinstance(one, Move):
-                control.tell(self._link, "move", **dataclasses.asdict(one))
-            else:
-                control.tell(self._link, "judged", finding=one.finding, message=one.message)
+            control.tell(self._link, one.TOLD, **dataclasses.asdict(one))
 
     def _statements(self) -> Sequence[Evidence]:
         """The event log, verified from the pinned root; read again when more of it was handed over."""

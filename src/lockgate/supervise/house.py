@@ -20,6 +20,7 @@ from lockgate.supervise.post import Post
 from lockgate.supervise.process import Kept, Process
 from lockgate.supervise.redis import Lender
 from lockgate.supervise.tidying import Tidying
+from lockgate.supervise.watching import WATCHER, Watching
 
 SEALER = "sealer"
 TICK_SECONDS = 0.1
@@ -61,13 +62,18 @@ class House:
         doors = Doors(household, self._post, say, self._start, self._lender)
         self.members = tuple(Member(doors, number) for number in range(len(household.listeners)))
         gateways = [member.gateway for member in self.members]
-        self._guarding = Guarding(doors, household.book, gateways) if household.book is not None else None
+        book = household.book
+        self._guarding = Guarding(doors, book, gateways) if book is not None else None
+        self._watching = (
+            Watching(doors, book, gateways, household.alarmer, household.webhook) if book is not None else None
+        )
 
     @property
     def kept(self) -> dict[str, Kept]:
-        """Every process by its name: the sealer first, then each gateway and its workers, the controller at the end."""
+        """Every process by its name: the sealer first, then each gateway and its workers; who reads logs at the end."""
         members = {name: kept for member in self.members for name, kept in member.kept.items()}
-        return {SEALER: self._sealer} | members | (self._guarding.kept if self._guarding is not None else {})
+        readers = [one.kept for one in (self._guarding, self._watching) if one is not None]
+        return {SEALER: self._sealer} | members | {name: kept for each in readers for name, kept in each.items()}
 
     def step(self, now: float) -> None:
         """Start what is due, notice what ended, hear what is said. `now`: seconds of a monotonic clock.
@@ -79,18 +85,21 @@ class House:
         for member in self.members:
             member.step(now)
         if self._guarding is not None:
-            self._guarding.step(now)
+            changed = self._guarding.step(now)
+            if self._watching is not None:
+                self._watching.step(now, changed=changed)
         self._lend(now)
         self._tidying.step(now, {member.id for member in self.members})
         for name, told in self._post.collect(TICK_SECONDS):
             self._heard(name, told, now)
 
     def stop(self, clock: Callable[[], float]) -> None:
-        """End all: the controller first, so that nothing more is moved; then the gateways, so that nothing more is
-        answered; the sealer last, so that all is sealed.
+        """End all: controller and watcher first, so that nothing more is moved; then the gateways, so that nothing more
+        is answered; the sealer last, so that all is sealed.
         """
-        if self._guarding is not None:
-            self._guarding.stop()
+        for reader in (self._guarding, self._watching):
+            if reader is not None:
+                reader.stop()
         self._end([member.kept[member.gateway] for member in self.members], clock, GATEWAY_SECONDS)
         for member in self.members:
             member.crew.stop()
@@ -112,13 +121,15 @@ class House:
             )
 
     def _must_come_up(self, name: str) -> bool:
-        """Whether nobody is answered without it: neither a controller nor a candidate's worker is worth a service."""
+        """Whether nobody is answered without it: neither who reads logs nor a candidate's worker is worth a service."""
         return name == SEALER or any(name == one.gateway or one.crew.first(name) for one in self.members)
 
     def _told_again(self, kept: Kept) -> None:
         """Each restart is told; of a worker beside those of the start, only the first while it does not stay up."""
         if kept.name == CONTROLLER and self._guarding is not None:
             self._guarding.ended()
+        elif kept.name == WATCHER and self._watching is not None:
+            self._watching.ended()
         elif kept.falls <= 1 or self._must_come_up(kept.name):
             self._say(f"{kept.name} ended with code {kept.codes[-1]}; it was started again")
 
@@ -174,6 +185,9 @@ class House:
         if name == CONTROLLER and self._guarding is not None:
             self._guarding.hear(told, now)
             return
+        if name == WATCHER and self._watching is not None:
+            self._watching.hear(told, now)
+            return
         for member in self.members:
             if member.gateway == name:
                 before = member.opened
@@ -201,8 +215,9 @@ class House:
         try:
             verify_checkpoint(note, self._own.sealer_public, self._own.predictions_origin)
             self._own.predictions_seen.advance(note)
-            if self._guarding is not None:
-                self._guarding.sealed()
+            for reader in (self._guarding, self._watching):
+                if reader is not None:
+                    reader.sealed()
         except LockgateError as error:
             self._say(f"sealer: {error.finding} {error.message}")
 

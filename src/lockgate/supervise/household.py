@@ -16,8 +16,10 @@ from lockgate.serve.spec import Caps
 from lockgate.supervise.listening import Listeners
 
 if TYPE_CHECKING:
+    from lockgate.supervise.alarming import Alarmer
     from lockgate.supervise.book import Book
     from lockgate.supervise.proposal import Proposal
+    from lockgate.supervise.webhook import Webhook
 
 _FINDING = re.compile(r"LG[0-9]{3}\Z")
 
@@ -31,7 +33,8 @@ class Household:
 
     `python_for` gives the verified environment of a manifest's workers, or raises LockgateError. `book` is the event
     log as verified here; `guard` makes a move that was proposed, and gives a line for a person, or raises
-    LockgateError: None where the guard's key is not. `former_sealers` sealed the predictions log before.
+    LockgateError: None where the guard's key is not. `alarmer` raises the alarms that a watcher proposes, and `webhook`
+    sends them. `former_sealers` sealed the predictions log before.
     """
 
     home: Path
@@ -53,6 +56,8 @@ class Household:
     redis: Callable[[], socket.socket] | None = None
     book: Book | None = None
     guard: Callable[[Proposal], str] | None = None
+    alarmer: Alarmer | None = None
+    webhook: Webhook | None = None
     former_sealers: tuple[bytes, ...] = ()
 
 

@@ -6,6 +6,7 @@ contract   contract  no network; nothing but what comes over its socket
 model      worker    no network; nothing but what comes over its socket
 sealer     sealer    no network; spool read-only; writes to the predictions log
 controller controller  no network, no registry, no spool; event log and predictions log read-only; writes nothing
+watcher    controller  the same
 """
 
 from __future__ import annotations
@@ -75,7 +76,16 @@ def sealer(home: Path, settings: SealerSettings) -> tuple[JailSettings, Target]:
 
 def controller(home: Path, settings: ControllerSettings) -> tuple[JailSettings, Target]:
     """It reads two logs and says what should be moved: it holds no key, and what it says is only a proposal."""
-    jail = named(
+    return _reader(home), Target("lockgate.supervise.controller", settings.arguments())
+
+
+def watcher(home: Path, settings: ControllerSettings) -> tuple[JailSettings, Target]:
+    """It reads two logs and says what alarms: it holds no key, and what it says is only a proposal."""
+    return _reader(home), Target("lockgate.supervise.watcher", settings.arguments())
+
+
+def _reader(home: Path) -> JailSettings:
+    return named(
         "controller",
         python=PythonEnv.own(),
         limits=Limits(memory=1 << 30, tasks=16),
@@ -84,4 +94,3 @@ def controller(home: Path, settings: ControllerSettings) -> tuple[JailSettings, 
             Bind(home / "log" / "predictions", PREDICTIONS),
         ],
     )
-    return jail, Target("lockgate.supervise.controller", settings.arguments())

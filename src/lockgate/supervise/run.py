@@ -27,6 +27,7 @@ from lockgate.serve.spec import Caps, ServeSpec, TlsSpec
 from lockgate.store.files import read_regular
 from lockgate.store.lock import lock
 from lockgate.supervise import jails
+from lockgate.supervise.alarming import alarmer_of
 from lockgate.supervise.book import Book
 from lockgate.supervise.guard import guard_of
 from lockgate.supervise.house import House
@@ -36,6 +37,7 @@ from lockgate.supervise.listening import Listeners, listening
 from lockgate.supervise.redis import Redis
 from lockgate.supervise.sealing import Sealing
 from lockgate.supervise.tls_files import TlsFiles
+from lockgate.supervise.webhook import Webhook
 from lockgate.trust import pin
 from lockgate.trust._payloadfile import handed_secrets
 
@@ -56,6 +58,7 @@ def serve(
     redis: Callable[[], Redis | None] = lambda: None,
     traces: float = 0.0,
     subject_field: str = "",
+    webhook: Webhook | None = None,
     ready: Callable[[str], None] = lambda _: None,
     each: Callable[[], None] = lambda: None,
     lately: Callable[[], bool] = lambda: True,
@@ -71,7 +74,7 @@ def serve(
     `tokens`: whose bearer tokens count, as `serve.admission.tokens` renders it, asked again all the time. `gateways`:
     how many answer on the one port; `redis`: where they share limits; `traces`: share of requests that leave a span.
     `subject_field`: which field says whom a record is about, for payloads that the policy keeps. `lately`: whether the
-    event log on disk is known to be the newest.
+    event log on disk is known to be the newest. `webhook`: who is told of alarms.
 
     Raises what `serve.run` raises; Usage LG687, LG689 for `redis` and `gateways`; Unavailable LG626 when the port is
     taken, LG807 when this project is served already, LG625 when a process does not stay up.
@@ -89,7 +92,7 @@ def serve(
     with lock(state / "locks" / "serve", wait=False), listening(host, port, gateways) as listeners, _signals(stop):
         found = sealing or Sealing.of(workplace)
         household = _household(workplace, plan, found, tokens, listeners, redis, traces, subject_field)
-        household = _guarded(household, workplace, found, lately, mirror=sealing is not None)
+        household = _guarded(household, workplace, found, lately, webhook, mirror=sealing is not None)
         url = _url(host, listeners.port, secure=tls is not None)
         house = House(household, say=workplace.say, opened=lambda: ready(url))
         try:
@@ -169,16 +172,27 @@ def _household(
 
 
 def _guarded(
-    household: Household, workplace: Workplace, sealing: Sealing, lately: Callable[[], bool], *, mirror: bool
+    household: Household,
+    workplace: Workplace,
+    sealing: Sealing,
+    lately: Callable[[], bool],
+    webhook: Webhook | None,
+    *,
+    mirror: bool,
 ) -> Household:
-    """With the event log as it is followed here, and the guard of this machine, where there is one."""
+    """With the event log as it is followed here, and the guard of this machine, where there is one: its two hands."""
     environment, name = household.environment, household.name
     book = Book(workplace.ledger, environment, name, workplace.say, lately)
     declared = bool(workplace.policy.environment(environment).ladder.rungs) or book.climbing
     guard = None
+
+    def predictions() -> Log:
+        return _opened(workplace.home, sealing)
+
     if declared:
-        guard = guard_of(workplace, name, lambda: _opened(workplace.home, sealing), mirror=mirror)
-    return replace(household, book=book, guard=guard, former_sealers=sealing.former)
+        guard = guard_of(workplace, name, predictions, mirror=mirror)
+    alarmer = alarmer_of(workplace, name, predictions, mirror=mirror, planned=book.planned)
+    return replace(household, book=book, guard=guard, alarmer=alarmer, webhook=webhook, former_sealers=sealing.former)
 
 
 def _opened(home: Path, sealing: Sealing) -> Log:

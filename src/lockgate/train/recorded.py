@@ -15,6 +15,7 @@ from lockgate.core.digest import Digest, from_hex
 from lockgate.core.names import check_file_name
 from lockgate.core.statement import Statement, digest_of_resource
 from lockgate.errors import Refused
+from lockgate.monitor.asked import Asked
 from lockgate.sandbox.settings import Limits
 from lockgate.train.rules import IO, LOCK, MODEL
 from lockgate.train.spec import Closure, CodeFile, Split, TrainSpec
@@ -102,6 +103,7 @@ def _spec(chosen: Mapping[str, Any], limits: Mapping[str, Any], inputs: Mapping[
         limits=Limits(**{name: value for name, value in limits.items() if name in known}),
         inputs=_wanted(chosen.get("inputs", []), inputs),
         gpu=bool(chosen.get("gpu")),
+        monitor=Asked.read(chosen["monitor"]) if "monitor" in chosen else Asked(),
     )
 
 

@@ -94,7 +94,7 @@ def reproduce(workplace: Workplace, train: Evidence, *, tolerance: float = repro
     jails = dict(again.jails)
     metrics: Mapping[str, Any] = {}
     if differs:
-        found, report = steps.judge(workplace, was.spec, python, again.made, was.split)  # 5
+        found, report, _ = steps.judge(workplace, was.spec, python, again.made, was.split)  # 5
         metrics, jails["judge"] = found["metrics"], report.as_json()
     outcome = reproduction.compare(
         differs, {} if judgement is None else judgement.predicate["metrics"], metrics, tolerance

@@ -26,7 +26,8 @@ from lockgate.core.statement import (
 )
 from lockgate.core.verdict import Level, Reason
 from lockgate.errors import Refused
-from lockgate.runtime.serving import TASKS
+from lockgate.monitor.asked import Asked
+from lockgate.runtime.serving import TASKS, parse
 from lockgate.train.spec import Attachment, Attachments, Closure, Denied, Split, TrainSpec
 from lockgate.train.surroundings import Surroundings
 
@@ -243,9 +244,13 @@ def judgement(
     judged: int,
     trained: Digest,
     jail: Mapping[str, object],
+    monitor: Digest | None,
     time: datetime,
 ) -> Statement:
-    """The judge's test result. It passes when it could be judged: what is good enough is the policy's to say."""
+    """The judge's test result. It passes when it could be judged: what is good enough is the policy's to say.
+
+    `monitor`: the plan of what is watched of the answers.
+    """
     return test_result(
         "judge",
         [Subject(name, candidate[name]) for name in (MODEL, IO)],
@@ -260,8 +265,40 @@ def judgement(
         heldout=split.heldout,
         judged=judged,
         train=trained,
+        monitor=monitor,
         jail=dict(jail),
         time=rfc3339(time),
+    )
+
+
+def monitoring(plan: Digest | None, rows: int, asked: Asked, io: bytes) -> tuple[Reason, ...]:
+    """What a person should know: that no plan of the answers could be made of `rows`, or that none can be used.
+
+    `io`: the candidate's io.json.
+    """
+    given = {field.name for field in parse(io).fields}
+    units = ("site" if unit == "site" else "time" for unit in asked.strata)
+    unused = sorted({getattr(asked, unit) for unit in units} - given)
+    if unused:
+        return (
+            Reason(
+                "LG331",
+                Level.WARN,
+                f"the model is not given {unused[0]!r}, by which rows are told apart: nothing of it can be watched",
+                {"unused": unused},
+                "train on that field too, or set [monitor] strata to what the model is given",
+            ),
+        )
+    if plan is not None:
+        return ()
+    return (
+        Reason(
+            "LG329",
+            Level.NOTE,
+            f"what the model answers cannot be watched: {rows} held-out rows are too few, or depend on each other",
+            {"rows": rows},
+            "give more rows, or raise [train] holdout",
+        ),
     )
 
 

@@ -56,7 +56,7 @@ def run(workplace: Workplace, spec: TrainSpec) -> TrainResult:
         fit, candidate = steps.keep(workplace, trained)
         left = attachments.keep(trained.files, trained.skipped, workplace.data)
     reasons = _weigh(workplace, trained)
-    found, judge_report = steps.judge(workplace, spec, python, candidate, split)  # 6
+    found, judge_report, watched = steps.judge(workplace, spec, python, candidate, split)  # 6
     if found["task"] != fit["task"]:
         raise steps.malformed("train", ValueError(f"the model is for {found['task']}, fit.json says {fit['task']}"))
     statement = rules.provenance(
@@ -90,9 +90,11 @@ def run(workplace: Workplace, spec: TrainSpec) -> TrainResult:
             judged=judged,
             trained=evidence.digest,
             jail=judge_report.as_json(),
+            monitor=watched,
             time=workplace.now(),
         ),
     )
+    io = workplace.data.read(candidate[rules.IO])
     return TrainResult(
         evidence=evidence,
         judgement=judgement,
@@ -106,7 +108,7 @@ def run(workplace: Workplace, spec: TrainSpec) -> TrainResult:
         fit=fit,
         probes=len(trained.report.probes),
         denied=trained.denied,
-        reasons=reasons,
+        reasons=(*reasons, *rules.monitoring(watched, found["rows"], spec.monitor, io)),
         attachments=left,
     )
 

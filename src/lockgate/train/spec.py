@@ -10,6 +10,7 @@ from lockgate.contract.inputs import Wanted
 from lockgate.core.digest import Digest, digest_of
 from lockgate.core.encoding import encode
 from lockgate.core.verdict import Reason
+from lockgate.monitor.asked import Asked
 from lockgate.sandbox.settings import Limits
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ class TrainSpec:
         lock: the file that locks the environment.
         inputs: further files, which ingest has fetched; at $LOCKGATE_DATA, beside the rows.
         gpu: whether the jail shows the machine's GPU.
+        monitor: how the judge makes the plan of what is watched of the answers.
     """
 
     label: str
@@ -50,6 +52,7 @@ class TrainSpec:
     limits: Limits = field(default_factory=Limits)
     inputs: tuple[Wanted, ...] = ()
     gpu: bool = False
+    monitor: Asked = field(default_factory=Asked)
 
     def external(self) -> dict[str, Any]:
         """The external parameters of the provenance: all that a person chose, but the limits."""
@@ -69,6 +72,8 @@ class TrainSpec:
             chosen["inputs"] = [wanted.as_json() for wanted in self.inputs]
         if self.gpu:
             chosen["gpu"] = True
+        if self.monitor.strata or self.monitor.stride:
+            chosen["monitor"] = self.monitor.as_json()
         return chosen
 
     @property

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from lockgate.contract.jailed import Task, run_task
 from lockgate.core.digest import Digest
 from lockgate.errors import Refused
+from lockgate.monitor.plan import OUTPUTS, parse_plan
 from lockgate.sandbox.report import JailReport
 from lockgate.sandbox.settings import Bind, Limits, PythonEnv, named
 from lockgate.store.files import read_regular
@@ -135,8 +136,11 @@ def keep(workplace: Workplace, trained: Trained) -> tuple[dict[str, Any], dict[s
 
 def judge(
     workplace: Workplace, spec: TrainSpec, python: PythonEnv, candidate: Mapping[str, Digest], split: Split
-) -> tuple[dict[str, Any], JailReport]:
-    """A jail that sees the candidate and the held-out rows, and nothing of the user's code."""
+) -> tuple[dict[str, Any], JailReport, Digest | None]:
+    """A jail that sees the candidate and the held-out rows, and nothing of the user's code.
+
+    The digest is that of the plan of what is watched of the answers, None where the rows are too few for one.
+    """
     files = {rules.MODEL: candidate[rules.MODEL], rules.IO: candidate[rules.IO], "heldout.parquet": split.heldout}
     for digest in files.values():
         workplace.data.check(digest)
@@ -144,8 +148,8 @@ def judge(
     settings = named("judge", python=python, limits=Limits(memory=spec.limits.memory), binds=binds)
     task = Task(
         module="lockgate.train.jail.judge",
-        given={"label": spec.label},
-        gives=(rules.JUDGED,),
+        given={"label": spec.label, "monitor": spec.monitor.as_json()},
+        gives=(rules.JUDGED, OUTPUTS),
         findings=rules.JUDGE_FINDINGS,
         died="LG327",
         work="judging the candidate",
@@ -154,9 +158,12 @@ def judge(
     with workplace.scratch() as scratch:
         given, report = run_task(settings, task, scratch / "judge")
         try:
-            return rules.read_judged(read_regular(given[rules.JUDGED], _MOST_FACTS)), report
+            found = rules.read_judged(read_regular(given[rules.JUDGED], _MOST_FACTS))
+            plan = read_regular(given[OUTPUTS], _MOST_FACTS)
+            stored = workplace.data.put(plan) if parse_plan(plan).streams else None
         except ValueError as error:
             raise malformed("judge", error) from None
+    return found, report, stored
 
 
 def malformed(stage: str, error: Exception) -> Refused:

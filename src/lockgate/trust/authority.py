@@ -59,11 +59,26 @@ AUTHORITIES: Final[Mapping[str, Authority]] = {
     "promote": Authority(s.VERIFICATION_SUMMARY, ("deployer",), environment_bound=True),
     "deploy": Authority(s.DEPLOYMENT, ("deployer", "guard"), environment_bound=True),
     "authorise": Authority(s.LADDER, ("deployer",), environment_bound=True),
+    "alarm": Authority(s.ALARM, ("guard",), environment_bound=True),
+    "acknowledge": Authority(s.ACKNOWLEDGEMENT, ("approver",), environment_bound=True),
     "revoke": Authority(s.REVOCATION, ("revoker",)),
     "head": Authority(s.STAGE_HEAD, ()),
 }
 NAMES_PROJECT: Final = frozenset(
-    {"policy", "approve", "waive", "promote", "deploy", "authorise", "revoke", "head", "register", "import"}
+    {
+        "policy",
+        "approve",
+        "waive",
+        "promote",
+        "deploy",
+        "authorise",
+        "alarm",
+        "acknowledge",
+        "revoke",
+        "head",
+        "register",
+        "import",
+    }
 )
 """The claims whose predicate says which project they are for, in `project`. What a stage found out about bytes is as
 true elsewhere; what somebody decided is not, and one key may be in two projects."""
@@ -92,7 +107,7 @@ def check_authority(statement: Statement, role: str, environments: Collection[st
     1. The claim is known and its predicate type is the one of the table.
     2. The role is one of those of the claim; of a stage head: of the stage it names.
     3. The guard moves a deployment down; up only where it names the deployer's authorisation. Whether that one is
-       there and reaches so far is asked where the log is known (`audit.guarding`).
+       there and reaches so far is asked where the log is known (`audit.guarding`). It says what alarms.
     4. A claim bound to an environment names one, and the key is valid there.
 
     Raises:
@@ -118,7 +133,7 @@ def check_authority(statement: Statement, role: str, environments: Collection[st
             next="lockgate trust show",
         )
     # 3.
-    if role == "guard" and not _guard_may(statement):
+    if role == "guard" and claim == "deploy" and not _guard_may(statement):
         raise VerificationFailed(
             "LG817",
             "a key of role guard signed a deployment that is not a move down, on no authorisation; only deployer may",

@@ -23,6 +23,7 @@ from lockgate.core.verdict import Level, Reason
 from lockgate.errors import LockgateError, Refused, Usage, VerificationFailed
 from lockgate.trust.policy_automatic import AutomaticPolicy
 from lockgate.trust.policy_ladder import LadderPolicy
+from lockgate.trust.policy_monitor import MonitorPolicy
 from lockgate.trust.policy_rules import CLAIMS, LONGEST_STEP, RULES
 from lockgate.trust.policy_schema import SCHEMA, settings
 from lockgate.trust.policy_serving import ServePolicy
@@ -65,6 +66,7 @@ class EnvironmentPolicy:
     licences: Licences = field(default_factory=Licences)
     serve: ServePolicy = field(default_factory=ServePolicy)
     ladder: LadderPolicy = field(default_factory=LadderPolicy)
+    monitor: MonitorPolicy = field(default_factory=MonitorPolicy)
     automatic: AutomaticPolicy | None = None
 
     def weight(self, rule: str) -> Weight:

@@ -11,6 +11,8 @@ from lockgate.trust.policy_automatic import TABLE as AUTOMATIC
 from lockgate.trust.policy_automatic import automatic_of
 from lockgate.trust.policy_ladder import TABLE as LADDER
 from lockgate.trust.policy_ladder import ladder_of
+from lockgate.trust.policy_monitor import TABLE as MONITOR
+from lockgate.trust.policy_monitor import monitor_of
 from lockgate.trust.policy_rules import MOST_VERSIONS, RULES
 from lockgate.trust.policy_serving import TABLE as SERVE
 from lockgate.trust.policy_serving import serving_of
@@ -28,7 +30,7 @@ def _environment() -> Table:
         {name: Key(WEIGHT, None) for name in RULES if name != "separation"},
         "The weight of single rules, where it differs from `enforce`.",
     )
-    items |= {"serve": SERVE, "ladder": LADDER, "automatic": AUTOMATIC}
+    items |= {"serve": SERVE, "ladder": LADDER, "monitor": MONITOR, "automatic": AUTOMATIC}
     return Table(items)
 
 
@@ -58,6 +60,7 @@ def settings(name: str, document: Document) -> dict[str, Any]:
     values["licences"] = Licences(found["allowed"], found["refused"], found["max_unknown"])
     values["serve"] = serving_of(values["serve"])
     values["ladder"] = ladder_of(name, values["ladder"], document)
+    values["monitor"] = monitor_of(name, values["monitor"], document)
     values["automatic"] = automatic_of(name, values["automatic"], document, values["approvals"])
     return values
 

@@ -18,6 +18,9 @@ from lockgate.contract.plan import Plan, parse_plan
 from lockgate.contract.share import Shared
 from lockgate.contract.spec import ACCEPTED, PLAN, QUARANTINE, FieldTable
 from lockgate.errors import Refused, Unavailable
+from lockgate.monitor.asked import Asked
+from lockgate.monitor.plan import INPUTS
+from lockgate.monitor.plan import parse_plan as parse_watched
 from lockgate.sandbox.report import JailReport
 from lockgate.sandbox.settings import Bind, JailSettings, Limits, PythonEnv, named
 from lockgate.store.files import read_regular
@@ -44,7 +47,8 @@ class Question:
     """What is judged by what. `files` are name and rows of each source; `key` hides sensitive values.
 
     `cluster`: the workers that evaluate the plan, and the copy of the snapshot that they see. `inference`: judged is by
-    the inference contract, and the accepted rows have no label.
+    the inference contract, and the accepted rows have no label. `monitor`: how the plan of what is watched is made, and
+    the seed of its sample; None to make none.
     """
 
     snapshot: Path
@@ -58,11 +62,15 @@ class Question:
     key: bytes
     cluster: Shared | None = None
     inference: bool = False
+    monitor: tuple[Asked, int] | None = None
 
 
 @dataclass(frozen=True)
 class Examined:
-    """What came out: files by name (FILES), the account of the jail that judged, the plan, and all jails' reports."""
+    """What came out: files by name (FILES), the account of the jail that judged, the plan, and all jails' reports.
+
+    Among the files is monitor.json, if it was asked for and there are rows enough.
+    """
 
     files: Mapping[str, Path]
     account: rules.Checked
@@ -100,7 +108,11 @@ def examine(question: Question, python: PythonEnv, scratch: Path) -> Examined:
         )
     account = _formed(lambda data: rules.read_check(data, rows), given[_CHECK])
     plan = _formed(parse_plan, given[PLAN])
-    return Examined({name: given[name] for name in FILES}, account, plan, {**jails.reports, "rows": report})
+    names = list(FILES)
+    if account.monitor is not None and not account.monitor.why:
+        _formed(parse_watched, given[INPUTS])
+        names.append(INPUTS)
+    return Examined({name: given[name] for name in names}, account, plan, {**jails.reports, "rows": report})
 
 
 def contract_settings(question: Question, python: PythonEnv) -> JailSettings:
@@ -163,6 +175,7 @@ def _contract_task(question: Question) -> Task:
 
 
 def _check_task(question: Question) -> Task:
+    monitor = question.monitor
     return Task(
         module="lockgate.validate.jail.check",
         given={
@@ -170,8 +183,9 @@ def _check_task(question: Question) -> Task:
             "sensitive": list(question.sensitive),
             "dates": question.dates,
             "cluster": question.cluster.as_json() if question.cluster else None,
+            "monitor": monitor and {"asked": monitor[0].as_json(), "seed": monitor[1]},
         },
-        gives=(*FILES, _CHECK),
+        gives=(*FILES, *((INPUTS,) if monitor else ()), _CHECK),
         findings=rules.CHECK_FINDINGS | (CLUSTER_FINDINGS if question.cluster else frozenset()),
         died="LG213",
         work="evaluating the plan and counting the rows",

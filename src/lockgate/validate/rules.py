@@ -7,19 +7,23 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from lockgate.contract.findings import clean
 from lockgate.contract.spec import ACCEPTED, PLAN, QUARANTINE, FieldTable, parse_table
 from lockgate.core.digest import Digest
 from lockgate.core.encoding import decode_exact, encode
 from lockgate.core.moments import rfc3339
 from lockgate.core.statement import Statement, Subject, resource, test_result
 from lockgate.core.verdict import Level, Reason, Verdict
+from lockgate.monitor.plan import INPUTS
 from lockgate.validate.spec import Reckoning, ValidateSpec
 
 CONTRACT_FINDINGS = frozenset({*(f"LG{number}" for number in range(205, 213)), "LG117", "LG218", "LG221"})
 """What the jail with the user's contract may complain of."""
 
-CHECK_FINDINGS = frozenset({"LG117", "LG212", "LG213"})
+CHECK_FINDINGS = frozenset({"LG117", "LG212", "LG213", "LG229"})
 """What the jail that judges and counts may complain of."""
+
+_SUBJECTS = (ACCEPTED, QUARANTINE, "baseline.json", PLAN, "report.json", INPUTS)
 
 _SUGGESTIONS: Mapping[str, str] = {
     "missing": "add the column, or give the field a default",
@@ -41,9 +45,30 @@ _SUGGESTIONS: Mapping[str, str] = {
 }
 
 
+_MOST_NAMED, _MOST_THINNED = 3, 20
+
+
+@dataclass(frozen=True)
+class Watched:
+    """Of monitor.json: why nothing is watched ("" where something is), its rows, and the largest stride of a stream.
+
+    `thinned`: streams of which one of so many rows is counted, most thinned first; `more`: how many others.
+    `dependent`: what is not watched, since neighbours depend on each other at any distance.
+    """
+
+    why: str
+    rows: int
+    stride: int
+    thinned: tuple[tuple[str, int], ...] = ()
+    more: int = 0
+    dependent: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True)
 class Checked:
-    """check.json. `paths`: how many rows the plan accepted, how many more by single cells, how many as whole records.
+    """check.json. `monitor`: of the plan of what is watched, None where none was asked for.
+
+    `paths`: how many rows the plan accepted, how many more by single cells, how many as whole records.
 
     `explain`: why records go to Python as they are, or "", and per field how it is judged and what that cost.
     `respelled`: cells that `[data] dates` turned into ISO 8601.
@@ -56,12 +81,13 @@ class Checked:
     explain: Mapping[str, Any]
     respelled: int
     reckoning: Reckoning
+    monitor: Watched | None = None
 
 
 def read_check(data: bytes, rows: int) -> Checked:
     """check.json of the jail that judged a snapshot of `rows`. Raises ValueError unless it adds up."""
     value = decode_exact(data)
-    keys = {"table", "versions", "plan", "paths", "explain", "respelled", "reckoning"}
+    keys = {"table", "versions", "plan", "paths", "explain", "respelled", "reckoning", "monitor"}
     if not isinstance(value, dict) or set(value) != keys or type(value["respelled"]) is not int:
         raise ValueError("check.json is not in form")
     versions, paths = value["versions"], value["paths"]
@@ -82,7 +108,20 @@ def read_check(data: bytes, rows: int) -> Checked:
         explain=value["explain"],
         respelled=value["respelled"],
         reckoning=reckoning,
+        monitor=None if value["monitor"] is None else _watched(value["monitor"], reckoning.accepted),
     )
+
+
+def _watched(value: Any, rows: int) -> Watched:
+    keys = {"why", "rows", "stride", "thinned", "more", "dependent"}
+    if not isinstance(value, dict) or set(value) != keys or not isinstance(value["why"], str):
+        raise ValueError("what is said of monitor.json is not in form")
+    numbers = (value["rows"], value["stride"], value["more"])
+    if not all(type(number) is int for number in numbers) or not 0 <= numbers[0] <= rows or numbers[1] < 1:
+        raise ValueError("monitor.json is of rows that are not there")
+    thinned = tuple((clean(name, 100), int(stride)) for name, stride in value["thinned"][:_MOST_THINNED])
+    dependent = tuple(clean(name, 100) for name in value["dependent"][:_MOST_THINNED])
+    return Watched(clean(value["why"], 300), numbers[0], numbers[1], thinned, numbers[2], dependent)
 
 
 def _reckoning(value: Any, rows: int) -> Reckoning:
@@ -145,6 +184,42 @@ def decide(reckoning: Reckoning, table: FieldTable, *, max_share: float, enforce
             )
         )
     return Verdict(tuple(reasons))
+
+
+def monitoring(watched: Watched | None) -> tuple[Reason, ...]:
+    """What a person should know of the plan of what is watched."""
+    if watched is not None and watched.why:
+        return (
+            Reason(
+                "LG228",
+                Level.NOTE,
+                f"what the model will be asked cannot be watched for drift: {watched.why}",
+                {},
+                "give more rows; where time explains it, set [monitor] strata and time",
+            ),
+        )
+    if watched is not None and (watched.thinned or watched.dependent):
+        told = [f"every {ordinal(stride)} row of {name}" for name, stride in watched.thinned[:_MOST_NAMED]]
+        more = len(watched.thinned) - len(told) + watched.more
+        counted = [f"it counts {', '.join(told)}{f' and {more} more streams' if more else ''}"] if told else []
+        left = [f"not watched: {', '.join(watched.dependent[:_MOST_NAMED])}"] if watched.dependent else []
+        return (
+            Reason(
+                "LG230",
+                Level.NOTE,
+                f"neighbouring rows depend on each other: {'; '.join([*counted, *left])}",
+                {"thinned": dict(watched.thinned), "unwatched": list(watched.dependent), "rows": watched.rows},
+                "lockgate.toml: [monitor] exclude what goes on or comes in seasons; strata, where hour, weekday or "
+                "site explain it",
+            ),
+        )
+    return ()
+
+
+def ordinal(number: int) -> str:
+    """1st, 2nd, 11th."""
+    ends = {1: "st", 2: "nd", 3: "rd"}
+    return f"{number}{'th' if number % 100 in (11, 12, 13) else ends.get(number % 10, 'th')}"
 
 
 def report(
@@ -224,14 +299,14 @@ def statement(
     jails: Mapping[str, object],
     time: datetime,
 ) -> Statement:
-    """The validator's test result. `files` are accepted, quarantine, baseline, plan and report by name."""
+    """The validator's test result. `files`: digests of what validate gives, by name."""
     reckoning = checked.reckoning
     passed = ["every row is accepted or quarantined", "at least one row is accepted"]
     over = any(reason.finding == "LG203" for reason in verdict.reasons)
     (passed if not over else []).append("the quarantined share is within the policy")
     return test_result(
         "validate",
-        [Subject(name, files[name]) for name in (ACCEPTED, QUARANTINE, "baseline.json", PLAN, "report.json")],
+        [Subject(name, files[name]) for name in _SUBJECTS if name in files],
         verdict.result,
         rules=contract,
         configuration=[resource("closure", closure)],
@@ -252,6 +327,8 @@ def statement(
         closure=closure,
         lock=spec.lock,
         baseline=files["baseline.json"],
+        monitor=files.get(INPUTS),
+        watched=spec.monitor.as_json(),
         report=files["report.json"],
         plan=files[PLAN],
         paths=dict(checked.paths),

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 from lockgate.audit.joins import subject
 from lockgate.contract.closure import Closure, capture_code
 from lockgate.contract.spec import ACCEPTED, PLAN, QUARANTINE
-from lockgate.core.digest import Digest
+from lockgate.core.digest import Digest, hex_of
 from lockgate.core.verdict import Verdict
 from lockgate.errors import Refused, VerificationFailed
+from lockgate.monitor.plan import INPUTS
 from lockgate.validate import rules
 from lockgate.validate.examine import BASELINE, Examined, Question, examine
 from lockgate.validate.open_ends import open_ends
@@ -36,7 +37,7 @@ def run(workplace: Workplace, spec: ValidateSpec) -> ValidateResult:
     row is accepted or quarantined.   5. The snapshot is still the signed one.   6. Results are stored write-once,
     the quarantine for this user only.   7. The policy's share decides.   8. The validator signs the statement.
 
-    Raises Refused LG201 (nothing ingested), LG203, LG204, LG212, LG213, Usage LG205 to LG211 (the contract),
+    Raises Refused LG201 (nothing ingested), LG203, LG204, LG212, LG213, LG229, Usage LG205 to LG211 (the contract),
     VerificationFailed LG202, LG802, LG805 (the snapshot).
     """
     head = workplace.head("ingest")
@@ -57,13 +58,16 @@ def run(workplace: Workplace, spec: ValidateSpec) -> ValidateResult:
             sensitive=spec.sensitive,
             dates=spec.dates,
             key=secrets.token_bytes(32),
+            # Of the rows themselves: whoever writes them does not know which ones will be looked at.
+            monitor=(spec.monitor, int(hex_of(signed.snapshot)[:12], 16)),
         )
         examined = examine(question, workplace.python(), scratch)  # 4
         workplace.data.check(signed.snapshot)  # 5
         decided = rules.decide(
             examined.reckoning, examined.table, max_share=spec.max_quarantined_share, enforce=spec.enforce
         )
-        verdict = Verdict((*decided.reasons, *open_ends(examined.plan, examined.table)))
+        noted = (*open_ends(examined.plan, examined.table), *rules.monitoring(examined.account.monitor))
+        verdict = Verdict((*decided.reasons, *noted))
         details = _report(spec, examined, verdict, closure, signed.snapshot)
         stored = _store(workplace, examined, details)  # 6
     _refuse(verdict, workplace.data.path(stored[QUARANTINE]))  # 7
@@ -89,6 +93,7 @@ def run(workplace: Workplace, spec: ValidateSpec) -> ValidateResult:
         baseline=stored[BASELINE],
         plan=stored[PLAN],
         report=stored[REPORT],
+        monitor=stored.get(INPUTS),
         reckoning=examined.reckoning,
         table=examined.table,
         details=details,

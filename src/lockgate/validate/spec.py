@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from lockgate.contract.cluster import Cluster
 from lockgate.contract.spec import FieldTable
 from lockgate.core.digest import Digest
+from lockgate.monitor.asked import Asked
 
 if TYPE_CHECKING:
     from lockgate.audit.evidence import Evidence
@@ -26,6 +27,7 @@ class ValidateSpec:
         lock: digest of the file that locks the environment, whose Pydantic decides the verdicts; None without one.
         dates: how CSV cells spell dates, "" for ISO 8601 alone (`contract.dates`).
         sensitive: fields of which the quarantine keeps only rule and keyed digest, and the baseline only counts.
+        monitor: how the plan is made by which later rows are compared with these.
     """
 
     contract_file: str
@@ -37,6 +39,7 @@ class ValidateSpec:
     sensitive: tuple[str, ...] = ()
     dates: str = ""
     lock: Digest | None = None
+    monitor: Asked = field(default_factory=Asked)
 
     @property
     def reference(self) -> str:
@@ -79,7 +82,10 @@ class Reckoning:
 
 @dataclass(frozen=True)
 class ValidateResult:
-    """What validate made: digests in the data store, the report as a value, and the statement."""
+    """What validate made: digests in the data store, the report as a value, and the statement.
+
+    `monitor` is None where the rows are too few to be watched.
+    """
 
     snapshot: Digest
     accepted: Digest
@@ -87,6 +93,7 @@ class ValidateResult:
     baseline: Digest
     plan: Digest
     report: Digest
+    monitor: Digest | None
     reckoning: Reckoning
     table: FieldTable
     details: Mapping[str, Any]

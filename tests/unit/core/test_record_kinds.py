@@ -23,7 +23,8 @@ from lockgate.core.record_kinds import (
     parse_any,
     request_tag,
 )
-from lockgate.core.record_scan import place_of
+from lockgate.core.record_scan import IS_WINDOW, place_of
+from lockgate.core.record_window import MOST_BINS, MOST_CELLS, MOST_PLACE, MOST_ROWS, WindowRecord
 from lockgate.core.records import (
     MAX_COUNTS,
     MAX_RECORD_BYTES,
@@ -46,6 +47,16 @@ REQUEST = RequestRecord(**HERE, **OF, first=0, inputs=ROWS, outputs=ROWS[::-1], 
 STEP: dict[str, Any] = {"model": MODEL, "base": digest_of(b"base"), "environment": "dev", "rung": "canary", "step": 3}
 COUNTS = {"candidate.rows": 12, "candidate.slow.041": 2, "live.rows": 240, "pairs.more.0": 1}
 OBSERVED = ObservedRecord(**HERE, **STEP, counts=COUNTS)
+WINDOW_OF: dict[str, Any] = {"model": MODEL, "environment": "dev", "rung": "live", "life": 0}
+COUNTED: dict[str, Any] = {
+    "rows": 12,
+    "dropped": 3,
+    "seen": 250,
+    "labelled": 2,
+    "stride": 8,
+    "since": 1_750_000_000_000,
+}
+WINDOW = WindowRecord(**HERE, **WINDOW_OF, bins=((0, 0, (5, 0, 7)), (0, 12, (12,)), (3, 1, (0, 1))), **COUNTED)
 RECORDS: list[Record] = [
     PredictionRecord(**HERE, **OF, input=ROWS[0], output=ROWS[1]),
     REQUEST,
@@ -56,6 +67,8 @@ RECORDS: list[Record] = [
     UnrecordedRecord(**HERE, rows=12, since=1_750_000_000_000),
     FileRecord(**HERE, **OF, rows=100_000, root=ROWS[2]),
     OBSERVED,
+    WINDOW,
+    WindowRecord(**HERE, **WINDOW_OF, bins=(), **COUNTED),
 ]
 each_record = pytest.mark.parametrize("record", RECORDS, ids=lambda one: f"{one.KIND or 'one'}")
 
@@ -88,7 +101,8 @@ def test_every_field_of_a_record_is_needed_and_no_other(record: Record) -> None:
         "0" * 63,
         {"gateway": "a", "row": 1},
     )
-    wrong += [{**fields, name: value} for name in fields for value in values]
+    # No bins are bins, too: of a window whose rows were all left out.
+    wrong += [{**fields, name: value} for name in fields for value in values if (name, value) != ("bins", [])]
     for one in wrong:
         data = encode(one)
         with pytest.raises(ValueError, match=r"."):
@@ -195,6 +209,98 @@ def test_counts_have_one_spelling(inside: str) -> None:
     for read in (parse_any, place_of):
         with pytest.raises(ValueError, match=r"."):
             read(_with_counts(inside))
+
+
+def _with_bins(inside: str) -> bytes:
+    """WINDOW with another text for its bins."""
+    data = WINDOW.encode()
+    return data[: data.index(b"[[")] + inside.encode() + data[data.index(b',"dropped"') :]
+
+
+def test_as_many_bins_as_a_record_holds_fit_a_record() -> None:
+    """The most cells, the largest numbers, the longest names: still a record for both readers, and one more is none."""
+    cells = tuple((MOST_PLACE, MOST_PLACE - at, (MOST_ROWS,) * MOST_BINS) for at in reversed(range(MOST_CELLS)))
+    longest: dict[str, Any] = {"gateway": GATEWAY, "seq": MAX_SEQUENCE, "time": MAX_SEQUENCE}
+    of: dict[str, Any] = {**WINDOW_OF, **dict.fromkeys(("environment", "rung"), "n" * 32), "life": MAX_SEQUENCE}
+    counted: dict[str, Any] = dict.fromkeys(COUNTED, MAX_SEQUENCE)
+    record = WindowRecord(**longest, **of, bins=cells, **counted)
+    assert len(record.encode()) <= MAX_RECORD_BYTES
+    assert parse_any(record.encode()) == record
+    assert place_of(record.encode()) == (GATEWAY.encode(), MAX_SEQUENCE)
+    more = ((0, 0, (1,)), *cells)
+    with pytest.raises(ValueError, match="bins"):
+        WindowRecord(**HERE, **WINDOW_OF, bins=more, **COUNTED)
+    for read in (parse_any, place_of):
+        with pytest.raises(ValueError, match=r"."):
+            read(encode({**json.loads(record.encode()), "bins": more}))
+
+
+@pytest.mark.parametrize(
+    "inside",
+    [
+        "[[0,1,[1]],[0,0,[1]]]",
+        "[[0,0,[1]],[0,0,[1]]]",
+        "[[1,0,[1]],[0,0,[1]]]",
+        "[[0,10,[1]],[0,9,[1]]]",
+        "[[0,0,[]]]",
+        "[[0,0,[,]]]",
+        "[[0,0,[1,]]]",
+        "[[0,0,[01]]]",
+        "[[00,0,[1]]]",
+        "[[0,0,[1]],]",
+        "[,[0,0,[1]]]",
+        "[[0,0,[1]][0,1,[1]]]",
+        "[[0,0,1]]",
+        "[[0,0]]",
+        "[[0,0,[1],1]]",
+        "[[0,10000,[1]]]",
+        "[[10000,0,[1]]]",
+        "[[0,0,[1000000001]]]",
+        "[[0,0,[9007199254740993]]]",
+        "[[0,0,[-1]]]",
+        "[[0,0,[1.0]]]",
+        "[[0,0,[true]]]",
+        "[[true,0,[1]]]",
+        "[[0,0,[null]]]",
+        '[["0",0,[1]]]',
+        "[[0, 0,[1]]]",
+        "[[[0],0,[1]]]",
+        "[[0,0,[[1]]]]",
+        "[0,0,[1]]",
+        "[[]]",
+        "{}",
+        "null",
+        "[[0,0,[" + ",".join("1" * 17) + "]]]",
+    ],
+)
+def test_bins_have_one_spelling(inside: str) -> None:
+    """Another order, a place twice, too many bins, a number of another form: both readers refuse."""
+    for good in ("[]", "[[0,0,[0]]]", "[[0,9,[1]],[0,10,[1,2]],[9999,9999,[1000000000]]]"):
+        assert place_of(_with_bins(good)) == (GATEWAY.encode(), 7)
+        assert isinstance(parse_any(_with_bins(good)), WindowRecord)
+    for read in (parse_any, place_of):
+        with pytest.raises(ValueError, match=r"."):
+            read(_with_bins(inside))
+
+
+_numbers = st.sampled_from(["0", "1", "00", "12", "9999", "10000", "1000000000", "1000000001", "-1", "1.5", ""])
+_cell = st.tuples(_numbers, _numbers, st.lists(_numbers, max_size=4))
+
+
+@given(st.lists(_cell, max_size=4), st.booleans())
+def test_both_readers_agree_on_whatever_bins(cells: list[tuple[str, str, list[str]]], ordered: bool) -> None:
+    """Any numbers, in any order."""
+    listed = sorted(set(map(_frozen, cells))) if ordered else list(map(_frozen, cells))
+    _agree(_with_bins("[" + ",".join(f"[{one},{other},[{','.join(counts)}]]" for one, other, counts in listed) + "]"))
+
+
+def _frozen(cell: tuple[str, str, list[str]]) -> tuple[str, str, tuple[str, ...]]:
+    return cell[0], cell[1], tuple(cell[2])
+
+
+def test_only_a_record_of_a_window_begins_as_one() -> None:
+    """What readers of tens of thousands of records tell it by."""
+    assert [record.KIND == "window" for record in RECORDS] == [one.encode().startswith(IS_WINDOW) for one in RECORDS]
 
 
 _count_names = st.text("ab.-0A_", max_size=4)

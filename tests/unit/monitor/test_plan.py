@@ -6,9 +6,11 @@ import json
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 import pytest
 
 from lockgate.core.encoding import encode
+from lockgate.monitor import plan
 from lockgate.monitor.plan import Cuts, Plan, Strata, Stream, parse_plan
 
 CUTS = Cuts((0.0, 0.0, 1.5), (0.25, 0.75, 1.0), (3, 1, 4, 2))
@@ -52,8 +54,25 @@ def test_what_is_no_plan_is_refused(value: object) -> None:
         (("streams", 0, "kind"), "other"),
         (("streams", 0, "name"), "carrier"),
         (("strata", "names"), []),
-        (("stride",), 0),
+        (("streams", 0, "stride"), 0),
+        (("streams", 0, "stride"), 1.5),
         (("rows",), -1),
+        (("rows",), 1e308),
+        (("streams", 0, "cuts", 0, "balls"), [3, 1, 4, 2.0]),
+        (("streams", 0, "cuts", 0, "balls"), [3, 1, 4, 2**60]),
+        (("streams", 1, "categories"), ["x" * 101]),
+        (("streams", 1, "categories"), list(range(501))),
+        (("streams", 1, "categories"), [2**60]),
+        (("streams", 1, "categories"), [None]),
+        (("streams", 2, "weights"), [1.0, 7.0]),
+        (("streams", 0, "of"), ["a"] * 513),
+        (("streams", 0, "name"), "n" * 4097),
+        (("strata", "names"), [0, 1]),
+        (("strata", "names"), ["00", "1" * 4097]),
+        (("ranks", "delay"), [0.5] * 16),
+        (("ranks", "delay"), [None]),
+        (("unwatched", "tail"), 7),
+        (("about", "accuracy"), "0.9"),
         (("more",), 1),
     ],
     ids=str,
@@ -68,6 +87,35 @@ def test_a_plan_that_no_test_can_run_on_is_refused(path: tuple[str | int, ...], 
     inside[path[-1]] = wrong
     with pytest.raises(ValueError, match=r"."):
         parse_plan(encode(value))
+
+
+def test_what_is_larger_than_a_plan_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A jail that looked at anybody's rows made it: megabytes of numbers would take a gateway's memory."""
+    monkeypatch.setattr(msgspec.json, "decode", lambda *_, **__: pytest.fail("it was read"))
+    for data in (b'{"ranks":{"a":[' + b"0.5," * (plan.MOST_PARTS + 1) + b"0.5]}}", b" " * (plan.MOST_PLAN + 1)):
+        with pytest.raises(ValueError, match="larger"):
+            parse_plan(data)
+
+
+def test_the_largest_plan_is_read() -> None:
+    """As many streams, strata, categories and cuts as there can be at once."""
+    cuts = Cuts(tuple(map(float, range(15))), (0.123456789,) * 15, tuple(range(1000, 1016)))
+    fields = [f"field_{number}" for number in range(plan.MOST_STREAMS - 8)]
+    strata = Strata(("site",), "", "place", tuple(f"{number:02d}" for number in range(11)))
+    known = tuple(f"known {number}" for number in range(plan.MOST_KNOWN))
+    streams = [Stream(name, "category", (name,), (cuts,) * 11, categories=known) for name in fields]
+    scored = fields[: plan.MOST_RANKED]
+    sums = [
+        Stream(f"projection {at}", "projection", tuple(scored), (cuts,) * 11, (1.0,) * len(scored)) for at in range(8)
+    ]
+    large = Plan((*streams, *sums), 200_000, 5_000, strata, dict.fromkeys(scored, cuts.values))
+    assert parse_plan(large.encode()) == large
+    with pytest.raises(ValueError, match="strata"):
+        replace(
+            large,
+            strata=replace(strata, names=(*strata.names, "more")),
+            streams=tuple(replace(one, cuts=(cuts,) * 12) for one in large.streams),
+        )
 
 
 def test_a_plan_cannot_be_made_that_would_not_be_read() -> None:

@@ -13,6 +13,7 @@ from lockgate.audit.workplace import Workplace
 from lockgate.core.digest import digest_of
 from lockgate.core.encoding import encode
 from lockgate.errors import LockgateError, Refused, Usage
+from lockgate.monitor.plan import Plan
 from lockgate.register import run as register
 from lockgate.register.jail.scan import scan
 from lockgate.register.spec import RegisterSpec
@@ -73,6 +74,19 @@ def test_the_same_candidate_again_is_the_same_version(project: SignedProject, he
     second = register.run(project.workplace(), SPEC)
     assert (second.cached, second.registration) == (True, first.registration)
     assert (len(project.ledger.statements()), here) == (size, [])
+
+
+def test_what_is_watched_is_part_of_the_model(project: SignedProject, here: list[str]) -> None:
+    """The plans that validate and judge name are files of it, with their digests; another plan is another version."""
+    project.candidate()
+    plans = (Plan((), 1, 0).encode(), Plan((), 2, 0).encode())
+    assert {"monitor.json", "monitor-outputs.json"}.isdisjoint(
+        file.name for file in register.run(project.workplace(), SPEC).registration.files
+    )
+    project.candidate(monitored=plans)
+    found = register.run(project.workplace(), SPEC).registration
+    digests = {file.name: file.digest for file in found.files}
+    assert (found.version, digests["monitor.json"], digests["monitor-outputs.json"]) == (2, *map(digest_of, plans))
 
 
 def test_versions_count_up_per_name(project: SignedProject, here: list[str]) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import dataclasses
 import json
 import sqlite3
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
+from lockgate.core.digest import Digest
 from lockgate.serve.recording.labels import LINES, Line, append_lines
 from lockgate.serve.rungs import answers, following
 from lockgate.serve.rungs.answers import Answers
@@ -25,6 +27,11 @@ from tests.support.rungs import GATEWAY, Written, ask_of, manifest
 
 MODEL, BASE = manifest("candidate"), manifest("live")
 STEP = Step("dev", "canary", MODEL, BASE, 2)
+
+
+def followed(folder: Path, model: Digest = MODEL) -> Labels[Pair]:
+    """Labels, followed for a candidate beside BASE."""
+    return Labels(folder, model, partial(answers.found, folder, model, BASE))
 
 
 def share_of(router: Router, asks: list[Any], share: float) -> float:
@@ -170,7 +177,7 @@ def test_what_both_said_is_found_when_the_label_comes(tmp_path: Path) -> None:
     own = Answers(tmp_path, GATEWAY, MODEL, BASE)
     earlier = Answers(tmp_path, "f" * 16, MODEL, BASE)
     foreign = Answers(tmp_path, "e" * 16, manifest("another"), BASE)
-    labels = Labels(tmp_path, MODEL, BASE)
+    labels = followed(tmp_path)
     own.keep([(Place(5, 0), Pair(1.0, None)), (Place(6, 1), Pair(None, 0.0))])
     own.keep([(Place(5, 0), Pair(None, 0.0))])
     earlier.keep([(Place(1, 0), Pair(0.0, 0.0))])
@@ -183,7 +190,7 @@ def test_what_both_said_is_found_when_the_label_comes(tmp_path: Path) -> None:
 
 def test_a_label_may_come_before_what_was_said_is_written(tmp_path: Path) -> None:
     """It waits for a few looks; then it is given up."""
-    labels = Labels(tmp_path, MODEL, BASE)
+    labels = followed(tmp_path)
     append_lines(tmp_path, [Line(f"{GATEWAY}.{seq}.0", True, "lgr2", 0) for seq in (1, 2)])
     assert labels.read() == []
     Answers(tmp_path, GATEWAY, MODEL, BASE).keep([(Place(1, 0), Pair(1.0, 1.0))])
@@ -197,20 +204,20 @@ def test_a_label_may_come_before_what_was_said_is_written(tmp_path: Path) -> Non
 def test_labels_are_followed_on_after_a_restart_and_counted_once(tmp_path: Path) -> None:
     """The next gateway goes on where the one before stood; a new candidate begins at the end."""
     Answers(tmp_path, GATEWAY, MODEL, BASE).keep([(Place(seq, 0), Pair(1.0, 0.0)) for seq in range(4)])
-    first = Labels(tmp_path, MODEL, BASE)
+    first = followed(tmp_path)
     append_lines(tmp_path, [Line(f"{GATEWAY}.0.0", True, "lgr2", 0)])
     assert len(first.read()) == 1
     append_lines(tmp_path, [Line(f"{GATEWAY}.1.0", True, "lgr2", 0)])
-    assert len(Labels(tmp_path, MODEL, BASE).read()) == 1
-    assert Labels(tmp_path, MODEL, BASE).read() == []
-    assert Labels(tmp_path, manifest("next"), BASE)._offset == (tmp_path / LINES).stat().st_size
+    assert len(followed(tmp_path).read()) == 1
+    assert followed(tmp_path).read() == []
+    assert followed(tmp_path, manifest("next"))._offset == (tmp_path / LINES).stat().st_size
 
 
 def test_a_file_that_is_no_database_or_a_line_that_is_none_stops_nothing(tmp_path: Path) -> None:
     """What others wrote into the folder is passed over; a file that was cut off by erasing is read from its end."""
     (tmp_path / f"rung-{GATEWAY}.sqlite").write_bytes(b"no database at all, and long enough to be looked at")
     (tmp_path / f"rung-{'b' * 16}.sqlite").symlink_to("/etc/hostname")
-    labels = Labels(tmp_path, MODEL, BASE)
+    labels = followed(tmp_path)
     lines = [b"[]", b'{"id": 5}', b"\xff", json.dumps({"id": f"{GATEWAY}.1.0", "label": True}).encode()]
     (tmp_path / LINES).write_bytes(b"\n".join(lines) + b"\nhalf a li")
     assert labels.read() == []
@@ -290,7 +297,7 @@ def test_batches_are_compared_within_one_size_that_both_models_have() -> None:
 def test_a_label_counts_only_with_the_receipt_of_its_row(tmp_path: Path) -> None:
     """A client that guesses places labels nothing; a person who labels by file needs no receipt."""
     Answers(tmp_path, GATEWAY, MODEL, BASE).keep([(Place(seq, 0, "right"), Pair(1.0, 0.0)) for seq in range(3)])
-    labels = Labels(tmp_path, MODEL, BASE)
+    labels = followed(tmp_path)
     lines = [Line(f"{GATEWAY}.{seq}.0", True, "lgr2", 0, opens) for seq, opens in enumerate(("right", "made up", ""))]
     append_lines(tmp_path, lines)
     assert labels.read() == [(True, Pair(1.0, 0.0))] * 2

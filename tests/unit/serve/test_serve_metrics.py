@@ -151,7 +151,7 @@ def test_no_client_appears() -> None:
     }
     assert names == {
         "gateway", "version", "name", "digest", "environment", "rung", "call", "status", "le", "finding", "path",
-        "kind", "outcome", "what",
+        "kind", "outcome", "what", "model",
     }  # fmt: skip
 
 

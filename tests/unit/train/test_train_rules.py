@@ -12,6 +12,8 @@ from lockgate.core.digest import digest_of
 from lockgate.core.encoding import decode, encode
 from lockgate.core.statement import digest_of_resource
 from lockgate.errors import LockgateError, Refused
+from lockgate.monitor.asked import Asked
+from lockgate.runtime.serving import Field, Input, ServingSpec
 from lockgate.store.blobs import BlobStore
 from lockgate.train import rules
 from lockgate.train.capture import capture, lay_out
@@ -64,6 +66,26 @@ def test_judge_json_is_read_strictly(change: dict[str, Any]) -> None:
     assert rules.read_judged(encode(JUDGED)) == JUDGED
     with pytest.raises(ValueError, match=r".+"):
         rules.read_judged(encode({**JUDGED, **change}))
+
+
+def test_what_cannot_be_watched_is_said() -> None:
+    """No plan for too few rows; strata by a field that the model is not given, so that no gateway sees it."""
+    io = ServingSpec(
+        "binary",
+        "late",
+        (False, True),
+        (Field("town", "string"),),
+        (Input("town", ("town",), "string"),),
+        "label",
+        "scores",
+        None,
+    ).encode()
+    by_hour = Asked(strata=("hour", "site"), time="when", site="town")
+    assert rules.monitoring(A, 500, Asked(time="when"), io) == ()
+    assert [one.finding for one in rules.monitoring(None, 80, Asked(), io)] == ["LG329"]
+    assert [(one.finding, one.seen) for one in rules.monitoring(A, 500, by_hour, io)] == [
+        ("LG331", {"unused": ["when"]})
+    ]
 
 
 @pytest.mark.parametrize("change", [{"how": "chance"}, {"train": 0}, {"heldout": True}, {"cut": 1}, {"x": 1}])

@@ -12,6 +12,7 @@ from lockgate.contract.findings import encode_finding, parse_finding
 from lockgate.core.digest import digest_of
 from lockgate.core.statement import PROVENANCE
 from lockgate.errors import LockgateError, Refused, VerificationFailed
+from lockgate.monitor.plan import Plan, parse_plan
 from lockgate.runtime import serving
 from lockgate.sandbox.report import JailReport
 from lockgate.sandbox.settings import Limits
@@ -23,14 +24,17 @@ from tests.support.project import at_home
 from tests.support.training import TREES, TrainingProject, parquet, rows, training_project
 
 
-def _trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, label: str, kind: str, time: str = "") -> TrainResult:
-    here = training_project(tmp_path, monkeypatch, label)
+def _trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, label: str, kind: str) -> tuple[TrainResult, Plan]:
+    """The result, and the plan of what the model answers: there are held-out rows enough."""
+    here = training_project(tmp_path, monkeypatch, label, rows(2100))
     here.write(train=TREES.format(kind=kind, label=label))
-    result = run(here.project.workplace(), TrainSpec(label, time=time, params={"trees": 20}))
+    result = run(here.project.workplace(), TrainSpec(label, params={"trees": 20}))
     io = serving.parse(here.project.data.read(result.io))
     assert (io.task, io.label) == (result.task, label)
     assert any("training on" in line for line in here.project.said)
-    return result
+    plan = joins.fact_digest(result.judgement.statement, "monitor")
+    assert plan is not None
+    return result, parse_plan(here.project.data.read(plan))
 
 
 @pytest.fixture(name="once_trained", scope="module")
@@ -75,18 +79,24 @@ def test_a_binary_model_is_trained_and_judged(trained: tuple[TrainingProject, Tr
     assert result.metrics["roc_auc"]["low"] > 0.9
     assert {part["field"] for part in result.slices} == {"town", "sunny"}
     assert (judge.predicate["heldout"], judge.predicate["judged"]) == (result.split.heldout, 1)
+    assert (judge.predicate["monitor"], [reason.finding for reason in result.reasons]) == (None, ["LG329"])
 
 
 def test_multiclass_and_regression_have_their_own_metrics(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The task follows from the label; each has its metrics, and regression says what it has not."""
+    """The task follows from the label; each has its metrics and a plan, and regression says what it has not."""
     (tmp_path / "a").mkdir()
-    several = _trained(tmp_path / "a", monkeypatch, "kind", "Classifier")
+    several, answers = _trained(tmp_path / "a", monkeypatch, "kind", "Classifier")
     assert (several.task, set(several.metrics)) == ("multiclass", {"accuracy", "macro_f1", "log_loss"})
     (tmp_path / "b").mkdir()
-    number = _trained(tmp_path / "b", monkeypatch, "delay", "Regressor")
+    number, values = _trained(tmp_path / "b", monkeypatch, "delay", "Regressor")
     assert (number.task, set(number.metrics)) == ("regression", {"mae", "rmse", "r2"})
     assert number.judgement.predicate["missing"]["roc_auc"] == "not available for regression"
     assert number.metrics["r2"]["low"] > 0.5
+    assert [stream.name for stream in answers.streams] == ["class", "margin", "confidence", "loss"]
+    assert {*(answers.streams[0].categories or ())} == {"bad", "fair", "good"}
+    assert answers.about["accuracy"] == pytest.approx(several.metrics["accuracy"]["value"])
+    assert [stream.name for stream in values.streams] == ["value", "loss"]
+    assert (values.rows + values.pilot, values.stride, several.reasons) == (number.split.heldout_rows, 1, ())
 
 
 def test_judgings_of_the_same_rows_are_counted(trained: tuple[TrainingProject, TrainResult]) -> None:

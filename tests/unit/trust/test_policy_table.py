@@ -120,7 +120,15 @@ def test_form_values_and_words_have_each_rule() -> None:
     assert isinstance(named, Named)
     assert isinstance(named.item, Table)
     keys = {key for rule in RULES.values() for key in rule.settings}
-    assert set(named.item.items) == keys | {"enforce", "separation", "levels", "serve", "ladder", "automatic"}
+    assert set(named.item.items) == keys | {
+        "enforce",
+        "separation",
+        "levels",
+        "serve",
+        "ladder",
+        "monitor",
+        "automatic",
+    }
     fields = {each.name for each in dataclasses.fields(EnvironmentPolicy)}
     assert fields == set(named.item.items) | {"name"}
     levels = named.item.items["levels"]

@@ -48,14 +48,14 @@ def second_root(keys: dict[str, Signer], person: str) -> KeyEntry:
 
 def test_a_change_is_told_in_words(keys: dict[str, Signer], first: Roles) -> None:
     """Who gains what and where, who loses what and why, which rules are others; nothing else."""
-    eve = keys["approver-2"]
+    eve, may = keys["approver-2"], "may sign approve, waive, acknowledge in prod"
     gained = succession.with_key(first, KeyEntry("approver", "eve", eve.public, ("prod",)), NOW)
     assert [str(one) for one in succession.changes(first, gained)] == [
-        f"eve (key {eve.keyid[:12]}) gains approver: may sign approve, waive in prod"
+        f"eve (key {eve.keyid[:12]}) gains approver: {may}"
     ]
     lost = succession.without_key(gained, eve.keyid[:12], "left the team", NOW)
     assert [(one.kind, one.text) for one in succession.changes(gained, lost)] == [
-        ("loses", f"eve (key {eve.keyid[:12]}) loses approver: may sign approve, waive in prod: left the team")
+        ("loses", f"eve (key {eve.keyid[:12]}) loses approver: {may}: left the team")
     ]
     stricter = succession.with_threshold(gained, "approver", 2, NOW)
     assert [str(one) for one in succession.changes(gained, stricter)] == [

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -11,8 +13,12 @@ from lockgate.contract.spec import FIELDS_KEY
 from lockgate.core.digest import digest_of
 from lockgate.core.encoding import encode
 from lockgate.errors import Refused, VerificationFailed
+from lockgate.monitor.asked import Asked
+from lockgate.monitor.plan import parse_plan
+from lockgate.pipeline.unchanged import same_contract
 from lockgate.sandbox.settings import Limits
 from lockgate.validate import examine
+from lockgate.validate.spec import ValidateSpec
 from tests.support.sources import CSV, FLIGHT, SourceProject, reasons
 
 MIXED = CSV + "-5,UA,true\n99999,ua,true\nfar,B6,maybe\n200,,\n300,DL,false\n"
@@ -106,6 +112,31 @@ def test_results_are_private_and_signed(place: SourceProject) -> None:
     )
 
 
+def test_what_will_be_watched_is_made_of_the_accepted_rows(place: SourceProject) -> None:
+    """Where there are rows enough: a sixth file, from the same jail, of the fields that a model is given.
+
+    Settings that name no field of theirs are refused; others are another plan, so validation is done again for them.
+    """
+    draw = Random(1)
+    lines = [f"{draw.randrange(1, 5000)},{draw.choice(('UA', 'B6'))},true\n" for _ in range(450)]
+    place.write("a.csv", "distance,carrier,late\n" + "".join(lines) + "-1,UA,true\n")
+    place.ingest("a.csv")
+    found = place.validate()
+    assert found.monitor is not None
+    plan = parse_plan(place.project.data.read(found.monitor))
+    assert [(stream.name, stream.kind) for stream in plan.streams] == [("distance", "number"), ("carrier", "category")]
+    assert (plan.rows, plan.pilot, found.evidence.predicate["monitor"]) == (250, 200, found.monitor)
+    assert "monitor.json" in {one.name for one in found.evidence.statement.subjects}
+    assert [*found.evidence.predicate["jails"]] == ["contract", "rows"]
+    with pytest.raises(Refused) as caught:
+        place.validate(monitor=Asked(exclude=("gone",)))
+    assert caught.value.finding == "LG229"
+    spec = ValidateSpec("contract.py", "Flight", "late", max_quarantined_share=1.0)
+    asked = replace(spec, monitor=Asked(exclude=("carrier",)))
+    workplace = place.project.workplace()
+    assert [same_contract(found.evidence, one, workplace) for one in (spec, asked)] == [True, False]
+
+
 def test_above_the_share(place: SourceProject) -> None:
     """Enforced, a share above the policy's is LG203 with the commonest reasons; as a warning it is signed as one."""
     place.write("a.csv", MIXED)
@@ -119,7 +150,7 @@ def test_above_the_share(place: SourceProject) -> None:
     assert place.validate(max_quarantined_share=0.5, enforce=True).evidence.predicate["result"] == "PASSED"
     warned = place.validate(max_quarantined_share=0.3, enforce=False)
     assert warned.evidence.predicate["result"] == "WARNED"
-    assert [one["finding"] for one in warned.details["findings"]] == ["LG203", "LG227"]
+    assert [one["finding"] for one in warned.details["findings"]] == ["LG203", "LG227", "LG228"]
 
 
 def test_no_row_accepted(place: SourceProject) -> None:
@@ -201,7 +232,7 @@ def test_a_validator_that_raises_what_it_likes(place: SourceProject) -> None:
     place.ingest("a.csv")
     found = place.validate(text)
     assert reasons(place.table(found.quarantine)) == [("a.csv", 1, "", "lockgate_raised")]
-    assert [one["finding"] for one in found.details["findings"]] == ["LG215", "LG227"]
+    assert [one["finding"] for one in found.details["findings"]] == ["LG215", "LG227", "LG228"]
 
 
 def test_a_contract_imports_its_neighbours(place: SourceProject) -> None:

@@ -54,6 +54,19 @@ LADDER = (
 )  # fmt: skip
 """What of a ladder is told to Prometheus, by the names of `audit.ladder.counts`."""
 
+MONITOR: Mapping[str, tuple[str, str]] = {
+    "stride": (
+        "lockgate_monitor_stride",
+        "Of so many rows one is counted where neighbours depend most; other streams count more.",
+    ),
+    "alarms": ("lockgate_monitor_alarms", "Alarms of this model that nobody acknowledged: lockgate monitor."),
+    "estimated_accuracy": (
+        "lockgate_estimated_accuracy",
+        "An ESTIMATE without labels (ATC): of most losses it sees a part, of some nothing. Labels say the accuracy.",
+    ),
+}
+"""Metric and help of each name in `Tally.monitor`."""
+
 _HELPS = {
     "lockgate_contract_rows_total": "Rows by who decided on them: the compiled plan at once, or Pydantic.",
     "lockgate_contract_refused_rows_total": "Rows of requests that the contract refused.",
@@ -116,6 +129,7 @@ def families(
     yield Family("lockgate_ladder_total", "counter", "What was counted of candidates beside a live model.", counted)
     yield from _requests(tally)
     yield from _rows(tally)
+    yield from _monitor(tally)
     yield Family(
         "lockgate_batch_rows",
         "histogram",
@@ -200,6 +214,21 @@ def _rows(tally: Tally) -> Iterator[Family]:
         samples[metric].append(Sample(tally.rows[name], labels))
     for metric, found in samples.items():
         yield Family(metric, "counter", _HELPS[metric], found)
+
+
+def _monitor(tally: Tally) -> Iterator[Family]:
+    yield Family(
+        "lockgate_monitor_rows_total",
+        "counter",
+        "Answered rows for the monitors: counted, dependent on others and left out, skipped for the time it takes.",
+        [Sample(count, {"model": model, "what": what}) for (model, what), count in sorted(tally.watched.items())],
+    )
+    for name, (metric, described) in MONITOR.items():
+        found = [
+            Sample(value, {"model": model}) for (model, what), value in sorted(tally.monitor.items()) if what == name
+        ]
+        if found:
+            yield Family(metric, "gauge", described, found)
 
 
 def _ends(tally: Tally, now: float) -> Iterator[Family]:

@@ -18,6 +18,7 @@ from typing import Any
 from lockgate.audit.disk import Disk
 from lockgate.audit.spool import frame
 from lockgate.core.record_kinds import ObservedRecord, Of, RefusedRecord, UnrecordedRecord
+from lockgate.core.record_window import WindowRecord
 from lockgate.core.records import SALT_BYTES, Receipt, Record, parse_receipt
 from lockgate.serve.declined import CannotRecord, Declined
 from lockgate.serve.recording import labelling
@@ -28,7 +29,7 @@ from lockgate.serve.recording.labels import LabelKeeper, Line, opener
 from lockgate.serve.recording.parts import hurry_path
 from lockgate.serve.recording.payloads import Keeping, PayloadKeeper
 from lockgate.serve.recording.writing import Salts, Writer
-from lockgate.serve.spec import Client, RecordMode, Served, ServePolicy, Step
+from lockgate.serve.spec import Client, RecordMode, Served, ServePolicy, Step, Watched, WindowPart
 from lockgate.serve.tally import Tally
 
 PATIENCE_SECONDS, TIDY_SECONDS = 5.0, 3600.0
@@ -236,6 +237,14 @@ class SpoolRecorder:
             )
         )
         self._tally.ladder.update(counts)
+        return True
+
+    def window(self, watched: Watched, parts: Sequence[WindowPart]) -> bool:
+        """Record what was counted of a model's rows, all parts together. False when nothing can be recorded now."""
+        if self._keeper.full:
+            return False
+        for part in parts:
+            self._put(WindowRecord(self._gateway, self._next, self._now(), **watched._asdict(), **part._asdict()))
         return True
 
     async def feedback(self, client: Client, labelled: Sequence[tuple[str, Any]]) -> Sequence[str]:

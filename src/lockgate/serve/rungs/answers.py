@@ -69,7 +69,7 @@ class Answers:
     def _connection(self) -> sqlite3.Connection:
         if self._open is None:
             os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
-            self._open = _connect(self._path)
+            self._open = connect(self._path)
             self._open.execute(
                 "CREATE TABLE IF NOT EXISTS answers (seq INTEGER, part INTEGER, opens TEXT, live REAL, candidate REAL,"
                 " PRIMARY KEY (seq, part)) WITHOUT ROWID"
@@ -93,7 +93,7 @@ def found(folder: Path, model: Digest, base: Digest, wanted: Mapping[str, Sequen
         if not _NAME.match(name) or path.is_symlink() or not path.is_file():
             continue
         with suppress(sqlite3.Error, OSError):
-            connection = _connect(path)
+            connection = connect(path)
             try:
                 if connection.execute("SELECT model, base FROM about").fetchall() == [(str(model), str(base))]:
                     said[gateway] = [_of(connection, place) for place in places]
@@ -109,7 +109,7 @@ def clear(folder: Path, model: Digest | None) -> None:
     for path in _files(folder):
         about: list[Any] = []
         with suppress(sqlite3.Error, OSError):
-            connection = _connect(path)
+            connection = connect(path)
             try:
                 about = connection.execute("SELECT model FROM about").fetchall()
             finally:
@@ -132,7 +132,8 @@ def _of(connection: sqlite3.Connection, place: Place) -> Pair | None:
     return Pair(*rows[0]) if rows else None
 
 
-def _connect(path: Path) -> sqlite3.Connection:
+def connect(path: Path) -> sqlite3.Connection:
+    """A file that any gateway of this machine may have written. Raises sqlite3.Error."""
     import sqlite3
 
     made = sqlite3.connect(path, timeout=_WAIT_SECONDS, check_same_thread=False)

@@ -7,6 +7,7 @@ import logging
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,7 +46,7 @@ class Comparison:
         self._key = key
         self._folder = folder
         self._answers: Answers | None = None
-        self._labels: Labels | None = None
+        self._labels: Labels[Pair] | None = None
         self._thread = ThreadPoolExecutor(1, "ladder")
         self._task: asyncio.Task[None] | None = None
         self._now: tuple[object, ...] = ()
@@ -140,12 +141,11 @@ class Comparison:
             answers.clear(self._folder, model)
             self._answers = Answers(self._folder, self._settings.gateway, model, base)
             self._labels = None
+        follows = not self._settings.number  # one gateway of the house follows the labels, for all
+        if follows and self._labels is None:  # from before anything is kept on: a disk may take long to keep it
+            self._labels = Labels(self._folder, model, partial(answers.found, self._folder, model, base))
         self._answers.keep(kept)
-        if self._settings.number:  # one gateway of the house follows the labels, for all
-            return []
-        if self._labels is None:
-            self._labels = Labels(self._folder, model, base)
-        return self._labels.read()
+        return self._labels.read() if follows and self._labels is not None else []
 
     def _judge(self, ladder: Ladder, told: list[tuple[object, Pair]]) -> None:
         for label, pair in told:

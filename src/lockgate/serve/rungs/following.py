@@ -9,21 +9,17 @@ from __future__ import annotations
 import json
 import os
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Generic, TypeVar
 
 from lockgate.core.record_kinds import Of
 from lockgate.serve.recording.labelling import is_label
 from lockgate.serve.recording.labels import LINES
-from lockgate.serve.rungs import answers
-from lockgate.serve.rungs.comparing import Pair, Place
+from lockgate.serve.rungs.comparing import Place
 from lockgate.store.files import atomic_write
-
-if TYPE_CHECKING:
-    from lockgate.core.digest import Digest
 
 OFFSET = "rung-labels.json"
 _MOST_BYTES = 1 << 20
@@ -31,6 +27,10 @@ _MOST_BYTES = 1 << 20
 _TRIES = 4
 """A label may be here before the file knows what both models said of its row."""
 _MOST_WAITING = 10_000
+
+
+Known = TypeVar("Known")
+Look = Callable[[Mapping[str, Sequence[Place]]], Mapping[str, Sequence["Known | None"]]]
 
 
 @dataclass
@@ -41,41 +41,40 @@ class _Waiting:
     tries: int = 0
 
 
-class Labels:
+class Labels(Generic[Known]):
     """For one thread at a time. Raises OSError."""
 
-    def __init__(self, folder: Path, model: Digest, base: Digest) -> None:
-        """Labels that came before the candidate did are of none of its rows."""
+    def __init__(self, folder: Path, about: str, look: Look[Known], *, kept: str = OFFSET) -> None:
+        """`look`: what is known of places, by gateway, in their order. `about`: whom they are followed for: labels that
+        came before that did are of none of its rows. `kept`: the file that says how far.
+        """
         self._folder = folder
-        self._model, self._base = model, base
+        self._about, self._look, self._kept = about, look, folder / kept
         self._offset = self._begin()
         self._waiting: list[_Waiting] = []
 
-    def read(self) -> list[tuple[Any, Pair]]:
-        """Each label that came since, and what both models had said of its row."""
+    def read(self) -> list[tuple[Any, Known]]:
+        """Each label that came since, and what is known of its row."""
         self._waiting += self._new()
         wanted: dict[str, list[Place]] = defaultdict(list)
         for one in self._waiting:
             wanted[one.gateway].append(one.place)
-        known = {gateway: iter(said) for gateway, said in self._look(wanted).items()}
+        known = {gateway: iter(said) for gateway, said in (self._look(wanted) if wanted else {}).items()}
         told, left = [], []
         for one in self._waiting:
-            pair = next(known[one.gateway])
+            said = next(known[one.gateway])
             one.tries += 1
-            if pair is not None:
-                told.append((one.label, pair))
+            if said is not None:
+                told.append((one.label, said))
             elif one.tries < _TRIES:
                 left.append(one)
         self._waiting = left[-_MOST_WAITING:]
         return told
 
-    def _look(self, wanted: dict[str, list[Place]]) -> dict[str, list[Any]]:
-        return answers.found(self._folder, self._model, self._base, wanted) if wanted else {}
-
     def _begin(self) -> int:
         with suppress(OSError, ValueError, TypeError, KeyError):
-            kept = json.loads((self._folder / OFFSET).read_bytes())
-            if kept["model"] == self._model and type(kept["offset"]) is int:
+            kept = json.loads(self._kept.read_bytes())
+            if kept["model"] == self._about and type(kept["offset"]) is int:
                 return max(0, kept["offset"])
         with suppress(FileNotFoundError):
             return os.stat(self._folder / LINES, follow_symlinks=False).st_size
@@ -97,8 +96,8 @@ class Labels:
             whole = data  # longer than a label can be: passed over
         if whole:
             self._offset += len(whole)
-            kept = json.dumps({"model": self._model, "offset": self._offset}).encode()
-            atomic_write(self._folder / OFFSET, kept, mode=0o600)
+            kept = json.dumps({"model": self._about, "offset": self._offset}).encode()
+            atomic_write(self._kept, kept, mode=0o600)
         return list(_lines(whole))
 
 

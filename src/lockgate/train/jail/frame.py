@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 from lockgate.contract.spec import BOOKKEEPING, FieldTable, parse_table
 from lockgate.core.encoding import decode_exact
 from lockgate.errors import Refused
+from lockgate.monitor.jail.reading import kind_of
 from lockgate.runtime.serving import NULL_TIMESTAMP, Kind
 
 FIELDS_KEY = b"lockgate.fields"
@@ -91,21 +92,6 @@ def declared_fields(schema: pa.Schema) -> set[str]:
         return set()
     table: FieldTable = parse_table(decode_exact(held))
     return {field.name for field in table.columns if field.label or field.kind == "other"}
-
-
-def kind_of(kind: pa.DataType) -> Kind | None:
-    """The kind of an Arrow type; None for what no model input can hold."""
-    if pa.types.is_boolean(kind):
-        return "bool"
-    if pa.types.is_integer(kind):
-        return "int"
-    if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
-        return "float"
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        return "string"
-    if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
-        return "timestamp"
-    return None
 
 
 def _values(column: pa.ChunkedArray[Any], kind: Kind) -> Any:

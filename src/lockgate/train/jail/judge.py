@@ -1,7 +1,8 @@
 """Judge a candidate on rows that training never saw. Runs in the judge jail, in which no user code is.
 
-At `/in` lie model.onnx, io.json, heldout.parquet and nothing else. Task on standard input: {"label"}. Writes
-judge.json: {"task", "rows", "metrics", "missing", "slices"}. Slices are the values of each text or boolean field
+At `/in` lie model.onnx, io.json, heldout.parquet and nothing else. Task on standard input: {"label", "monitor"}; the
+latter says how monitor-outputs.json is made (`monitor.asked`). Writes that, and judge.json:
+{"task", "rows", "metrics", "missing", "slices"}. Slices are the values of each text or boolean field
 with few of them, the most frequent first.
 """
 
@@ -16,11 +17,14 @@ import numpy.typing as npt
 from lockgate.contract.jail.outcome import data_dir, guarded, out_dir, read_task
 from lockgate.core.encoding import encode
 from lockgate.errors import Refused
+from lockgate.monitor.asked import Asked
+from lockgate.monitor.plan import OUTPUTS
 from lockgate.runtime import serving
 from lockgate.runtime.jail.predict import Model, ModelError, Outputs
 from lockgate.runtime.serving import ServingSpec
 from lockgate.train.jail import frame
 from lockgate.train.jail.metrics import metrics
+from lockgate.train.jail.watched import watched
 
 MOST_VALUES = 20
 MOST_SLICES = 60
@@ -43,11 +47,14 @@ def _work() -> None:
     except (ValueError, ModelError) as error:
         raise _refused(f"the candidate cannot be loaded: {error}") from None
     rows = frame.read(data_dir() / "heldout.parquet", task["label"])
-    (out_dir() / "judge.json").write_bytes(encode(judge(model, rows)))
+    facts, outputs = judge(model, rows)
+    plan = watched(spec.task, rows, outputs, Asked.read(task["monitor"]))
+    (out_dir() / OUTPUTS).write_bytes(plan.encode())
+    (out_dir() / "judge.json").write_bytes(encode(facts))
 
 
-def judge(model: Model, rows: frame.Rows) -> dict[str, Any]:
-    """The facts of judge.json. Raises Refused LG320."""
+def judge(model: Model, rows: frame.Rows) -> tuple[dict[str, Any], Outputs]:
+    """The facts of judge.json, and what the model said of each row. Raises Refused LG320."""
     spec = model.spec
     strangers = [field.name for field in spec.fields if rows.kinds.get(field.name) != field.kind]
     if spec.label != rows.label or strangers:
@@ -60,13 +67,14 @@ def judge(model: Model, rows: frame.Rows) -> dict[str, Any]:
         slices = _slices(spec, rows, truth, outputs)
     except (ModelError, ValueError) as error:
         raise _refused(str(error)) from None
-    return {
+    facts = {
         "task": spec.task,
         "rows": len(truth),
         "metrics": whole.as_json(),
         "missing": whole.missing,
         "slices": slices,
     }
+    return facts, outputs
 
 
 def _predict(model: Model, rows: frame.Rows) -> Outputs:

@@ -1,11 +1,12 @@
 """A snapshot judged, counted and summed up in one pass. Runs in the `parse` jail: no user code is near.
 
-Takes on standard input `{"files", "sensitive", "dates", "cluster"}`, and as arguments the numbers of the sockets to
-the jails with the contract's code (`contract.ask`); the snapshot is /in/snapshot.parquet. `cluster` is null, or
-`{"address", "path", "digest"}`: then this is the `cluster` jail, and workers evaluate the plan. Gives
-`accepted.parquet`, `quarantine.parquet`, `plan.json`, `baseline.json`, and `check.json`: the field table, the
-versions, which way the rows went, and the counts. The contract's jails, and workers, could drop, invent or double the
-rows that they are asked about: here each row of the snapshot must be found exactly once, accepted or with a reason.
+Takes on standard input `{"files", "sensitive", "dates", "cluster", "monitor"}`, and as arguments the numbers of the
+sockets to the jails with the contract's code (`contract.ask`); the snapshot is /in/snapshot.parquet. `cluster` is null,
+or `{"address", "path", "digest"}`: then this is the `cluster` jail, and workers evaluate the plan. `monitor` is null,
+or `{"asked", "seed"}` (`monitor.asked`). Gives `accepted.parquet`, `quarantine.parquet`, `plan.json`, `baseline.json`,
+where it was asked for `monitor.json`, and `check.json`: the field table, the versions, which way the rows went, and the
+counts. The contract's jails, and workers, could drop, invent or double the rows that they are asked about: here each
+row of the snapshot must be found exactly once, accepted or with a reason.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ from lockgate.contract.spec import ACCEPTED, PLAN, QUARANTINE, ROW, SOURCE, Fiel
 from lockgate.core.encoding import encode
 from lockgate.core.wire import WireError
 from lockgate.errors import Refused
+from lockgate.monitor.asked import Asked
+from lockgate.monitor.plan import INPUTS
 from lockgate.validate.jail._ledger import Partition
 from lockgate.validate.jail._sketch import Sketch
 from lockgate.validate.jail._tally import Tally
@@ -73,10 +76,23 @@ def check(task: Mapping[str, Any], ends: Sequence[socket.socket], data: Path, ou
         "explain": {"records": engine.binding.rows, "fields": engine.explain()},
         "respelled": engine.respelled,
         "reckoning": counted.reckoning(),
+        "monitor": _monitor(task, truth.table, out),
     }
     (out / PLAN).write_bytes(truth.plan.encode())
     (out / CHECK).write_bytes(encode(said))
     (out / BASELINE).write_bytes(encode(counted.baseline()))
+
+
+def _monitor(task: Mapping[str, Any], table: FieldTable, out: Path) -> dict[str, Any] | None:
+    if task["monitor"] is None:
+        return None
+    from lockgate.monitor.jail.reference import reference
+
+    kinds = {field.name: field.kind for field in table.inputs}
+    asked = Asked.read(task["monitor"]["asked"])
+    made = reference(out / ACCEPTED, kinds, frozenset(task["sensitive"]), asked, task["monitor"]["seed"])
+    (out / INPUTS).write_bytes(made.plan.encode())
+    return made.as_json()
 
 
 @contextmanager
