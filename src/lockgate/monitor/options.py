@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from lockgate.core.kinds import LITERAL, reference
 from lockgate.core.strict import Document, Key, Kind, Table, list_of, one_of, text, whole
@@ -33,7 +34,7 @@ TABLE = Table(
         "strata": Key(
             list_of(one_of("hour", "weekday", "site")), (), "Rows are compared with those of the same hour, day, site."
         ),
-        "time": Key(text(), "", "The field that says hour and weekday (UTC)."),
+        "time": Key(text(), "", "The field that says hour and weekday (UTC); without it that of [data] time."),
         "site": Key(text(), "", "The field that says the site."),
         "unit": Key(
             one_of("row", "session"), "row", "Count each row, or one row of a client until half an hour of silence."
@@ -41,7 +42,7 @@ TABLE = Table(
         "stride": Key(
             whole(0, MOST_STRIDE), 0, "Count every so many rows; 0: as the neighbours of the reference demand."
         ),
-        "window": Key(whole(100, MOST_WINDOW), 1000, "Counted rows after which a gateway writes its counts."),
+        "window": Key(whole(100, MOST_WINDOW), 1000, "Rows, as they come, after which a gateway writes its counts."),
         "exclude": Key(list_of(text()), (), "Fields that are not watched."),
         "most_rows": Key(whole(1, MOST_RATE), 2000, "Most rows a second that a gateway looks at; others are skipped."),
         "webhook": Key(_address(), "", "Who is told of an alarm, where the policy allows it: https://HOST/PATH."),
@@ -62,6 +63,8 @@ def of(document: Document) -> MonitorSpec:
                 next='refer to it: webhook_secret = "env:NAME"; and change the secret, for it was in a file',
             )
     spec = MonitorSpec(**{**values, "strata": tuple(values["strata"]), "exclude": tuple(values["exclude"])})
+    if {"hour", "weekday"} & {*spec.strata} and not spec.time:
+        spec = replace(spec, time=document.values["data"]["time"])
     for unit in spec.strata:
         needed = "site" if unit == "site" else "time"
         if not getattr(spec, needed):

@@ -16,7 +16,7 @@ class MonitorSpec:
         strata: by what rows are told apart before they are compared; `time`, `site`: the fields that say it.
         unit: what is counted: each row, or of each client one row until it was silent for half an hour.
         stride: every so many rows are counted; 0: as the reference's own rows demand.
-        window: counted rows after which a gateway writes its counts.
+        window: rows, as they come, after which a gateway writes its counts.
         exclude: fields that are not watched.
         most_rows: that one gateway looks at in a second; the others are skipped evenly.
         webhook: who is told of an alarm; `webhook_secret`: a reference to what it is told with.

@@ -41,6 +41,14 @@ def test_what_the_table_says_holds() -> None:
     )
 
 
+def test_hour_and_weekday_are_those_of_the_field_that_orders_the_rows() -> None:
+    """`[data] time`, unless the table says another one; for a site alone no time is needed."""
+    project = PROJECT.replace("[data]\n", '[data]\ntime = "left"\n')
+    assert read_config(project + '[monitor]\nstrata = ["hour"]\n').monitor.time == "left"
+    assert read_config(project + '[monitor]\nstrata = ["hour"]\ntime = "when"\n').monitor.time == "when"
+    assert read_config(project + '[monitor]\nstrata = ["site"]\nsite = "at"\n').monitor.time == ""
+
+
 def test_each_of_several_models_says_its_own() -> None:
     """What it does not say, the project's table says."""
     config = read_config(
