@@ -6,13 +6,13 @@ that is silent.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
 
+from lockgate.audit import answered
+from lockgate.audit.alarm_told import told
 from lockgate.audit.alarms import alarm
 from lockgate.audit.evidence import Evidence
 from lockgate.audit.follow_up import undone
@@ -30,27 +30,20 @@ from lockgate.supervise.alarming import Itself
 from lockgate.supervise.lookout import Raise
 from tests.attacks.test_alarms import accepted, balls_of, verified
 from tests.attacks.test_watcher import street
-from tests.support.alarmed import CALM, DRIFT, PLAN, alarmer, asked, drift, gateway_of, live, watched
-from tests.support.laddered import Laddered, fork, log_of
-
-
-@pytest.fixture(name="calm", scope="module")
-def _calm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laddered]:
-    with pytest.MonkeyPatch.context() as patch:
-        yield watched(tmp_path_factory.mktemp("lives"), patch)
-
-
-@pytest.fixture
-def house(calm: Laddered, tmp_path: Path) -> Laddered:
-    """Three calm windows of flights@2."""
-    return fork(calm, tmp_path)
-
-
-@pytest.fixture
-def drifted(house: Laddered) -> Laddered:
-    """And two of one field that has moved."""
-    drift(house)
-    return house
+from tests.support.alarmed import (
+    CALM,
+    DRIFT,
+    PLAN,
+    alarmer,
+    asked,
+    calm_fixture,  # noqa: F401
+    drift,
+    drifted_fixture,  # noqa: F401
+    gateway_of,
+    house_fixture,  # noqa: F401
+    live,
+)
+from tests.support.laddered import Laddered, log_of
 
 
 def busy(*_: Any) -> NoReturn:
@@ -90,6 +83,35 @@ def test_a_rollback_that_failed_is_made_later(drifted: Laddered, monkeypatch: py
     assert drifted.standing.live.version == 1
     put_back(drifted)
     assert alarmer(drifted)(Itself(counts=False)) == ""
+
+
+def test_another_field_alarms_an_hour_later(drifted: Laddered, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not before: LG847, and nobody is asked to seal."""
+    monkeypatch.setattr(alarming, "go_back", busy)
+    hand = alarmer(drifted)
+    hand(asked(drifted))
+    for _ in range(3):
+        gateway_of(drifted).answered(live(drifted), DRIFT, DRIFT)
+    drifted.seal()
+    with pytest.raises(Refused) as caught:
+        hand(asked(drifted))
+    assert caught.value.finding == "LG847"
+    later(drifted)
+    assert "flights@2 in dev alarms after 8,000 rows: b" in hand(asked(drifted))
+
+
+def test_what_was_decided_while_it_was_counted_counts(drifted: Laddered, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A person made another model live meanwhile: no alarm of the one before is signed."""
+
+    def meanwhile(*words: Any) -> Any:
+        rollback(drifted.signed.workplace(), "dev", reason="by hand")
+        return told(*words)
+
+    monkeypatch.setattr(alarming, "told", meanwhile)
+    with pytest.raises(Refused) as caught:
+        alarmer(drifted)(asked(drifted))
+    assert caught.value.finding == "LG847"
+    assert not any(one.claim == "alarm" for one in drifted.signed.open_ledger().statements())
 
 
 def test_the_guard_never_goes_back_to_a_model_that_alarms(house: Laddered) -> None:
@@ -179,22 +201,24 @@ def test_it_is_counted_without_a_watcher_now_and_then(drifted: Laddered, monkeyp
     monkeypatch.setattr(watching, "COUNT_SECONDS", 3000.0)
     with street(drifted, alarmer(drifted)) as found:
         first = found.newest("supervise.watcher")
-        found.house._watching.sealed()  # type: ignore[union-attr]
+        watcher = found.house._watching
+        assert watcher is not None
+        watcher.sealed()
         found.step()
         found.says(first, "looked")
         found.now += watching.PATIENCE_SECONDS
         found.step()
         assert found.said == []
-        found.house._watching.sealed()  # type: ignore[union-attr]
+        watcher.sealed()
         found.step()
         found.now += watching.PATIENCE_SECONDS
         found.step(2)
         assert [line[:14] for line in found.said] == ["watcher: LG698", "watcher: LG693"]
-        found.now += 3000.0
-        for _ in range(300):
+        for seconds in (0.0, 3000.0):
+            found.now += seconds
             found.step()
-            if any("LG565" in line for line in found.said):
-                break
+            watcher._mover.close()  # what is under way ends
+            found.step()
         assert sum("LG565" in line for line in found.said) == 1
 
 
@@ -209,13 +233,23 @@ def test_a_plan_that_comes_while_serving_without_a_key_is_told_at_once(house: La
         assert [line[:14] for line in found.said] == ["watcher: LG695"]
 
 
-def test_a_gateway_that_counts_no_windows_is_told(house: Laddered) -> None:
-    """LG779. The control: one whose windows hold most of its rows."""
-    assert verified(house) == []
-    for _ in range(40):
-        gateway_of(house).rows(live(house), 250)
-    house.seal()
-    assert verified(house) == [("LG779", Level.WARN)]
+SILENT = {
+    "of most of its rows": (1, 10_000, answered.MOST_UNSEEN),
+    "of one of its models": (0, 1_000, answered.MOST_UNSEEN),
+    "since some time": (1, 1_000, 1_000),
+}
+
+
+@pytest.mark.parametrize("how", SILENT)
+def test_a_gateway_that_counts_no_windows_is_told(how: str, house: Laddered, monkeypatch: pytest.MonkeyPatch) -> None:
+    """LG779. The control: one whose windows hold most of its rows, and a few rows more."""
+    number, rows, most = SILENT[how]
+    monkeypatch.setattr(answered, "MOST_UNSEEN", most)
+    for more, said in ((250, []), (rows - 250, [("LG779", Level.WARN)])):
+        for _ in range(more // 250):
+            gateway_of(house).rows(house.chain[number].manifest, 250)
+        house.seal()
+        assert verified(house) == said
 
 
 def test_a_long_log_is_read_in_several_looks(drifted: Laddered, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -227,3 +261,28 @@ def test_a_long_log_is_read_in_several_looks(drifted: Laddered, monkeypatch: pyt
     )
     assert look.look(drifted.signed.clock()) == ()
     assert any(isinstance(one, Raise) for one in look.look(drifted.signed.clock()))
+
+
+def test_a_watcher_tells_what_keeps_it_from_an_alarm(drifted: Laddered, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Windows that cannot be, that compare nothing, or that are of a life that was over: once a day each."""
+    monkeypatch.setattr(alarming, "go_back", busy)
+    alarmer(drifted)(asked(drifted))
+    later(drifted)
+    drifted.signed.ledger.refresh()
+    life = drifted.signed.record("approver", _seen(drifted, the_alarm(drifted))).index
+    gateway, model = gateway_of(drifted), live(drifted)
+    gateway.time = round(drifted.signed.clock().timestamp() * 1000) + 660_000
+    gateway.answered(model, life=0)
+    gateway.answered(model, (0, 0, 1000), life=life)
+    for _ in range(20):
+        for _ in range(4):
+            gateway.rows(model, 250)
+        gateway.window(model, (), 0, seen=1000, dropped=1000, life=life)
+    drifted.seal()
+    drifted.signed.ledger.refresh()
+    look = lookout.Lookout(
+        "dev", "flights", drifted.signed.ledger.statements, lambda: log_of(drifted), lambda _: (PLAN,)
+    )
+    said = [getattr(one, "finding", "") for one in look.look(drifted.signed.clock())]
+    assert sorted(said) == ["LG697", "LG699", "LG774"]
+    assert look.look(drifted.signed.clock()) == ()

@@ -7,10 +7,9 @@ watcher that is silent (`lockgate monitor` counts the same, for whoever looks).
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -38,35 +37,17 @@ from tests.support.alarmed import (
     PLAN,
     alarmer,
     asked,
+    calm_fixture,  # noqa: F401
     drift,
+    drifted_fixture,  # noqa: F401
     gateway_of,
+    house_fixture,  # noqa: F401
     live,
     planned,
     statement_of,
-    watched,
 )
-from tests.support.laddered import Laddered, fork, log_of
+from tests.support.laddered import Laddered, log_of
 from tests.support.project import register_here
-
-
-@pytest.fixture(name="calm", scope="module")
-def _calm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laddered]:
-    """Three windows as the reference is; nobody changes it."""
-    with pytest.MonkeyPatch.context() as patch:
-        yield watched(tmp_path_factory.mktemp("alarms"), patch)
-
-
-@pytest.fixture
-def house(calm: Laddered, tmp_path: Path) -> Laddered:
-    """The same, for one test."""
-    return fork(calm, tmp_path)
-
-
-@pytest.fixture
-def drifted(house: Laddered) -> Laddered:
-    """One field has moved, in the log, for two windows."""
-    drift(house)
-    return house
 
 
 def size(house: Laddered) -> int:
@@ -339,8 +320,8 @@ def balls_of(house: Laddered, start: int, stop: int) -> list[Any]:
 
 
 def test_a_reference_that_the_log_does_not_have_is_found_out(drifted: Laddered) -> None:
-    """Invented balls: LG778, until they are taken back. The control: those of the records, after which the rows that
-    drifted are as expected, and no alarm stands.
+    """Invented balls, and records that are not there: LG778, until they are taken back. The control: the balls of the
+    records, after which the rows that drifted are as expected, and no alarm stands.
     """
     house = drifted
     alarm, end = honest(house), log_of(house).size
@@ -348,9 +329,10 @@ def test_a_reference_that_the_log_does_not_have_is_found_out(drifted: Laddered) 
     true = balls_of(house, 0, end)
     lie = copy.deepcopy(true)
     lie[0][0][0] += 1
-    wrong = house.signed.record("approver", accepted(house, alarm, 0, end, lie))
-    assert refused(house) == "LG778"
-    revoke(house.signed.workplace(), wrong.digest, "not what was")
+    for stop, balls in ((end, lie), (end + 1, true)):
+        wrong = house.signed.record("approver", accepted(house, alarm, 0, stop, balls))
+        assert refused(house) == "LG778"
+        revoke(house.signed.workplace(), wrong.digest, "not what was")
     house.signed.record("approver", accepted(house, alarm, 0, end, true))
     assert verified(house) == []
     assert not standing_alarms(house.signed.ledger.statements(), "dev", house.chain[1].manifest)

@@ -39,26 +39,26 @@ from lockgate.supervise.watcher import WatchDesk
 from lockgate.supervise.watching import WATCHER
 from lockgate.supervise.webhook import Webhook
 from tests.attacks.test_controller_jail import eventually
-from tests.support.alarmed import DRIFT, PLAN, POLICY, Watcher, alarmer, drift, live, planned, statement_of, watched
+from tests.support.alarmed import (
+    DRIFT,
+    PLAN,
+    POLICY,
+    Watcher,
+    alarmer,
+    calm_fixture,  # noqa: F401
+    drift,
+    house_fixture,  # noqa: F401
+    live,
+    planned,
+    statement_of,
+)
 from tests.support.houses import Street, street_of
-from tests.support.laddered import Laddered, fork, on_shadow
+from tests.support.laddered import Laddered, on_shadow
 from tests.support.project import at_home
 from tests.support.serving import ServableProject, serving
 from tests.support.told_rows import Step
 
 LOAD = "import sys; sys.path.insert(0, '/lockgate'); import lockgate.supervise.watcher, lockgate.monitor.detector\n"
-
-
-@pytest.fixture(name="calm", scope="module")
-def _calm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laddered]:
-    with pytest.MonkeyPatch.context() as patch:
-        yield watched(tmp_path_factory.mktemp("watcher"), patch)
-
-
-@pytest.fixture
-def house(calm: Laddered, tmp_path: Path) -> Laddered:
-    """Three calm windows."""
-    return fork(calm, tmp_path)
 
 
 def book(house: Laddered) -> Book:
@@ -82,7 +82,7 @@ def propose(found: Street, **fields: Any) -> None:
     mover = found.house._watching._mover  # type: ignore[union-attr]
     for _ in range(500):
         found.step()
-        if mover._thread is None:  # type: ignore[union-attr]
+        if mover._thread is None:
             return
     raise AssertionError("it did not end")
 
@@ -273,9 +273,13 @@ def test_a_desk_proposes_on_what_it_has_verified_and_nothing_else(house: Laddere
 
 
 def test_a_real_watcher_reads_both_logs_knows_no_way_to_a_key_and_proposes(house: Laddered) -> None:
-    """In its jail: no module that can sign or seal; and, with what it is handed, the alarm that the log bears out."""
+    """In the controller's jail, which `test_controller_jail` attacks: no module that can sign or seal. With what it is
+    handed it finds the alarm that the log bears out.
+    """
     drift(house)
     jail, target = jails.watcher(house.signed.home, settings(house))
+    assert jail == jails.controller(house.signed.home, settings(house))[0]
+    assert {bind.target for bind in jail.binds} == {f"{HOME}/log/events", PREDICTIONS}
     script = (
         LOAD + "import json; print(json.dumps({'m': sorted(sys.modules), 'read': ["
         f"len(open(place + '/checkpoint').read()) for place in ('{HOME}/log/events', '{PREDICTIONS}')]}}))"

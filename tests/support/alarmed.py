@@ -26,7 +26,7 @@ from lockgate.register import closure
 from lockgate.register.closure import Closure
 from lockgate.supervise.alarming import Alarmer
 from lockgate.supervise.lookout import Raise, subject_of
-from tests.support.laddered import Laddered, log_of
+from tests.support.laddered import Laddered, fork, log_of
 from tests.support.project import SignedProject, register_here, signed_project
 from tests.support.told_rows import Gateway, Step
 
@@ -91,6 +91,26 @@ def watched(folder: Path, monkeypatch: pytest.MonkeyPatch, policy: str = POLICY)
     for _ in range(3):
         gateway.answered(live(house))
     house.seal()
+    return house
+
+
+@pytest.fixture(name="calm", scope="module")
+def calm_fixture(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laddered]:
+    """Three windows as the reference is; nobody changes it."""
+    with pytest.MonkeyPatch.context() as patch:
+        yield watched(tmp_path_factory.mktemp("alarmed"), patch)
+
+
+@pytest.fixture(name="house")
+def house_fixture(calm: Laddered, tmp_path: Path) -> Laddered:
+    """The same, for one test."""
+    return fork(calm, tmp_path)
+
+
+@pytest.fixture(name="drifted")
+def drifted_fixture(house: Laddered) -> Laddered:
+    """And two of one field that has moved."""
+    drift(house)
     return house
 
 

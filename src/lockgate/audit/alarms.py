@@ -75,8 +75,8 @@ class AlarmStream:
 class Alarm:
     """The guard's word that these streams of a model alarm, in one life, by the first `size` records of the log.
 
-    `threshold`: what `log_e` reached. `run_length`: of the test `restart`, in windows. `action`: what the policy says
-    is done of it.
+    `threshold`: what `log_e` reached. `run_length`: of the test `restart`, in thousands of rows. `action`: what the
+    policy says is done of it.
     """
 
     evidence: Evidence

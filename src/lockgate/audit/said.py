@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
-from lockgate.audit.alarms import ALARM_FIELDS
+from lockgate.audit.alarms import ACKNOWLEDGE_FIELDS, ALARM_FIELDS
 from lockgate.errors import VerificationFailed
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ FIELDS: Final[Mapping[str, frozenset[str]]] = {
     },
     "authorise": _ALWAYS | {"environment", "name", "version", "manifest", "policy", "rungs", "expires"},
     "alarm": ALARM_FIELDS,
-    "acknowledge": _ALWAYS | {"environment", "name", "version", "manifest", "alarm", "accept"},
+    "acknowledge": ACKNOWLEDGE_FIELDS,
     "head": _ALWAYS | {"stage", "target", "model"},
 }
 """All fields of the words that persons say. Other claims are what a stage found out; they may say more."""

@@ -1,7 +1,7 @@
 """Whether the windows of a model compare enough of what it was asked that no alarm says something. Pure.
 
-Rows that depend on each other at any distance are left out; so are those of no stratum. Then the test stands still, and
-looks as calm as it does where nothing changed.
+Rows that depend on each other at any distance are left out; so are rows of a model that is not given
+what says their stratum. Then the test stands still, and looks as calm as it does where nothing changed.
 """
 
 from __future__ import annotations
@@ -52,9 +52,8 @@ class Sight:
         rows, dropped, seen = (sum(getattr(one, name) for one in self._windows) for name in ("rows", "dropped", "seen"))
         many = len(self._windows) == MOST_WINDOWS or seen > MOST_SEEN
         if many and not rows:
-            why = (
-                "neighbouring rows depend on each other" if dropped else "they are of no stratum, or were not looked at"
-            )
+            unseen = "the model is not given what says their stratum, or they were not looked at"
+            why = "neighbouring rows depend on each other" if dropped else unseen
             return f"none of the last {seen:,} answered rows was compared: {why}"
         if many and dropped > rows:
             return f"{dropped:,} of the last {rows + dropped:,} rows were not compared: neighbours depend on each other"

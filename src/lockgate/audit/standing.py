@@ -16,7 +16,7 @@ from lockgate.audit.waivers import fault
 from lockgate.core.digest import Digest
 from lockgate.core.moments import rfc3339
 from lockgate.core.verdict import Verdict
-from lockgate.errors import Refused, VerificationFailed
+from lockgate.errors import Refused, Usage, VerificationFailed
 
 if TYPE_CHECKING:
     from lockgate.audit.approvals import Automatic
@@ -47,6 +47,39 @@ def policy_statement_at(index: int, statements: Sequence[Evidence]) -> Evidence 
                 next="lockgate policy show",
             )
     return before[-1] if before else None
+
+
+def environment_policy(statements: Sequence[Evidence], environment: str, index: int | None = None) -> EnvironmentPolicy:
+    """What holds in `environment` now, or as it was at the log index `index`. `statements`: the whole log, in order.
+
+    1. The policy in force is the newest one, and versions only rose.
+    2. Its own table of the environment decides; what the table leaves out has its default.
+    3. Where it knows the environment no longer, the newest policy that did decides: taking an environment out of
+       policy.toml lets nothing more leave.
+
+    Raises:
+        VerificationFailed: LG524 no policy was ever signed, LG528 versions, LG841 malformed.
+        Usage: LG843 no policy ever knew the environment.
+    """
+    from lockgate.trust.policy import Policy
+
+    # 1.
+    until = (statements[-1].index + 1 if statements else 0) if index is None else index
+    newest = policy_statement_at(until, statements)
+    if newest is None:
+        raise VerificationFailed("LG524", "no policy was ever signed in this project", next="lockgate policy sign")
+    # 2. and 3.
+    for one in reversed(statements):
+        if one.claim == "policy" and one.index < until:
+            found = Policy.from_predicate(one.predicate).environments.get(environment)
+            if found is not None:
+                return found
+    raise Usage(
+        "LG843",
+        f"no policy ever had an environment {environment}",
+        seen={"environment": environment, "policy": newest.digest},
+        next=f"add [environment.{environment}] to policy.toml, raise its version, then lockgate policy sign",
+    )
 
 
 def refuse_withdrawn(deployment: Deployment, statements: Sequence[Evidence]) -> None:

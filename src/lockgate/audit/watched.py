@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Final
 from lockgate.audit.alarms import Balls
 from lockgate.audit.lives import Life
 from lockgate.audit.sight import Sight
-from lockgate.audit.standing import policy_statement_at
+from lockgate.audit.standing import environment_policy
 from lockgate.audit.windows import Windows, impossible, window_in, windows_in
 from lockgate.core.digest import Digest
 from lockgate.core.record_window import WindowRecord
 from lockgate.core.verdict import Reason
-from lockgate.errors import Usage, VerificationFailed
+from lockgate.errors import VerificationFailed
 from lockgate.monitor.plan import INPUTS, MOST_PLAN, OUTPUTS, Plan, Stream, parse_plan
 
 if TYPE_CHECKING:
@@ -75,25 +75,9 @@ def planned(registration: Registration) -> tuple[str, ...]:
 def monitor_policy(statements: Sequence[Evidence], environment: str, index: int | None = None) -> MonitorPolicy:
     """What holds for alarms in `environment` now, or as it was at the log index `index`.
 
-    Where the policy in force knows the environment no longer, the newest that did decides: as for serving. Raises
-    VerificationFailed LG524, LG528, LG841; Usage LG843.
+    Raises as `environment_policy`.
     """
-    from lockgate.trust.policy import Policy
-
-    until = (statements[-1].index + 1 if statements else 0) if index is None else index
-    if policy_statement_at(until, statements) is None:
-        raise VerificationFailed("LG524", "no policy was ever signed in this project", next="lockgate policy sign")
-    for one in reversed(statements):
-        if one.claim == "policy" and one.index < until:
-            found = Policy.from_predicate(one.predicate).environments.get(environment)
-            if found is not None:
-                return found.monitor
-    raise Usage(
-        "LG843",
-        f"no policy ever had an environment {environment}",
-        seen={"environment": environment},
-        next=f"add [environment.{environment}] to policy.toml, raise its version, then lockgate policy sign",
-    )
+    return environment_policy(statements, environment, index).monitor
 
 
 def settings_of(policy: MonitorPolicy) -> TestSettings:

@@ -38,7 +38,8 @@ class Binner:
     def bins(self, columns: Mapping[str, Array]) -> tuple[BinArray, npt.NDArray[np.int16]]:
         """Of each row and stream its bin, shape (rows, streams), and of each row its stratum.
 
-        NOWHERE of a stream whose columns are not there, of a loss without a label, of a row that has no stratum.
+        NOWHERE of a stream whose columns are not there, of a loss without a label; of all, where those that say the
+        stratum are not there.
         """
         rows = len(next(iter(columns.values()), ()))
         values, absent = self._valuer.values(columns, rows)

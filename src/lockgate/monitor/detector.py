@@ -80,13 +80,10 @@ class Crossing:
     Attributes:
         standing: as it stood then.
         current: the rows of each bin, for each stratum, since the start that had won most.
-        record: the number of the record, from 0. `rows`: all that were counted by then.
     """
 
     standing: StreamStanding
     current: list[list[int]]
-    record: int
-    rows: int
 
 
 class Detector:
@@ -154,8 +151,7 @@ class Detector:
         for standing, start in self._stand(streams[near]) if near.any() else ():
             for past, crossed in ((self._past(standing), self._alarms), (self._suspect(standing), self._restarts)):
                 if past and standing.stream not in crossed:
-                    current = self._current(standing.stream, start)
-                    crossed[standing.stream] = Crossing(standing, current, self.windows, self.rows)
+                    crossed[standing.stream] = Crossing(standing, self._current(standing.stream, start))
 
     def standings(self) -> list[StreamStanding]:
         """How each stream stands now; the band only of those past the threshold."""
@@ -198,10 +194,6 @@ class Detector:
     def restarts(self) -> list[StreamStanding]:
         """The streams whose sum over starts ever was past K * A, as they stood when it first was."""
         return [self._restarts[stream].standing for stream in sorted(self._restarts)]
-
-    def crossing(self, stream: int, *, restart: bool = False) -> Crossing:
-        """What `alarms`, or `restarts`, says of a stream, with its counts. Raises KeyError where it says nothing."""
-        return (self._restarts if restart else self._alarms)[stream]
 
     def notices(self) -> list[StreamStanding]:
         """The streams whose sum over starts is past K * A now."""

@@ -86,7 +86,7 @@ class Read:
     Attributes:
         rows: all; `counted`: those that were compared, in `windows`, in one stream at least.
         dropped: rows in windows in which each stream was left out, since neighbours depended on each other.
-        elsewhere: rows of no stratum.
+        elsewhere: rows without the columns that say the stratum.
         stride: the largest of a stream at the end, which counts one of so many rows.
         blind: how many streams that have values counted so few rows, or none, that nothing is said of them.
         dependent: the streams whose neighbours depend most, where any do.

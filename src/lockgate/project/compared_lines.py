@@ -80,7 +80,7 @@ def premises(compared: Compared) -> Iterator[str]:
     if read.blind:
         yield f"{read.blind} of {len(plan.streams)} streams counted 1 row in {MOST_CHOSEN} or fewer: they say little"
     if read.elsewhere:
-        yield f"{read.elsewhere:,} rows were left out, since they are of no stratum of the reference"
+        yield f"{read.elsewhere:,} rows were left out, since the columns that say their stratum are not there"
     if read.sorted:
         names = ", ".join(map(shown, read.sorted[:MOST_NAMED]))
         yield f"sorted by {names}: rows in this order cannot be compared; --exclude it, or give them as they came"
@@ -97,7 +97,7 @@ def why_little(compared: Compared) -> str:
     """Why hardly a row was compared, and what to do."""
     read = compared.replay.read
     if read.elsewhere > read.dropped:
-        return "they are of no stratum that the reference has"
+        return "the columns that say their stratum are not there"
     worst = f" (most in {', '.join(map(shown, read.dependent))})" if read.dependent else ""
     return (
         f"rows are like their neighbours{worst}, also {read.stride} rows apart. Leave columns that go on or come in "

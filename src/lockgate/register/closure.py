@@ -64,7 +64,7 @@ def plan(name: str, description: str, heads: Mapping[str, Evidence]) -> Closure:
     if baseline is None:
         raise _incomplete(heads["validate"], "it names no baseline")
     copied[BASELINE] = baseline
-    # Statements from before there were any name none, and neither do those about too few rows.
+    # Statements from before there were any name none, and neither do those about rows of which nothing can be watched.
     watched = {INPUTS: heads["validate"], OUTPUTS: heads["judge"]}
     plans = {file: joins.fact_digest(one.statement, "monitor") for file, one in watched.items()}
     copied |= {file: digest for file, digest in plans.items() if digest is not None}
@@ -126,7 +126,7 @@ def _watched(heads: Mapping[str, Evidence]) -> list[str]:
         for what, claim in (("what it is asked", "validate"), ("what it answers", "judge"))
         if joins.fact_digest(heads[claim].statement, "monitor") is not None
     ]
-    return ["", f"Watched for drift: {' and '.join(said) or 'nothing, for there were too few rows'}."]
+    return ["", f"Watched for drift: {' and '.join(said) or 'nothing'}."]
 
 
 def _metrics(metrics: object) -> list[str]:

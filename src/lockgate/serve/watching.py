@@ -10,24 +10,25 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lockgate.audit.ledger import Ledger
 from lockgate.audit.load import LoadDecision, load_standing, refuse_revoked
-from lockgate.audit.standing import refuse_withdrawn
-from lockgate.audit.watched import monitor_policy
+from lockgate.audit.standing import environment_policy, refuse_withdrawn
 from lockgate.core.checkpoint import MAX_NOTE_BYTES
 from lockgate.core.digest import Digest
 from lockgate.errors import LockgateError, Refused
 from lockgate.serve import evidence
 from lockgate.serve.evidence import Loadable
-from lockgate.serve.policies import serve_policy
 from lockgate.serve.seen import MemorySeen
 from lockgate.serve.settings import GatewaySettings
 from lockgate.serve.shelf import Beside, Shelf
-from lockgate.serve.spec import ServePolicy
 from lockgate.serve.standing import abstaining, standing
 from lockgate.store.files import read_regular
 from lockgate.store.layout import RegistryStore
+
+if TYPE_CHECKING:
+    from lockgate.trust.policy import EnvironmentPolicy
 
 _TRIES = 3
 
@@ -104,7 +105,7 @@ class Library:
     def _decide(self, ledger: Ledger, before: Shelf | None) -> Shelf:
         environment, statements = self._settings.environment, ledger.statements()
         found = load_standing(statements, environment, self._now(), name=self._settings.name)
-        policy = serve_policy(statements, environment)
+        policy = environment_policy(statements, environment)
         known = before.loaded() if before is not None else {}
         live = self._load(ledger, found.live, policy, known)
         problem = "" if found.problem is None else f"{found.problem.finding} {found.problem.message}"
@@ -123,16 +124,16 @@ class Library:
         return Shelf(live, candidate, previous, problem)
 
     def _load(
-        self, ledger: Ledger, decision: LoadDecision, policy: ServePolicy, known: Mapping[Digest, Loadable]
+        self, ledger: Ledger, decision: LoadDecision, policy: EnvironmentPolicy, known: Mapping[Digest, Loadable]
     ) -> Loadable:
-        before, statements, environment = known.get(decision.manifest), ledger.statements(), self._settings.environment
-        stands = standing(statements, environment, decision.manifest)
-        policy = abstaining(policy, stands, monitor_policy(statements, environment))
+        before = known.get(decision.manifest)
+        stands = standing(ledger.statements(), self._settings.environment, decision.manifest)
+        serving = abstaining(policy.serve, stands, policy.monitor)
         if before is not None:
-            return evidence.redeployed(before, decision, policy, stands)
+            return evidence.redeployed(before, decision, serving, stands)
         self.reading = True
         try:
-            return evidence.load(decision, ledger, self._registry, policy, stands)
+            return evidence.load(decision, ledger, self._registry, serving, stands)
         finally:
             self.reading = False
 

@@ -64,9 +64,9 @@ class House:
         gateways = [member.gateway for member in self.members]
         book = household.book
         self._guarding = Guarding(doors, book, gateways) if book is not None else None
-        self._watching = (
-            Watching(doors, book, gateways, household.alarmer, household.webhook) if book is not None else None
-        )
+        self._watching: Watching | None = None
+        if book is not None and household.alarmer is not None:
+            self._watching = Watching(doors, book, gateways, household.alarmer, household.webhook)
 
     @property
     def kept(self) -> dict[str, Kept]:

@@ -35,15 +35,15 @@ class Watching:
     """Has alarms raised by `alarmer`, tells the gateways to look, and sends them by `webhook`."""
 
     def __init__(
-        self, doors: Doors, book: Book, gateways: Sequence[str], alarmer: Alarmer | None, webhook: Webhook | None
+        self, doors: Doors, book: Book, gateways: Sequence[str], alarmer: Alarmer, webhook: Webhook | None
     ) -> None:
         self._doors = doors
         self._book = book
         self._gateways = gateways
         self._alarmer = alarmer
         self._webhook = webhook
-        self._mover: Mover[Raise | Itself] | None = None if alarmer is None else Mover(alarmer, "LG847")
-        self._watcher = Attendant(doors, WATCHER, jails.watcher, self._wanted, book.watched, PATIENCE_SECONDS)
+        self._mover: Mover[Raise | Itself] = Mover(alarmer, "LG847")
+        self._watcher = Attendant(doors, WATCHER, jails.watcher, lambda: book.planned, book.watched, PATIENCE_SECONDS)
         self._line = Lines(doors.say, WATCHER, "LG847")
         self._due: float | None = None
         self._counts: float | None = None
@@ -67,7 +67,7 @@ class Watching:
         self._look(now)
         for line in self._webhook.lines() if self._webhook is not None else ():
             self._doors.say(line)
-        moved = self._mover.collect(now) if self._mover is not None else None
+        moved = self._mover.collect(now)
         if moved is not None:
             self._came(moved, now)
 
@@ -81,7 +81,7 @@ class Watching:
             self._line(f"{WATCHER}: {finding_of(told)} {words_of(told, 'message')}", now)
         elif told.what == "looked":
             self._watcher.looked()
-        elif told.what == "alarm" and self._mover is not None:
+        elif told.what == "alarm":
             try:
                 self._mover.want(raise_of(told), now)
             except LockgateError as error:
@@ -98,25 +98,21 @@ class Watching:
     def stop(self) -> None:
         """End it, and wait for the alarm that is under way; what was not sent by now is not."""
         self._watcher.stop()
-        if self._mover is not None:
-            self._mover.close()
+        self._mover.close()
         if self._webhook is not None:
             self._webhook.close()
-
-    def _wanted(self) -> bool:
-        return self._alarmer is not None and self._book.planned
 
     def _warn(self) -> None:
         """What is live has a plan since serving started: for that no key was asked then."""
         if not self._warned and self._book.planned:
             self._warned = True
-            if self._alarmer is not None and self._alarmer.keyless:
+            if self._alarmer.keyless:
                 why = self._alarmer.keyless
                 self._doors.say(f"{WATCHER}: {NO_KEY} {why}; meanwhile an alarm is told, and nothing follows it")
 
     def _look(self, now: float) -> None:
         """Without the watcher: what is owed soon, and a count now and then; neither while an alarm is under way."""
-        if self._mover is None or self._alarmer is None or not self._wanted():
+        if not self._book.planned:
             return
         if self._due is None or self._counts is None:
             self._due, self._counts = now + OWED_SECONDS, now + COUNT_SECONDS
@@ -130,7 +126,7 @@ class Watching:
                 self._counts = now + (DAY_SECONDS if self._alarmer.keyless else COUNT_SECONDS)
 
     def _came(self, moved: Moved[Raise | Itself], now: float) -> None:
-        signed = self._alarmer.take() if self._alarmer is not None else []
+        signed = self._alarmer.take()
         for one in signed:
             if self._webhook is not None:
                 self._webhook.send(one)

@@ -103,7 +103,7 @@ def _spec(chosen: Mapping[str, Any], limits: Mapping[str, Any], inputs: Mapping[
         limits=Limits(**{name: value for name, value in limits.items() if name in known}),
         inputs=_wanted(chosen.get("inputs", []), inputs),
         gpu=bool(chosen.get("gpu")),
-        monitor=Asked.read(chosen["monitor"]) if "monitor" in chosen else Asked(),
+        monitor=Asked.read(chosen["monitor"]) if "monitor" in chosen else Asked(order=split["time"]),
     )
 
 

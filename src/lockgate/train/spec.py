@@ -72,7 +72,7 @@ class TrainSpec:
             chosen["inputs"] = [wanted.as_json() for wanted in self.inputs]
         if self.gpu:
             chosen["gpu"] = True
-        if self.monitor.strata or self.monitor.stride:
+        if self.monitor.strata or self.monitor.stride or self.monitor.order != self.time:
             chosen["monitor"] = self.monitor.as_json()
         return chosen
 

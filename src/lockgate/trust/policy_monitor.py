@@ -42,7 +42,7 @@ class MonitorPolicy:
         false_alarms: the most models, of those that nothing has changed for, that ever alarm in one life of the test.
         band: of `lifetime`, in standard deviations: what is no farther off alarms nobody. 0: every difference does.
         on_alarm: beside that it is told: nothing; margins below `abstain_below` get no label; the guard goes back.
-        test: `lifetime` alarms once in a life at most so often; `restart` once in `run_length` windows.
+        test: `lifetime` alarms once in a life at most so often; `restart` once in `run_length` thousand rows.
         webhooks: where an alarm may be sent to: addresses that begin so.
     """
 

@@ -46,11 +46,12 @@ _SUGGESTIONS: Mapping[str, str] = {
 
 
 _MOST_NAMED, _MOST_THINNED = 3, 20
+_LISTED = ("thinned", "dependent")
 
 
 @dataclass(frozen=True)
 class Watched:
-    """Of monitor.json: why nothing is watched ("" where something is), its rows, and the largest stride of a stream.
+    """Of monitor.json: why nothing is watched ("" where something is), and its rows.
 
     `thinned`: streams of which one of so many rows is counted, most thinned first; `more`: how many others.
     `dependent`: what is not watched, since neighbours depend on each other at any distance.
@@ -58,7 +59,6 @@ class Watched:
 
     why: str
     rows: int
-    stride: int
     thinned: tuple[tuple[str, int], ...] = ()
     more: int = 0
     dependent: tuple[str, ...] = ()
@@ -108,20 +108,24 @@ def read_check(data: bytes, rows: int) -> Checked:
         explain=value["explain"],
         respelled=value["respelled"],
         reckoning=reckoning,
-        monitor=None if value["monitor"] is None else _watched(value["monitor"], reckoning.accepted),
+        monitor=None if value["monitor"] is None else read_watched(value["monitor"], reckoning.accepted),
     )
 
 
-def _watched(value: Any, rows: int) -> Watched:
-    keys = {"why", "rows", "stride", "thinned", "more", "dependent"}
-    if not isinstance(value, dict) or set(value) != keys or not isinstance(value["why"], str):
+def read_watched(value: Any, rows: int) -> Watched:
+    """What check.json says of monitor.json, which is of some of `rows`. Raises ValueError unless it is in form."""
+    keys = {"why", "rows", "thinned", "more", "dependent"}
+    if not isinstance(value, dict) or set(value) != keys or not all(isinstance(value[key], list) for key in _LISTED):
         raise ValueError("what is said of monitor.json is not in form")
-    numbers = (value["rows"], value["stride"], value["more"])
-    if not all(type(number) is int for number in numbers) or not 0 <= numbers[0] <= rows or numbers[1] < 1:
+    if not all(isinstance(text, str) for text in (value["why"], *value["dependent"])):
+        raise ValueError("why something is not watched is a text")
+    if not all(isinstance(one, list) and [*map(type, one)] == [str, int] for one in value["thinned"]):
+        raise ValueError("a stream that is thinned has a name and a stride")
+    if not all(type(value[key]) is int and value[key] >= 0 for key in ("rows", "more")) or value["rows"] > rows:
         raise ValueError("monitor.json is of rows that are not there")
-    thinned = tuple((clean(name, 100), int(stride)) for name, stride in value["thinned"][:_MOST_THINNED])
+    thinned = tuple((clean(name, 100), stride) for name, stride in value["thinned"][:_MOST_THINNED])
     dependent = tuple(clean(name, 100) for name in value["dependent"][:_MOST_THINNED])
-    return Watched(clean(value["why"], 300), numbers[0], numbers[1], thinned, numbers[2], dependent)
+    return Watched(clean(value["why"], 300), value["rows"], thinned, value["more"], dependent)
 
 
 def _reckoning(value: Any, rows: int) -> Reckoning:
@@ -186,8 +190,8 @@ def decide(reckoning: Reckoning, table: FieldTable, *, max_share: float, enforce
     return Verdict(tuple(reasons))
 
 
-def monitoring(watched: Watched | None) -> tuple[Reason, ...]:
-    """What a person should know of the plan of what is watched."""
+def monitoring(watched: Watched | None, stride: int = 0) -> tuple[Reason, ...]:
+    """What a person should know of the plan of what is watched. `stride`: that somebody said; 0: nobody did."""
     if watched is not None and watched.why:
         return (
             Reason(
@@ -198,7 +202,7 @@ def monitoring(watched: Watched | None) -> tuple[Reason, ...]:
                 "give more rows; where time explains it, set [monitor] strata and time",
             ),
         )
-    if watched is not None and (watched.thinned or watched.dependent):
+    if watched is not None and not stride and (watched.thinned or watched.dependent):
         told = [f"every {ordinal(stride)} row of {name}" for name, stride in watched.thinned[:_MOST_NAMED]]
         more = len(watched.thinned) - len(told) + watched.more
         counted = [f"it counts {', '.join(told)}{f' and {more} more streams' if more else ''}"] if told else []

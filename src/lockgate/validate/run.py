@@ -66,7 +66,10 @@ def run(workplace: Workplace, spec: ValidateSpec) -> ValidateResult:
         decided = rules.decide(
             examined.reckoning, examined.table, max_share=spec.max_quarantined_share, enforce=spec.enforce
         )
-        noted = (*open_ends(examined.plan, examined.table), *rules.monitoring(examined.account.monitor))
+        noted = (
+            *open_ends(examined.plan, examined.table),
+            *rules.monitoring(examined.account.monitor, spec.monitor.stride),
+        )
         verdict = Verdict((*decided.reasons, *noted))
         details = _report(spec, examined, verdict, closure, signed.snapshot)
         stored = _store(workplace, examined, details)  # 6

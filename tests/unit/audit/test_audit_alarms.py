@@ -12,6 +12,7 @@ import pytest
 from lockgate.audit.alarm_rules import check_alarm
 from lockgate.audit.alarms import acknowledgements, alarm, alarms
 from lockgate.audit.evidence import Evidence
+from lockgate.audit.follow_up import owed
 from lockgate.audit.lives import Life, life_of, standing_alarms
 from lockgate.core.digest import digest_of
 from lockgate.core.moments import rfc3339
@@ -119,7 +120,7 @@ def test_a_plain_answer_begins_a_life_with_the_same_reference() -> None:
 
 def test_a_model_that_is_made_live_after_an_alarm_begins_a_life() -> None:
     """Whoever puts it back believes that the rows are mended: the test is to tell whether. The alarm still stands.
-    Without an alarm, or in another environment, there is nothing to begin anew.
+    Without an alarm, or in another environment, there is nothing to begin anew; nor is there when it was taken back.
     """
     log = Log()
     log.deploy(log.registered)
@@ -128,8 +129,31 @@ def test_a_model_that_is_made_live_after_an_alarm_begins_a_life() -> None:
     log.deploy(log.registered, environment="prod")
     assert log.life.sequence == 0
     back = log.deploy(log.registered)
-    log.deploy(log.registered)
+    again = log.deploy(log.registered)
     assert (log.life.sequence, log.life.accept, log.standing) == (back.index, None, ["a"])
+    log.revoke(back.digest)
+    assert log.life.sequence == again.index
+    log.revoke(again.digest)
+    assert log.life.sequence == 0
+    assert {back.index, again.index} <= log.life.over
+
+
+def test_going_back_is_owed_where_the_policy_said_so() -> None:
+    """Until somebody answers the alarm, or makes any model live there. Of an alarm that is only told nothing is."""
+    log = Log()
+    manifest = log.registered.statement.subjects[0].digest
+    log.alarm("a")
+    assert owed(log.evidences, "dev", manifest) is None
+    one = log.alarm("b", action="rollback")
+    answer = log.answer(one)
+    assert owed(log.evidences, "dev", manifest) is None
+    log.revoke(answer.digest)
+    log.deploy(log.registered, environment="prod")
+    found = owed(log.evidences, "dev", manifest)
+    assert found is not None
+    assert found.digest == one.digest
+    log.deploy(log.registered)
+    assert (owed(log.evidences, "dev", manifest), log.standing) == (None, ["a", "b"])
 
 
 def test_an_answer_to_no_alarm_of_this_model_answers_nothing() -> None:
@@ -201,26 +225,40 @@ def test_what_has_not_the_form_of_an_acceptance_is_refused(accept: object) -> No
     assert caught.value.finding == "LG526"
 
 
-def test_the_event_log_refutes_what_cannot_be() -> None:
-    """Another setting or action than the policy's, below the threshold or the band, named before, within the hour."""
-    log = Log()
-    check_alarm(alarm(log.alarm("a")), log.evidences)
-    for changes in (
-        {"action": "rollback"},
-        {"band": 0.0},
-        {"life": 4},
-        {"streams": [{**STREAM, "log_band": 5.0}]},
-        {"streams": [{**STREAM, "log_e": 5.0}]},
-        {"streams": [STREAM]},
-        {"streams": [{**STREAM, "name": "b"}]},
-    ):
-        one = log.alarm(**changes)
-        with pytest.raises(VerificationFailed) as caught:
-            check_alarm(alarm(one), [*log.evidences[:-1], one])
-        assert caught.value.finding == "LG777", changes
-        log.evidences.pop()
-    log.now += timedelta(hours=1)
-    with pytest.raises(VerificationFailed):
-        check_alarm(alarm(log.alarm("a")), log.evidences)
+def refuted(log: Log, **changes: Any) -> str:
+    """Why such an alarm cannot be, after all that is in `log`."""
+    one = log.alarm(**changes)
+    with pytest.raises(VerificationFailed) as caught:
+        check_alarm(alarm(one), log.evidences)
     log.evidences.pop()
+    assert caught.value.finding == "LG777"
+    return caught.value.message.removeprefix("an alarm is not what the log bears out: ")
+
+
+def test_the_event_log_refutes_what_cannot_be() -> None:
+    """Another model, setting or action than it has, another life, below the threshold or the band: the first alarm."""
+    log = Log()
+    assert refuted(log, version=2) == "it is of a model that this log does not have"
+    for name, value in {
+        "test": "restart",
+        "false_alarms": 0.2,
+        "band": 0.0,
+        "run_length": 10.0,
+        "action": "rollback",
+    }.items():
+        assert refuted(log, **{name: value}) == f"{name} is not what the policy in force says"
+    assert refuted(log, life=4) == "it is of another life than the test was in"
+    for name in ("log_e", "log_band"):
+        assert refuted(log, streams=[{**STREAM, name: 5.0}]) == "a does not reach the threshold"
+    check_alarm(alarm(log.alarm("a")), log.evidences)
+
+
+def test_the_event_log_refutes_a_flood() -> None:
+    """A stream that was named before in this life, or any within the hour. The control: another one, an hour later."""
+    log = Log()
+    log.alarm("a")
+    log.now += timedelta(minutes=59)
+    assert refuted(log, name="b") == "the alarm before it is less than an hour old"
+    log.now += timedelta(minutes=1)
+    assert refuted(log, name="a") == "an alarm of this life names a already"
     check_alarm(alarm(log.alarm("b")), log.evidences)

@@ -12,6 +12,7 @@ from lockgate.audit.alarms import Accepted
 from lockgate.audit.entries import registrations
 from lockgate.audit.lives import Life
 from lockgate.audit.watched import Watched, plans_of, reference_of
+from lockgate.audit.windows import Windows
 from lockgate.core.digest import digest_of
 from lockgate.core.record_window import WindowRecord
 from lockgate.errors import VerificationFailed
@@ -146,6 +147,19 @@ def test_parts_of_a_window_count_together(house: Laddered) -> None:
     take(6, 2, (5, 0, 0, 1), 0, labelled=6)
     take(7, 2, (5, 0, 0, 1), 1000, labelled=5)  # more errors looked at than labels
     assert (found.counted, found.labelled, len(found.refused)) == (3, 6, 4)
+
+
+def test_a_part_stands_right_after_its_window() -> None:
+    """In the same life. The control: the part that does."""
+    windows = Windows((PLAN,))
+    window = WindowRecord(
+        "c" * 16, 5, 1, digest_of(b"one"), "dev", "live", 0, ((0, 0, CALM),), 1000, 0, 1000, 0, 1, 1
+    )  # fmt: skip
+    part = replace(window, seq=6, bins=((0, 1, CALM),), rows=0, seen=0)
+    assert windows.flaw(window) == ""
+    for one in (replace(part, seq=7), replace(part, life=3)):
+        assert windows.flaw(one) == "it is a part of a window that does not stand before it"
+    assert windows.flaw(part) == ""
 
 
 def test_nothing_is_counted_for_nobody(house: Laddered) -> None:

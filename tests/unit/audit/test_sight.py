@@ -37,7 +37,7 @@ def test_windows_that_were_all_left_out_are_told() -> None:
     left = [_record(seq, (), rows=0, dropped=1000) for seq in range(MOST_WINDOWS)]
     assert _sight(left[:-1]).little() == ""
     assert "none of the last 20,000 answered rows was compared: neighbouring" in _sight(left).little()
-    assert "no stratum" in _sight([_record(0, (), rows=0, seen=20_001)]).little()
+    assert "what says their stratum" in _sight([_record(0, (), rows=0, seen=20_001)]).little()
     assert _sight([*left, *(_record(seq) for seq in range(15))]).little() == ""
     assert "15,000 of the last 20,000 rows" in _sight([*left, *(_record(seq) for seq in range(5))]).little()
 

@@ -63,6 +63,15 @@ def test_one_side_alone_is_fair() -> None:
     assert (edge * 0.9 * np.exp(logs[0]) + (1 - edge * 0.9) * np.exp(logs[1]) < 1).all()
 
 
+def test_before_a_row_the_bounds_are_paid_for() -> None:
+    """The wealth begins with what is left of 1; nothing is bet where nearly every row may be harmless."""
+    bets = Band([(50_000, 1)], 1.0, 0.01)
+    assert math.isclose(1 - MISSED, math.exp(bets.log_e(np.zeros((1, 1, 16), dtype=np.int64))[0]))
+    assert not bets._hits[0, 0, 0].any()
+    assert not bets._others[0, 0, 0].any()
+    assert bets._hits[0, 0, 1].all()
+
+
 def test_beyond_the_band_much_is_won() -> None:
     """0.3 sd where 0.1 are harmless, in either direction; and nothing where there is one bin only."""
     bets = Band([(10_000, 10_000)], 0.1, 0.001)

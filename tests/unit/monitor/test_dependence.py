@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from statistics import NormalDist
 
 import numpy as np
 import pytest
 
-from lockgate.monitor.dependence import Steps, Thinner, lag_one
+from lockgate.monitor.dependence import BY_CHANCE, Steps, Thinner, lag_one
 from lockgate.monitor.detector import Detector, TestSettings
 from lockgate.monitor.urn import FloatArray, IntArray
 
@@ -107,6 +108,19 @@ def test_a_stream_that_no_longer_depends_counts_again() -> None:
     assert 0.8 * 1000 / stride < np.mean(counted[7:]) < 1.25 * 1000 / stride
 
 
+def test_a_stream_of_which_little_came_counts_none_yet() -> None:
+    """Found to depend like the one beside it, which counts again: of its own rows too few were looked at since."""
+    chance, thinner = np.random.default_rng(10), _thinner(2)
+    thinner.window(_bins(_series(chance, 1000, 0.9), _cuts(chance))[:, :1].repeat(2, axis=1))
+    counted = np.zeros(2, np.int64)
+    for _ in range(20):
+        bins = chance.integers(0, 16, (1000, 2), np.int8)
+        bins[chance.random(1000) < 0.9, 1] = -1
+        counted += (thinner.window(bins) >= 0).sum(axis=0)
+    assert counted[0] > 100
+    assert counted[1] == 0
+
+
 @pytest.mark.parametrize(("windows", "rows"), [(200, 1000), (400, 100)])
 def test_independent_rows_are_all_counted(windows: int, rows: int) -> None:
     """None is left out, and the stride stays: even masses, and streams where nearly all rows lie in one bin."""
@@ -181,14 +195,33 @@ def test_rows_in_a_fixed_order_are_all_taken_alike(stride: int, period: int) -> 
 
 
 def test_lag_one_is_the_rank_correlation_of_neighbours() -> None:
-    """1 nearly for what climbs, -1 nearly for what alternates, none for a constant; missing rows make no pair."""
+    """1 nearly for what climbs, -1 nearly for what alternates, none for what is nearly always the same.
+
+    Missing rows make no pair.
+    """
     rows = 300
     climbing, alternating = np.arange(rows) // 20, np.arange(rows) % 2
     constant, seldom = np.zeros(rows, dtype=np.int64), np.where(np.arange(rows) % 2 == 0, climbing, -1)
-    found = lag_one(np.stack([climbing, alternating, constant, seldom], axis=1))
+    found = lag_one(np.stack([climbing, alternating, constant, seldom, np.arange(rows) % 5 == 0], axis=1) * 1)
     assert found[0] > 0.95
     assert found[1] < -0.99
     assert np.isnan(found[2:]).all()
+
+
+def test_independent_neighbours_are_alike_by_nothing_on_average() -> None:
+    """Around a mean of their own they would seem to shun each other, and a weak dependence would be missed."""
+    found = lag_one(np.random.default_rng(11).integers(0, 16, (40, 4000)))
+    assert abs(found.mean()) < 5 / math.sqrt(found.size * 40)
+
+
+@pytest.mark.parametrize("streams", [1, 100])
+def test_chance_is_shared_by_all_streams_and_windows(streams: int) -> None:
+    """However many: half of it is for the windows, and half for all of a stream's windows so far."""
+    thinner, chance = _thinner(streams), 0.0
+    for _ in range(2000):
+        thinner.window(np.zeros((0, streams), dtype=np.int8))
+        chance += 2 * streams * (1 - NormalDist().cdf(thinner._enough(streams)[1]))
+    assert math.isclose(BY_CHANCE, chance, rel_tol=1e-3)
 
 
 def test_a_window_of_next_to_nothing_is_not_judged() -> None:

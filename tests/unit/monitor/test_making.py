@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from lockgate.monitor import judged, making
+from lockgate.monitor import plan as plan_of
 from lockgate.monitor.binning import Binner, counted
 from lockgate.monitor.joint import MOST_PAIRS, PROJECTIONS
 from lockgate.monitor.making import Wanted, make
@@ -44,6 +45,7 @@ def test_each_field_is_watched_or_said_not_to_be() -> None:
     fields = [stream.name for stream in plan.streams if stream.kind in ("number", "category")]
     assert fields == ["a", "b", "word"]
     assert [*plan.unwatched] == ["c", "row", "name", "when", "nested"]
+    assert "a moment" in plan.unwatched["when"]
     assert (plan.rows, plan.pilot) == (2700, 300)
     assert all(sum(one.balls) == 2701 for stream in plan.streams for one in stream.cuts)
     assert "person" not in plan.encode().decode()
@@ -141,9 +143,9 @@ def test_the_gateway_and_the_judge_see_the_same_answers() -> None:
 
 
 def test_a_loss_is_an_error_or_its_size() -> None:
-    """Wrong is 1 and right is 0, whatever a label is; of numbers the difference."""
+    """Wrong is 1 and right is 0, whatever a label is; of numbers the difference, rounded as they are."""
     assert losses("binary", [True, "a", 2], [True, "b", 2]).tolist() == [0, 1, 0]
-    assert losses("regression", [1.5, 2], [1, 4]).tolist() == [0.5, 2]
+    assert losses("regression", [1.5, 2, 3.0000001], [1, 4, 0]).tolist() == [0.5, 2, 3]
 
 
 def test_the_accuracy_is_estimated_without_labels() -> None:
@@ -173,3 +175,23 @@ def test_of_numbers_there_is_no_accuracy() -> None:
     assert ([stream.name for stream in plan.streams], dict(plan.about)) == (["value", "loss"], {})
     few = {name: column[:399] for name, column in columns.items()}
     assert judged.make(few, "regression", np.zeros(399), seed=1).streams == ()
+
+
+def test_a_long_text_is_no_known_category() -> None:
+    """A sentence that came twice may say more of a person than a plan should; what is as long as allowed is known."""
+    texts = [length * sign for length, sign in ((plan_of.LONGEST_TEXT, "x"), (plan_of.LONGEST_TEXT + 1, "y"))]
+    assert making.category("a", "category", ("a",), np.array(texts * 2, object)).categories == (texts[0],)
+
+
+def test_there_are_no_more_streams_than_a_plan_can_have(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fields after the last one that has room are named; and strata are fewer, where streams are many."""
+    columns = {name: column for name, column in _columns().items() if name in "abc"}
+    monkeypatch.setattr(making, "MOST_STREAMS", MOST_PAIRS + PROJECTIONS + 2)
+    plan = make(columns, dict.fromkeys("abc", "float"), seed=4)
+    assert dict(plan.unwatched) == {"c": "there are too many fields"}
+    sites = {**columns, "site": np.repeat(np.array([*"123456"], object), 500)}
+    wanted = Wanted(("site",), "", "site")
+    kinds = {**dict.fromkeys("ab", "float"), "site": "string"}
+    assert len(make(sites, kinds, seed=4, wanted=wanted).strata.names) == 6
+    monkeypatch.setattr(making, "MOST_CUT", 9)
+    assert len(make(sites, kinds, seed=4, wanted=wanted).strata.names) == 3

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +16,7 @@ from lockgate.monitor import plan
 from lockgate.monitor.plan import Cuts, Plan, Strata, Stream, parse_plan
 
 CUTS = Cuts((0.0, 0.0, 1.5), (0.25, 0.75, 1.0), (3, 1, 4, 2))
+ALONE = Stream("alone", "value", (), (CUTS,))
 DELAY = Stream("delay", "number", ("delay",), (CUTS, CUTS))
 CARRIER = Stream("carrier", "category", ("carrier",), (CUTS, CUTS), categories=("AA", "UA"))
 JOINT = Stream("projection 1", "projection", ("delay", "carrier"), (CUTS, CUTS), weights=(1.0, -1.0))
@@ -124,3 +127,32 @@ def test_a_plan_cannot_be_made_that_would_not_be_read() -> None:
         replace(PLAN, streams=(DELAY, DELAY))
     with pytest.raises(ValueError, match="positive"):
         Cuts((), (), (0,))
+
+
+def _many(number: int) -> tuple[str, ...]:
+    return tuple(map(str, range(number)))
+
+
+@pytest.mark.parametrize(
+    ("made", "says"),
+    [
+        (lambda: Cuts((0.0,) * 16, (0.5,) * 16, (1,) * 17), "balls"),
+        (lambda: Cuts((math.inf,), (0.5,), (1, 1)), "finite"),
+        (lambda: replace(DELAY, stride=plan.MOST_STRIDE + 1), "stride"),
+        (lambda: Strata(names=()), "strata"),
+        (lambda: Strata(names=_many(plan.MOST_STRATA + 1)), "strata"),
+        (lambda: Strata(("hour",) * 4), "strata"),
+        (lambda: Plan(tuple(replace(ALONE, name=name) for name in _many(plan.MOST_STREAMS + 1)), 9, 1), "streams"),
+        (lambda: replace(PLAN, ranks=dict.fromkeys(_many(plan.MOST_RANKED + 1), (0.0,))), "more than"),
+        (lambda: replace(PLAN, unwatched=dict.fromkeys(_many(plan.MOST_UNWATCHED + 1), "")), "more than"),
+        (lambda: replace(PLAN, about=dict.fromkeys(_many(plan.MOST_CUT + 1), 0.0)), "more than"),
+        (lambda: replace(PLAN, unwatched={"tail": "x" * (plan.LONGEST_NAME + 1)}), "signs"),
+        (lambda: replace(PLAN, ranks={"delay": (math.nan,)}), "scored"),
+        (lambda: replace(PLAN, about={"accuracy": math.nan}), "numbers"),
+        (lambda: parse_plan(b'{"more":' + b"[" * 100_000), "not a plan"),
+    ],
+)
+def test_each_bound_of_a_plan_holds(made: Callable[[], object], says: str) -> None:
+    """One beyond the largest, and what is no number: each by its own rule."""
+    with pytest.raises(ValueError, match=says):
+        made()

@@ -13,7 +13,8 @@ import pytest
 
 from lockgate.errors import Refused
 from lockgate.monitor.asked import Asked
-from lockgate.monitor.jail.reading import column, kinds_of
+from lockgate.monitor.jail import reference as making_of
+from lockgate.monitor.jail.reading import column, kind_of
 from lockgate.monitor.jail.reference import Made, apart, reference
 from lockgate.monitor.making import DEPENDS
 from lockgate.monitor.spec import MonitorSpec
@@ -31,7 +32,8 @@ def _draw() -> np.random.Generator:
 def _made(tmp_path: Path, columns: dict[str, Any], asked: Asked = Asked(), sensitive: tuple[str, ...] = ()) -> Made:  # noqa: B008 - it is frozen
     table = pa.table(columns)
     pq.write_table(table, tmp_path / "accepted.parquet")
-    return reference(tmp_path / "accepted.parquet", kinds_of(table.schema), sensitive, asked, seed=3)
+    kinds = {field.name: kind_of(field.type) or "other" for field in table.schema}
+    return reference(tmp_path / "accepted.parquet", kinds, sensitive, asked, seed=3)
 
 
 def _dependent(draw: np.random.Generator, by: float = 0.5) -> npt.NDArray[np.float64]:
@@ -49,7 +51,7 @@ def test_independent_rows_are_all_taken(tmp_path: Path, draw: np.random.Generato
     """But for the pilot; a sensitive field and one that is left out are in no plan."""
     columns = {name: draw.normal(size=ROWS) for name in ("a", "b", "c", "d")}
     made = _made(tmp_path, columns, Asked(exclude=("c",)), sensitive=("d",))
-    assert made.as_json() == {"why": "", "stride": 1, "rows": 10_800, "thinned": [], "more": 0, "dependent": []}
+    assert made.as_json() == {"why": "", "rows": 10_800, "thinned": [], "more": 0, "dependent": []}
     assert dict(made.plan.unwatched) == {"d": "it is sensitive", "c": "lockgate.toml leaves it out"}
     assert not {"c", "d"} & {name for stream in made.plan.streams for name in stream.of}
 
@@ -83,6 +85,15 @@ def test_a_stream_is_thinned_by_itself(tmp_path: Path, draw: np.random.Generator
         assert 0.8 < rows * stream.stride / made.plan.rows < 1.2
 
 
+def test_of_a_large_file_more_than_a_first_look_is_taken(
+    tmp_path: Path, draw: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fewer rows say what the streams are, and where neighbours are alike; counted are all that there is room for."""
+    monkeypatch.setattr(making_of, "_FIRST_ROWS", 1_000)
+    plan = _made(tmp_path, {"a": draw.normal(size=ROWS)}).plan
+    assert plan.rows + plan.pilot == ROWS
+
+
 def test_of_many_rows_each_stride_has_its_own(draw: np.random.Generator) -> None:
     """As many rows for each, so far apart; of few rows all."""
     ordered = draw.permutation(50_000)
@@ -97,7 +108,8 @@ def test_of_many_rows_each_stride_has_its_own(draw: np.random.Generator) -> None
 def test_a_sorted_file_says_nothing_of_time(tmp_path: Path, draw: np.random.Generator) -> None:
     """Its neighbours are alike at any distance: no row is left out. By time, that is a reason to watch nothing."""
     columns = {"a": np.sort(draw.normal(size=ROWS)), "t": _moments(np.arange(ROWS))}
-    assert _made(tmp_path, columns).plan.stride == 1
+    made = _made(tmp_path, columns)
+    assert (made.why, [(one.name, one.stride) for one in made.plan.streams]) == ("", [("a", 1)])
     assert "depend on each other" in _made(tmp_path, columns, Asked(order="t")).why
 
 
@@ -149,9 +161,9 @@ def test_arrow_columns_are_read_as_the_gateway_reads_rows() -> None:
             "o": pa.array([[1], None]),
         }
     )
-    kinds = kinds_of(table.schema)
-    assert kinds == {"f": "int", "b": "bool", "s": "string", "t": "timestamp", "o": "other"}
-    found = {name: column(table.column(name), kind) for name, kind in kinds.items() if kind != "other"}
+    kinds = {field.name: kind_of(field.type) for field in table.schema}
+    assert kinds == {"f": "int", "b": "bool", "s": None, "t": "timestamp", "o": None}
+    found = {name: column(table.column(name), kind) for name, kind in (kinds | {"s": "string"}).items() if kind}
     assert [found["f"][0], found["b"][0]] == [1.0, 1.0]
     assert np.isnan([found["f"][1], found["b"][1]]).all()
     assert (found["s"].tolist(), found["t"].tolist()) == (["x", None], [1000, NULL_TIMESTAMP])

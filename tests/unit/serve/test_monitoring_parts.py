@@ -199,9 +199,17 @@ def test_files_of_gateways_that_are_gone_go_too(tmp_path: Path) -> None:
 
 
 def test_a_file_that_another_one_spoiled_says_nothing(tmp_path: Path) -> None:
-    """No database, a link, rows of other types."""
+    """No database, a link (nobody writes through it either), rows of other types."""
     (tmp_path / f"watch-{'a' * 16}-{MODEL[7:23]}.sqlite").write_bytes(b"no database at all, but long enough to look at")
-    (tmp_path / f"watch-{'b' * 16}-{MODEL[7:23]}.sqlite").symlink_to("/etc/hostname")
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    good = Kept(folder, "b" * 16, MODEL)
+    good.keep([Said(0, Place(5, 0, ""), 1.0, 0)], 1)
+    good.close()
+    (link,) = folder.iterdir()
+    (tmp_path / link.name).symlink_to(link)
+    with pytest.raises(OSError, match="symbolic"):
+        Kept(tmp_path, "b" * 16, MODEL).keep([Said(1, Place(6, 0, ""), 1.0, 0)], 1)
     odd = Kept(tmp_path, "c" * 16, MODEL)
     odd.keep([Said(0, Place(5, 0, ""), "x", 0), Said(1, Place(6, 0, ""), 1.0, 0.5)], 1)  # type: ignore[arg-type]
     wanted = {name * 16: [Place(5, 0, ""), Place(6, 0, "")] for name in "abc"}

@@ -119,6 +119,22 @@ def test_the_closure_digest_is_of_names_and_digests() -> None:
     assert digest_of_resource({"digest": {"sha256": A[7:]}}) == A
 
 
+@pytest.mark.parametrize(
+    ("asked", "stated"),
+    [
+        (Asked(order="t"), False),
+        (Asked(time="t", order="t"), False),
+        (Asked(time="s", order="s"), True),
+        (Asked(("hour",), "t", order="t"), True),
+        (Asked(stride=3, order="t"), True),
+    ],
+    ids=str,
+)
+def test_what_makes_another_plan_of_answers_is_stated(asked: Asked, stated: bool) -> None:
+    """Strata, a stride, an order that is not the split's: with another one the judge is asked again."""
+    assert ("monitor" in TrainSpec("late", time="t", monitor=asked).external()) is stated
+
+
 @pytest.fixture(name="store")
 def _store(tmp_path: Path) -> BlobStore:
     return BlobStore(tmp_path / "blobs", tmp_path / "staging")

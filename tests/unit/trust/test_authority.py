@@ -9,7 +9,7 @@ import pytest
 
 from lockgate.core.statement import Statement
 from lockgate.errors import VerificationFailed
-from lockgate.trust.authority import AUTHORITIES, ROLES, ROOT, check_authority
+from lockgate.trust.authority import AUTHORITIES, NAMES_PROJECT, ROLES, ROOT, check_authority
 
 Make = Callable[..., Statement]
 ANY = ("*",)
@@ -73,7 +73,12 @@ def test_an_unknown_claim_is_refused(make_statement: Make) -> None:
     assert caught.value.finding == "LG816"
 
 
-@pytest.mark.parametrize("claim", ["approve", "promote", "deploy"])
+def test_what_somebody_decided_names_its_project() -> None:
+    """All but the roles, of which the project has its name, and what a stage found out about bytes."""
+    assert set(AUTHORITIES) - NAMES_PROJECT == {"roles", "ingest", "validate", "train", "judge", "reproduce", "scan"}
+
+
+@pytest.mark.parametrize("claim", ["approve", "waive", "promote", "deploy", "authorise", "alarm", "acknowledge"])
 def test_environments(make_statement: Make, claim: str) -> None:
     """A bound claim names an environment in which the key is valid."""
     role = ALLOWED[claim][0]

@@ -15,7 +15,7 @@ FINDINGS: tuple[Finding, ...] = (
         "LG694",
         "A stream may differ from its reference",
         "The test that begins anew all the time is past its mark: it is faster than the alarm, and on average false "
-        "once in half of `run_length` windows at the soonest. Nothing is signed and nothing follows.",
+        "once in half of `run_length` windows of 1,000 rows at the soonest. Nothing is signed and nothing follows.",
         "Look at it with `lockgate monitor`. Where it lasts, an alarm follows.",
     ),
     Finding(

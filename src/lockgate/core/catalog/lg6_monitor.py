@@ -27,7 +27,8 @@ FINDINGS: tuple[Finding, ...] = (
         "LG697",
         "little or nothing of what a model is asked is compared",
         "Rows that are like their neighbours at any distance are left out: a sensor that stands still, a client that "
-        "sends its rows sorted, a field that goes on. So are rows of no stratum. No alarm then says next to nothing.",
+        "sends its rows sorted, a field that goes on. So are all rows of a model that "
+        "is not given the field that says their stratum. No alarm then says next to nothing.",
         "`lockgate monitor` says which streams count few rows. `[monitor] exclude` leaves out fields that go on; "
         '`strata` compares like with like, `unit = "session"` counts one row of a caller. A sensor that stands still '
         "is a fault itself.",

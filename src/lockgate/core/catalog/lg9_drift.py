@@ -14,8 +14,8 @@ FINDINGS: tuple[Finding, ...] = (
         "LG976",
         "nothing can be compared",
         "The reference has too few rows, or too few that are far enough from each other to be independent, or no "
-        "column whose values can be compared; or the replayed rows are like their neighbours at every distance, or of "
-        "no stratum of the reference. That is no all-clear.",
+        "column whose values can be compared; or the replayed rows are like their neighbours at every distance, or "
+        "lack the columns that say their stratum. That is no all-clear.",
         "Give `--reference` more rows. Leave out columns that go on with time or by which a file is sorted "
         "(`--exclude`); compare within seasons (`--strata hour --time COLUMN`), or take one row in N (`--stride N`).",
     ),

@@ -109,7 +109,6 @@ class Comparison:
             return
         ordered = self._looks.follow(columns)
         bins, placed = self._binner.bins(columns)
-        bins[placed < 0] = -1
         here = int((placed >= 0).sum())
         self._elsewhere += rows - here
         self._lags.append(np.nan_to_num(np.abs(lag_one(bins))))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, cast
 
 import numpy as np
@@ -28,20 +27,10 @@ def kind_of(kind: pa.DataType) -> Kind | None:
     return None
 
 
-def kinds_of(schema: pa.Schema) -> dict[str, str]:
-    """The kind of each column, "other" of those that are not compared."""
-    return {field.name: kind_of(_plain(field.type)) or "other" for field in schema}
-
-
-def columns(table: pa.Table, kinds: Mapping[str, str]) -> dict[str, Array]:
-    """The columns of `table` that are of one of our kinds."""
-    return {name: column(table.column(name), kind) for name, kind in kinds.items() if kind != "other"}
-
-
 def column(found: pa.ChunkedArray[Any], kind: str) -> Array:
     """One column as `monitor.values` describes them. `kind`: one of those that `kind_of` gives."""
     if pa.types.is_dictionary(found.type):
-        found = found.cast(_plain(found.type))
+        found = found.cast(found.type.value_type)
     if kind == "string":
         # One object for each different text, not for each row.
         coded: Any = found.cast(pa.large_string()).combine_chunks()
@@ -56,7 +45,3 @@ def column(found: pa.ChunkedArray[Any], kind: str) -> Array:
     if kind == "bool":
         found = found.cast(pa.int8())
     return np.asarray(found.cast(pa.float64(), safe=False).to_numpy(), np.float64)
-
-
-def _plain(kind: pa.DataType) -> pa.DataType:
-    return kind.value_type if isinstance(kind, pa.DictionaryType) else kind

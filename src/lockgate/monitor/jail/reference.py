@@ -51,7 +51,6 @@ class Made:
         left = sorted(name for name, why in self.plan.unwatched.items() if why == DEPENDS)[:_MOST_NAMED]
         return {
             "why": self.why,
-            "stride": self.plan.stride,
             "rows": self.plan.rows,
             "thinned": thinned,
             "more": len(apart) - len(thinned),
@@ -118,8 +117,7 @@ def strides(plan: Plan, windows: Sequence[Mapping[str, Array]], *, timed: bool) 
     randomness = np.random.default_rng(0)
     binner, thinner = Binner(plan, randomness), Thinner([1] * len(plan.streams), randomness)
     for columns in windows:
-        bins, placed = binner.bins(columns)
-        bins = np.where(placed[:, None] < 0, np.int8(-1), bins)
+        bins, _ = binner.bins(columns)
         again = np.ones(len(plan.streams), bool)
         while again.any():
             before = thinner.strides.copy()

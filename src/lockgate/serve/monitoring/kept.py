@@ -7,7 +7,6 @@ evenly over its life and has at most so many rows.
 
 from __future__ import annotations
 
-import os
 import re
 import time
 from collections.abc import Mapping, Sequence
@@ -15,7 +14,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from lockgate.serve.rungs.answers import connect
+from lockgate.serve.rungs.answers import connect, private
 from lockgate.serve.rungs.comparing import Place
 
 if TYPE_CHECKING:
@@ -75,8 +74,7 @@ class Kept:
 
     def _connection(self) -> sqlite3.Connection:
         if self._open is None:
-            os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
-            self._open = connect(self._path)
+            self._open = private(self._path)
             self._open.execute(
                 "CREATE TABLE IF NOT EXISTS said (number INTEGER PRIMARY KEY, seq INTEGER, part INTEGER, opens TEXT,"
                 " said REAL, stratum INTEGER)"

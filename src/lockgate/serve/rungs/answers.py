@@ -68,8 +68,7 @@ class Answers:
 
     def _connection(self) -> sqlite3.Connection:
         if self._open is None:
-            os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
-            self._open = connect(self._path)
+            self._open = private(self._path)
             self._open.execute(
                 "CREATE TABLE IF NOT EXISTS answers (seq INTEGER, part INTEGER, opens TEXT, live REAL, candidate REAL,"
                 " PRIMARY KEY (seq, part)) WITHOUT ROWID"
@@ -130,6 +129,12 @@ def _of(connection: sqlite3.Connection, place: Place) -> Pair | None:
         (place.seq, place.row, place.opens),
     ).fetchall()
     return Pair(*rows[0]) if rows else None
+
+
+def private(path: Path) -> sqlite3.Connection:
+    """The file of this gateway, for its user alone, made where there is none. Raises OSError, sqlite3.Error."""
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
+    return connect(path)
 
 
 def connect(path: Path) -> sqlite3.Connection:
