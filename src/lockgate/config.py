@@ -37,6 +37,7 @@ from lockgate.monitor.spec import MonitorSpec
 from lockgate.runtime.locked import settings as environment
 from lockgate.serve import options
 from lockgate.train import options as train
+from lockgate.validate import options as screen
 
 FILENAME = PROJECT_FILE
 NAME_FORM = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
@@ -112,7 +113,9 @@ DATA = Table(
 
 INPUT = inputs.table(_source())
 
-_DIFFERING = Table({"data": DATA, "train": train.TABLE, "input": INPUT, "monitor": monitor.TABLE})
+_DIFFERING = Table(
+    {"data": DATA, "screen": screen.TABLE, "train": train.TABLE, "input": INPUT, "monitor": monitor.TABLE}
+)
 """What each of several models may say for itself."""
 
 SCHEMA = Table(
@@ -127,6 +130,7 @@ SCHEMA = Table(
             }
         ),
         "data": DATA,
+        "screen": screen.TABLE,
         "train": train.TABLE,
         "input": INPUT,
         "model": Named(
@@ -134,6 +138,7 @@ SCHEMA = Table(
                 {
                     "description": Key(text(), UNSAID, "One sentence for this model's page."),
                     "data": differing(DATA),
+                    "screen": differing(screen.TABLE),
                     "train": differing(train.TABLE),
                     "input": INPUT,
                     "monitor": differing(monitor.TABLE),
@@ -202,6 +207,7 @@ class Config:
     environment: environment.EnvironmentSettings
     inputs: tuple[inputs.Wanted, ...] = ()
     monitor: MonitorSpec = field(default_factory=MonitorSpec)
+    screen: screen.ScreenSettings = field(default_factory=screen.ScreenSettings)
     project: str = ""
     models: Mapping[str, Config] = field(default_factory=dict)
 
@@ -282,6 +288,7 @@ def _config(document: Document) -> Config:
         environment.of(document),
         inputs=tuple(inputs.Wanted(**one) for one in values["input"]),
         monitor=monitor.of(document),
+        screen=screen.of(document),
         project=values["project"].get("of", values["project"]["name"]),
     )
     _check_inputs(config, document)

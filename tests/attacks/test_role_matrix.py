@@ -47,6 +47,7 @@ DIAGONAL = {
     "authorise": {"deployer"},
     "alarm": {"guard"},
     "acknowledge": {"approver"},
+    "mark": {"approver"},
     "revoke": {"revoker"},
     "head ingest": {"ingester"},
     "head validate": {"validator"},

@@ -24,10 +24,13 @@ from lockgate.core.statement import TEST_RESULT, Statement, Subject
 from lockgate.core.verdict import Verdict
 from lockgate.project.policies import compare
 from lockgate.trust.policy import CLAIMS, RULES, EnvironmentPolicy, Policy
+from lockgate.trust.policy_control import ControlPolicy
+from lockgate.trust.policy_screen import ScreenPolicy
 from lockgate.trust.policy_values import Bounds, Licences, Parity, SliceFloor
 
 NOW = datetime(2026, 11, 26, tzinfo=UTC)
 REVOKED = digest_of(b"revoked")
+SCREEN = digest_of(b"screen")
 CASES = 30 * settings().max_examples // 100
 FACTS = 10
 LICENCES = ("MIT", "GPL-3.0-or-later", "GPL-3.0-only", "LicenseRef-x")
@@ -39,7 +42,7 @@ shares = st.sampled_from([0.0, 0.1, 0.2, 1.0])
 names = st.sampled_from(["roc_auc", "mae"])
 licences = st.sampled_from(LICENCES)
 bounds = st.builds(Bounds, maybe, maybe, flags)
-weights = st.sampled_from(["off", "warn", "enforce", "enforce", "enforce"])
+weights: st.SearchStrategy[Any] = st.sampled_from(["off", "warn", "enforce", "enforce", "enforce"])
 
 SETTINGS: dict[str, st.SearchStrategy[Any]] = {
     "require": st.lists(st.sampled_from(CLAIMS), unique=True).map(tuple),
@@ -49,11 +52,13 @@ SETTINGS: dict[str, st.SearchStrategy[Any]] = {
     "max_quarantined_share": shares,
     "max_screen_findings": maybe,
     "max_flagged_share": st.none() | shares,
+    "screen": st.dictionaries(st.sampled_from(["conflicts", "triggers"]), weights).map(ScreenPolicy),
     "min_jail_level": few,
     "metrics": st.dictionaries(names, bounds),
     "slices": st.dictionaries(names, st.builds(SliceFloor, bounds, few)),
     "robustness": st.dictionaries(names, bounds),
     "parity": st.dictionaries(names, st.builds(Parity, st.sampled_from(["higher", "lower"]), few, flags)),
+    "control": st.builds(ControlPolicy, maybe, st.none() | shares),
     "max_age_days": maybe,
     "max_age_days_of": st.dictionaries(st.sampled_from(CLAIMS), few),
     "refuse_tainted": flags,
@@ -110,7 +115,14 @@ class Facts:
             {"field": "a", "value": n, "rows": self._few(), "metrics": self._metrics()} for n in range(self._few())
         ]
         said = {"metrics": self._metrics(), "robustness": self._metrics(), "slices": self._some(parts)}
+        said |= {"control": self._some(self._control())}
         return {**said, "jail": {"level": self._few()}, "heldout": str(self.draw.randint(0, 1))}
+
+    def _control(self) -> dict[str, Any]:
+        apart = {"mae": {"value": self._few()}, "roc_auc": {"value": -self._few()}}
+        changed = {"value": self.draw.choice([0.0, 0.1, 0.2, 0.9])}
+        found = {"screen": self._some(SCREEN), "left_out": self._few(), "headline": self.draw.choice([*apart])}
+        return {**found, "difference": apart, "flagged": {"changed": self._some(changed)}}
 
     def _train(self) -> dict[str, Any]:
         wheels = [
@@ -127,7 +139,13 @@ class Facts:
         return {"buildDefinition": {"internalParameters": inside, "resolvedDependencies": wheels}}
 
     def _validate(self) -> dict[str, Any]:
-        screen = {"findings": [{"finding": "LG214"}] * self._few(), "flagged": self.draw.choice([0, 10, 20])}
+        found = {"finding": "LG214", "rule": "conflicts", "rows": 2, "good": 1}
+        screen = {
+            "findings": [found] * self._few(),
+            "flagged": self.draw.choice([0, 10, 20]),
+            "doubtful": self.draw.choice([0, 10, 10]),
+            "rules": {rule: self.draw.choice(["ran", "ran", "off"]) for rule in ("conflicts", "triggers")},
+        }
         said = {"rows": 100, "quarantined": self.draw.choice([0, 10, 20]), "accepted": 100}
         return {**said, "jails": {"check": {"level": self._few()}}, "screen": self._some(screen)}
 
@@ -138,7 +156,8 @@ class Facts:
         return {claim: self._evidence(claim, said[claim]) for claim in CLAIMS if self._some(value=True)}
 
     def _evidence(self, claim: str, said: Any) -> Evidence:
-        statement = Statement((Subject("it", self._some(digest_of(b"sound"), REVOKED)),), TEST_RESULT, said)
+        subjects = (Subject("it", self._some(digest_of(b"sound"), REVOKED)), Subject("screen.parquet", SCREEN))
+        statement = Statement(subjects, TEST_RESULT, said)
         person, time = self.draw.choice(["ci", "mara"]), NOW - timedelta(days=self._few(), hours=1)
         return Evidence(1, digest_of(claim.encode()), b"", statement, claim, claim, person, "k", time)
 

@@ -23,7 +23,7 @@ from tests.support.killable import Checked, Killable, State
 from tests.support.killing import Change, changes_of, environment_for_strace, plain_name, strace_command
 from tests.support.pushable import seen_by_a_pull
 from tests.support.registry import DockerRegistry, docker_registry, needs_registry
-from tests.support.shell import PHISHING, Shell, without_environment
+from tests.support.shell import PHISHING, Shell, without_environment, without_screen
 
 Capture: TypeAlias = pytest.CaptureFixture[str]
 needs_strace = pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed (apt install strace)")
@@ -46,6 +46,7 @@ class RealProject(Checked):
         self.shell = Shell(self.place)
         self._saved = place
         shutil.copytree(PHISHING, self.root)
+        without_screen(self.root)
         self._do("init", self.root)
         for stage in ("ingest", "validate", "train"):
             self._do(stage, "-C", self.root)

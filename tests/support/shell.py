@@ -22,6 +22,7 @@ from typing import Any
 import pytest
 
 from lockgate.cli.main import run
+from lockgate.core.screen import RULES
 
 PHISHING = Path(__file__).parents[2] / "examples" / "phishing"
 WORDS = "run.txt"
@@ -168,9 +169,21 @@ def _make(session: Path) -> None:
     made.touch()
 
 
+def without_screen(root: Path) -> None:
+    """Let the policy of a project that is not set up yet turn the poisoning screen off: it takes seconds of each run.
+
+    The examples in `tests/examples`, and the tests about the screen, leave it on.
+    """
+    policy = root / "policy.toml"
+    off = "".join(f'{rule} = "off"\n' for rule in RULES)
+    tables = [f"[environment.{name}.screen]\n{off}" for name in ("dev", "prod")]
+    policy.write_text("\n".join([policy.read_text(encoding="utf-8"), *tables]), encoding="utf-8")
+
+
 def _run_and_deploy(home: Path) -> None:
     shell, root = Shell(home), home / "phishing"
     shutil.copytree(PHISHING, root, ignore=shutil.ignore_patterns(".lockgate", "__pycache__"))
+    without_screen(root)
     for arguments in (("init", root), ("run", "-C", root), ("deploy", "latest", "-C", root)):
         done = shell(*arguments)
         assert done.code == 0, done.err

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -14,6 +15,7 @@ import pytest
 
 from lockgate.core.digest import Digest, digest_of
 from lockgate.core.moments import rfc3339
+from lockgate.core.screen import DOUBTFUL, RULES
 from lockgate.core.statement import Statement, Subject, test_result
 from tests.support.project import SignedProject, signed_project
 
@@ -63,6 +65,20 @@ def parquet(table: pd.DataFrame, label: str) -> bytes:
     return buffer.getvalue()
 
 
+def screened(flags: npt.NDArray[np.uint16], good: npt.NDArray[np.bool_]) -> bytes:
+    """screen.parquet, about the rows of `parquet`."""
+    lines: dict[str, pa.Array[Any]] = {
+        "__source__": pa.array(np.zeros(len(flags)), pa.int32()),
+        "__row__": pa.array(np.arange(len(flags)), pa.int64()),
+        "score": pa.nulls(len(flags), pa.float32()),
+        "flags": pa.array(flags.astype(np.uint16)),
+        "good": pa.array(good),
+    }
+    buffer = io.BytesIO()
+    pq.write_table(pa.table(lines), buffer)
+    return buffer.getvalue()
+
+
 class TrainingProject:
     """`project`, whose validate statement accepts `accepted`; `code` is what lies in its folder."""
 
@@ -84,6 +100,24 @@ class TrainingProject:
             snapshot=snapshot,
             time=rfc3339(self.project.clock()),
         )
+
+    def doubt(self, flags: npt.NDArray[np.uint16], good: npt.NDArray[np.bool_] | None = None) -> Statement:
+        """Validate again, with a screen that flags the accepted rows so, and persons who marked some of them good."""
+        marked = np.zeros(len(flags), dtype=bool) if good is None else good
+        screen = screened(flags, marked)
+        self.project.data.put(screen)
+        bits = sum(1 << RULES.index(rule) for rule in DOUBTFUL)
+        doubtful = int(((flags & bits > 0) & ~marked).sum())
+        head = self.project.ledger.head("validate")
+        assert head is not None
+        snapshot, time = head.predicate["snapshot"], rfc3339(self.project.clock())
+        subjects = [Subject("accepted.parquet", self.accepted), Subject("screen.parquet", digest_of(screen))]
+        fact = {"findings": [], "flagged": int((flags > 0).sum()), "doubtful": doubtful, "rules": {}}
+        statement = test_result(
+            "validate", subjects, "PASSED", rules=digest_of(b"contract"), snapshot=snapshot, screen=fact, time=time
+        )
+        self.project.record("validator", statement)
+        return statement
 
     def write(self, **files: str) -> None:
         """Put `name.py` files into the project."""

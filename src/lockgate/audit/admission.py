@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from lockgate.audit import alarms, deployments, entries, imports
+from lockgate.audit import alarms, deployments, entries, imports, marks
 from lockgate.audit.heads import pick_head
 from lockgate.audit.load import load_standing
 from lockgate.audit.models import model_of
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from lockgate.core.digest import Digest
 
 FROM_ELSEWHERE: Final = frozenset(
-    {"roles", "policy", "approve", "waive", "revoke", "promote", "deploy", "authorise", "acknowledge", "head"}
+    {"roles", "policy", "approve", "waive", "revoke", "promote", "deploy", "authorise", "acknowledge", "mark", "head"}
 )
 """The claims that stand on their own, so that they may come from another machine."""
 
@@ -191,9 +191,20 @@ def _model(new: Evidence, _: Sequence[Evidence]) -> None:
     model_of(new.statement)
 
 
+def _validate(new: Evidence, log: Sequence[Evidence]) -> None:
+    model_of(new.statement)
+    marks.check_applied(new, log)
+
+
+def _mark(new: Evidence, log: Sequence[Evidence]) -> None:
+    """It says which rows, judged in this log before it. Whether the file with them is there, the next run asks."""
+    marks.check_mark(marks.mark(new), log)
+
+
 _CHECKS: Final[Mapping[str, Callable[[Evidence, Sequence[Evidence]], object]]] = {
     "policy": _policy,
-    **dict.fromkeys(("ingest", "validate", "train", "judge"), _model),
+    **dict.fromkeys(("ingest", "train", "judge"), _model),
+    "validate": _validate,
     "register": _register,
     "import": lambda new, log: imports.check_follows(imports.imported(new), log),
     "deploy": _deploy,
@@ -204,6 +215,7 @@ _CHECKS: Final[Mapping[str, Callable[[Evidence, Sequence[Evidence]], object]]] =
     "authorise": lambda new, _: entries.authorisation(new),
     "alarm": _alarm,
     "acknowledge": _acknowledge,
+    "mark": _mark,
     "revoke": lambda new, _: entries.revocations([new]),
 }
 
@@ -211,4 +223,5 @@ _NEXT: Final[Mapping[str, str]] = {
     "policy": "lockgate policy diff",
     "register": "lockgate run",
     "head": "lockgate log show",
+    "mark": "lockgate review --screen",
 }

@@ -4,6 +4,7 @@
     validate  fact `snapshot`                     -> that digest;   subjects: `accepted.parquet`, ...
     train     a resolved dependency               -> the accepted rows;   subjects: `model.onnx`, `io.json`
               dependency `code/<contract's file>` -> the contract that validate judged by
+              dependency `screen.parquet`         -> the rows that validate doubts, where there are any
     judge     subjects `model.onnx`, `io.json`    -> the same two digests
     register  `files`: `model.onnx`, `io.json`    -> the same two digests;   `code/...`, the lock -> train's own
 
@@ -26,6 +27,7 @@ ORDER: tuple[tuple[str, str], ...] = (
 )
 """(stage, the stage whose statement it rests on), in the order of the pipeline."""
 
+SCREEN = "screen.parquet"
 CANDIDATE_FILES = ("model.onnx", "io.json")
 """What training makes and the judge judges: both names are subjects of both statements."""
 
@@ -59,6 +61,13 @@ def dependencies(statement: Statement) -> tuple[tuple[str, Digest], ...]:
         except (ValueError, TypeError):
             continue
     return tuple(found)
+
+
+def doubts(validate: Statement) -> Digest | None:
+    """What the poisoning screen doubts of the accepted rows, where it doubts any; None before there was a screen."""
+    screen = validate.predicate.get("screen")
+    count = screen.get("doubtful") if isinstance(screen, Mapping) else None
+    return subject(validate, SCREEN) if type(count) is int and count > 0 else None
 
 
 def fact_digest(statement: Statement, key: str) -> Digest | None:
@@ -103,9 +112,20 @@ def _train_gap(statement: Statement, before: Statement) -> str:
     file, judged_by = contract(before)
     captured = dict(dependencies(statement)).get(f"code/{file}")
     if judged_by is None or captured == judged_by:
-        return ""
+        return _doubts_gap(statement, before)
     found = "none" if captured is None else short(captured)
     return f"train captured another {file} ({found}) than validate judged the rows by ({short(judged_by)})"
+
+
+def _doubts_gap(statement: Statement, before: Statement) -> str:
+    """Rows that were marked since, or doubted by other rules, are others to leave out of the control."""
+    used, doubted = dict(dependencies(statement)).get(SCREEN), doubts(before)
+    definition = statement.predicate.get("buildDefinition")
+    chosen = definition.get("externalParameters") if isinstance(definition, Mapping) else None
+    without = isinstance(chosen, Mapping) and chosen.get("control") == "off"
+    if used == (None if without else doubted):
+        return ""
+    return "train held its model against other doubts than validate has now of the rows"
 
 
 def _candidate_gap(stage: str, statement: Statement, before: Statement) -> str:

@@ -1,7 +1,7 @@
 """Which model of the project a stage's statement is for. Pure.
 
     provenance (ingest, train)                   buildDefinition.externalParameters.model
-    validate, judge, register, stage-head        model
+    validate, judge, register, stage-head, mark  model
 
 A statement that says nothing is about the project's own model: the one that bears the project's name. So are all
 statements of a project without `[model.NAME]` tables, and of every log from before there were any.
@@ -32,11 +32,11 @@ KEY: Final = "model"
 STAGES: Final = frozenset({"ingest", "validate", "train", "judge", "register"})
 """The claims that are about one model. A scan is about files, whoever has them."""
 
-_SAYING: Final = STAGES | {"head"}
+_SAYING: Final = STAGES | {"head", "mark"}
 
 
 def model_of(statement: Statement) -> str:
-    """The model that a statement of a stage, or of a stage's head, is for. Raises VerificationFailed LG970."""
+    """The model that a statement of a stage, of its head, or on its rows is for. Raises VerificationFailed LG970."""
     holder = _holder(statement)
     if KEY not in holder:
         return OWN

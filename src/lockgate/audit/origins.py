@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
-from lockgate.audit import entries, joins, models
+from lockgate.audit import entries, joins, marks, models
 from lockgate.audit.entries import Deployment, Registration
 from lockgate.core.digest import Digest
 from lockgate.errors import VerificationFailed
@@ -37,9 +37,10 @@ def inputs_of(registration: Registration, statements: Sequence[Evidence]) -> Map
     2. They are joined by digest: ingest -> validate -> train -> judge, scan and the registered files.
     3. The scan passed, and it was of exactly the registered files.
     4. All are for one model of the project, and it is the registered one.
+    5. Rows that validate left out, or let pass, on a person's word were marked so by one (`marks.check_applied`).
 
     Raises:
-        VerificationFailed: LG443, naming the claim; LG970, LG971 (4).
+        VerificationFailed: LG443, naming the claim; LG970, LG971 (4); LG780, LG781 (5).
     """
     known = {one.digest: one for one in statements}
     found: dict[str, Evidence] = {}
@@ -68,6 +69,8 @@ def inputs_of(registration: Registration, statements: Sequence[Evidence]) -> Map
         raise _not_joined(registration, "scan", "did not pass", found["scan"].digest)
     # 4.
     models.check_same(registration, found, statements)
+    # 5.
+    marks.check_applied(found["validate"], statements)
     return found
 
 

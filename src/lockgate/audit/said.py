@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from lockgate.audit.alarms import ACKNOWLEDGE_FIELDS, ALARM_FIELDS
+from lockgate.audit.marks import MARK_FIELDS
 from lockgate.errors import VerificationFailed
 
 if TYPE_CHECKING:
@@ -42,11 +43,12 @@ FIELDS: Final[Mapping[str, frozenset[str]]] = {
     "authorise": _ALWAYS | {"environment", "name", "version", "manifest", "policy", "rungs", "expires"},
     "alarm": ALARM_FIELDS,
     "acknowledge": ACKNOWLEDGE_FIELDS,
+    "mark": MARK_FIELDS,
     "head": _ALWAYS | {"stage", "target", "model"},
 }
 """All fields of the words that persons say. Other claims are what a stage found out; they may say more."""
 
-_TEXTS: Final = ("environment", "finding", "move", "name", "of", "reason", "rung", "stage")
+_TEXTS: Final = ("environment", "finding", "mark", "move", "name", "of", "reason", "rung", "stage")
 
 
 def check_fields(one: Evidence) -> None:

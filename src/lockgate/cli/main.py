@@ -21,6 +21,7 @@ VERBS: dict[str, str] = {
     "run": "Ingest, validate, train, judge, register. --deploy: and deploy what is new.",
     "ingest": "Take the data in: a write-once snapshot with a signed origin.",
     "validate": "Judge each row by the contract; works without a project too.",
+    "review": "Look at doubtful rows; mark them good or bad.",
     "train": "Train in the jail and judge on rows that training never saw.",
     "register": "Scan, sign and register the candidate, write-once.",
     "jail": "Run a command in the very jail that training gets.",

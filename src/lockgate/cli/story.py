@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from lockgate.cli.render import Talk
 from lockgate.core.digest import short
+from lockgate.core.screen import FINDINGS as SCREEN
 from lockgate.core.verdict_lines import verdict_lines
 
 if TYPE_CHECKING:
@@ -40,7 +41,10 @@ class Story:
         for line in stage.details:
             self.talk.say(f"    {line}")
         for reason in stage.reasons:
-            self.talk.line("warn", "", f"{reason.finding}  {reason.message}   lockgate explain {reason.finding}")
+            name = "screen" if reason.finding in SCREEN.values() else ""
+            self.talk.line("warn", name, f"{reason.finding}  {reason.message}   lockgate explain {reason.finding}")
+        for following in dict.fromkeys(one.next for one in stage.reasons if one.finding in SCREEN.values()):
+            self.talk.say(f"    {following}   # look at those rows, say which are good and which are bad")
 
     def verdicts(self, result: RunResult) -> None:
         """What each environment's policy says of the model, and what is missing for the stricter one."""

@@ -31,6 +31,7 @@ LADDER = "urn:lockgate:predicate:ladder:v1"
 STAGE_HEAD = "urn:lockgate:predicate:stage-head:v1"
 ALARM = "urn:lockgate:predicate:alarm:v1"
 ACKNOWLEDGEMENT = "urn:lockgate:predicate:acknowledgement:v1"
+MARK = "urn:lockgate:predicate:mark:v1"
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,12 @@ from dataclasses import replace
 from lockgate.audit.workplace import Workplace
 from lockgate.config import Config
 from lockgate.core.digest import Digest
+from lockgate.core.screen import RULES
 from lockgate.ingest.spec import Database, IngestSpec, Source, Store
 from lockgate.monitor.asked import Asked
 from lockgate.sandbox.settings import Limits
 from lockgate.train.spec import TrainSpec
-from lockgate.validate.spec import ValidateSpec
+from lockgate.validate.spec import Screening, ValidateSpec
 
 
 def ingest_spec(config: Config) -> IngestSpec:
@@ -30,7 +31,7 @@ def ingest_spec(config: Config) -> IngestSpec:
 
 
 def validate_spec(config: Config, workplace: Workplace) -> ValidateSpec:
-    """`[data]` and the policy's share as validate takes them."""
+    """`[data]`, `[screen]` and what the policy says of rows, as validate takes them."""
     policy = workplace.policy.environment(workplace.environment)
     return ValidateSpec(
         config.data.contract_file,
@@ -42,6 +43,7 @@ def validate_spec(config: Config, workplace: Workplace) -> ValidateSpec:
         config.data.sensitive,
         config.data.dates,
         monitor=Asked.of(config.monitor, config.data.time),
+        screen=Screening({rule: policy.screen.weight(rule) for rule in RULES}, config.screen.origin),
     )
 
 
@@ -73,5 +75,7 @@ def train_spec(config: Config) -> TrainSpec:
         ),
         inputs=config.inputs,
         gpu=train.gpu,
+        control=train.control,
+        control_time=train.control_time,
         monitor=replace(Asked.of(config.monitor, config.data.time), exclude=()),
     )

@@ -12,7 +12,9 @@ from lockgate.audit.gate import jail_level
 from lockgate.audit.workplace import Workplace
 from lockgate.config import Config
 from lockgate.contract.inputs import inputs_of, is_input
+from lockgate.core.control_words import control_line
 from lockgate.core.encoding import decode
+from lockgate.core.screen import FINDINGS
 from lockgate.core.verdict import Reason, Verdict
 from lockgate.export import metrics
 from lockgate.pipeline.done import StageDone
@@ -30,6 +32,7 @@ from lockgate.register.spec import RegisterSpec
 from lockgate.sandbox.report import LEVELS
 from lockgate.store.files import atomic_write
 from lockgate.train.spec import Attachment
+from lockgate.validate import screened
 
 Stage = Callable[[Workplace, Config, bool], StageDone]
 _TOLD = 3
@@ -60,7 +63,10 @@ def ingest(workplace: Workplace, config: Config, fresh: bool) -> StageDone:  # n
 
 
 def validate(workplace: Workplace, config: Config, fresh: bool) -> StageDone:  # noqa: FBT001 - as above
-    """Validate, unless snapshot, contract, code and environment are those of the newest statement."""
+    """Validate, unless snapshot, contract, code and environment are those of the newest statement.
+
+    Raises Refused with what the screen found, also where that was found before and nothing has changed since.
+    """
     from lockgate.validate.run import run
 
     spec = replace(validate_spec(config, workplace), lock=lock_digest(workplace.root, config.train.lock))
@@ -70,6 +76,8 @@ def validate(workplace: Workplace, config: Config, fresh: bool) -> StageDone:  #
     head = found or run(workplace, spec).evidence
     report = decode(workplace.data.read(head.predicate["report"], _MOST_REPORT))
     _publish_rows(workplace, config, report)
+    told, screen = _reasons(report.get("findings", [])), report.get("screen")
+    screened.refuse([reason for reason in told if reason.finding in FINDINGS.values()])
     kept, refused, rows = (int(head.predicate[name]) for name in ("accepted", "quarantined", "rows"))
     return StageDone(
         "validate",
@@ -77,8 +85,8 @@ def validate(workplace: Workplace, config: Config, fresh: bool) -> StageDone:  #
         head.statement.subjects[0].digest,
         (head,),
         cached=found is not None,
-        details=tuple(commonest(report["by_rule"])),
-        reasons=_reasons(report.get("findings", [])),
+        details=(*commonest(report["by_rule"]), *([screened.line(screen)] if screen else [])),
+        reasons=told,
         facts={
             "rows": rows,
             "accepted": kept,
@@ -86,6 +94,7 @@ def validate(workplace: Workplace, config: Config, fresh: bool) -> StageDone:  #
             "by_rule": report["by_rule"],
             "paths": report["paths"],
             "explain": report["explain"],
+            "screen": screen,
         },
         next="lockgate train",
     )
@@ -120,6 +129,7 @@ def train(workplace: Workplace, config: Config, fresh: bool) -> StageDone:  # no
         details=(
             f"judged on {said['rows']:,} rows that training never saw, {_times(said['judged'])}",
             str(inside.get("fit", {}).get("estimator", "")),
+            *filter(None, [control_line(said)]),
             *_weaker(inside),
             *_left(trained, attached),
         ),
@@ -129,6 +139,7 @@ def train(workplace: Workplace, config: Config, fresh: bool) -> StageDone:  # no
             "metrics": said["metrics"],
             "slices": said["slices"],
             "judged": said["judged"],
+            **{key: held[key] for held, key in ((said, "control"), (inside, "leak")) if key in held},
             "attachments": [{"name": one.name, "digest": one.digest, "size": one.size} for one in attached],
         },
         next="lockgate register",

@@ -11,9 +11,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from lockgate.audit import joins
 from lockgate.audit.evidence import Evidence
 from lockgate.audit.gate import jail_level
 from lockgate.audit.heads import STAGE_ROLES, stale
+from lockgate.audit.marks import marks_in_force
 from lockgate.audit.models import KEY
 from lockgate.audit.workplace import Workplace
 from lockgate.contract.closure import capture_code
@@ -26,6 +28,7 @@ from lockgate.store.files import hash_fd, open_nofollow
 from lockgate.train.capture import capture
 from lockgate.train.rules import LOCK
 from lockgate.train.spec import TrainSpec
+from lockgate.validate import screened
 from lockgate.validate.spec import ValidateSpec
 
 
@@ -52,11 +55,15 @@ def same_files(one: Evidence, spec: IngestSpec, root: Path) -> bool:
 
 
 def same_contract(one: Evidence, spec: ValidateSpec, workplace: Workplace) -> bool:
-    """Whether a validate statement was made with this snapshot, code, contract, environment and policy share."""
+    """Whether a validate statement was made with this snapshot, code, contract, environment and policy share.
+
+    And by these rules of the screen, with the marks that are in force; and whether what the screen found refused then
+    what it would refuse now.
+    """
     head = workplace.head("ingest")
     if head is None:
         return False
-    said = one.predicate
+    said, statements = one.predicate, workplace.ledger.statements()
     with tempfile.TemporaryDirectory() as scratch:
         closure = capture_code(workplace.root, spec.code, spec.contract_file, Path(scratch) / "code")
     return bool(
@@ -69,7 +76,15 @@ def same_contract(one: Evidence, spec: ValidateSpec, workplace: Workplace) -> bo
         and said.get("max_quarantined_share") == spec.max_quarantined_share
         and said.get("lock") == spec.lock
         and said.get("watched") == spec.monitor.as_json()
+        and screened.stands(one, spec.screen)
+        and _marked(said) == {one.evidence.digest for one in marks_in_force(statements, workplace.model)}
     )
+
+
+def _marked(said: Mapping[str, Any]) -> set[str]:
+    """The marks that a validate statement applied, and those that it could not apply."""
+    listed = [said.get(key, []) for key in ("marks", "marks_left")]
+    return {str(mark) for marks in listed if isinstance(marks, list) for mark in marks}
 
 
 def same_training(one: Evidence, spec: TrainSpec, workplace: Workplace, osv: str = "") -> bool:
@@ -85,6 +100,8 @@ def same_training(one: Evidence, spec: TrainSpec, workplace: Workplace, osv: str
     inside = internal(one)
     return bool(
         named.get("accepted.parquet") == head.statement.subjects[0].digest
+        # Marks change what the screen doubts, and not the rows that were accepted.
+        and named.get(joins.SCREEN) == (None if spec.control == "off" else joins.doubts(head.statement))
         and _external(one) == {**spec.external(), "closure": closure.digest}
         and inside.get("limits") == dict(vars(spec.limits))
         and named.get(LOCK) == lock_digest(workplace.root, spec.lock)

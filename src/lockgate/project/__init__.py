@@ -23,6 +23,7 @@ from lockgate.project.keeping import Keeping
 from lockgate.project.monitoring import Monitoring
 from lockgate.project.moving import Moving
 from lockgate.project.proofs import Proving
+from lockgate.project.reviewing import Reviewing
 from lockgate.project.trusting import Trusting
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from lockgate.project.payloads import Payload
 
 
-class Project(Trusting, Admitting, Keeping, Bringing, Moving, Monitoring, Proving, Carrying):
+class Project(Trusting, Admitting, Keeping, Bringing, Moving, Monitoring, Reviewing, Proving, Carrying):
     """A folder with a lockgate.toml. Holds nothing open; each method opens, verifies, does, and closes."""
 
     @staticmethod

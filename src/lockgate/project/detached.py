@@ -18,6 +18,7 @@ from lockgate.audit.workplace import Workplace
 from lockgate.core.digest import Digest
 from lockgate.errors import LockgateError, Refused, Unavailable, Usage, VerificationFailed
 from lockgate.project.ceremony import root_signers
+from lockgate.project.marks_carried import bring_in
 from lockgate.project.settling import settle
 from lockgate.project.statement_words import words_of
 from lockgate.store.files import atomic_write
@@ -81,12 +82,13 @@ def add(
 
     0. `counted` is told how many there are; more than a hundred only where that was `confirmed`. A log never forgets,
        and a longer one costs every reader: one stolen key must not fill it by a file that nobody looked at.
-    1. It is a statement that may come from elsewhere, neither too old nor of the future.
+    1. It is a statement that may come from elsewhere, neither too old nor of the future; the rows of a mark are
+       beside it (`marks_carried`).
     2. The ledger takes it: keys, roles, thresholds, no replay, and a log that everybody can still read.
     3. After a roles file: what it brings with it is done here.
 
     Raises:
-        Usage: LG867 no such file. Refused: LG863 (0), LG865, LG864 (1), LG753, LG824, LG864 (2).
+        Usage: LG867 no such file. Refused: LG863 (0), LG865, LG864, LG983 (1), LG753, LG824, LG864 (2).
         VerificationFailed: LG81x, LG82x, LG860, LG861 (2). Unavailable: LG830 the sealer's key is not here.
     """
     # 0.
@@ -96,7 +98,7 @@ def add(
     for path, envelopes in found:
         for envelope in envelopes:
             try:
-                evidence = _add(place, envelope)
+                evidence = _add(place, envelope, path)
             except LockgateError as error:
                 error.tell(file=str(path), sealed_before=len(done))
                 raise
@@ -166,9 +168,12 @@ def _check_count(count: int, counted: Callable[[int], None], *, confirmed: bool)
         )
 
 
-def _add(place: Workplace, envelope: bytes) -> Evidence:
+def _add(place: Workplace, envelope: bytes, path: Path) -> Evidence:
     # 1.
-    check_from_elsewhere(place.ledger.foresee(envelope), place.now())
+    said = place.ledger.foresee(envelope)
+    check_from_elsewhere(said, place.now())
+    if said.claim == "mark":
+        bring_in(place.data, said, path)
     # 2.
     return place.ledger.append(envelope)
 

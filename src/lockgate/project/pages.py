@@ -17,6 +17,7 @@ from lockgate.audit.models import spoken
 from lockgate.audit.standings import Standing
 from lockgate.audit.workplace import Workplace
 from lockgate.config import Config
+from lockgate.core.control_words import control_line
 from lockgate.core.digest import Digest, short
 from lockgate.core.moments import rfc3339
 from lockgate.core.shown import Lines, block
@@ -68,6 +69,7 @@ class ModelPage:
     revoked: bool
     verdicts: Mapping[str, Verdict] = field(default_factory=dict)
     on_ladder_in: tuple[str, ...] = ()
+    control: Mapping[str, Any] = field(default_factory=dict)
 
     def text(self) -> Lines:
         """The page for a terminal."""
@@ -77,6 +79,8 @@ class ModelPage:
         lines += [f"{stage:<9} {text}" for stage, text in self.history]
         lines += ["", f"judged {'once' if self.judged == 1 else f'{self.judged} times'}, 95 % intervals"]
         lines += [f"    {name:<16} {interval(metric)}" for name, metric in self.metrics.items()]
+        told = control_line({"control": self.control})
+        lines += ["", told] if told else []
         if self.slices:
             lines += ["", "by slice"]
             lines += [
@@ -200,6 +204,7 @@ def model_page(ledger: Ledger, one: Registration, policy: Policy, now: datetime)
         deployments.revocation_of(one, statements) is not None,
         verdicts_of(one, policy, statements, now),
         on_ladder_in(one, statements),
+        control if isinstance(control := said.get("control"), Mapping) else {},
     )
 
 

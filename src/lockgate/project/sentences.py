@@ -117,6 +117,14 @@ def _acknowledge(one: Evidence) -> str:
     return f"alarm {short(str(field(one.predicate, 'alarm')))} of {field(one.predicate, 'environment')}: {what}"
 
 
+def _mark(one: Evidence) -> str:
+    found = ", ".join(str(each) for each in field(one.predicate, "findings") or []) or "nothing"
+    what = field(one.predicate, "mark") or "?"
+    return (
+        f"{number(field(one.predicate, 'rows'))} rows are {what}; flagged by {found}: {field(one.predicate, 'reason')}"
+    )
+
+
 _SENTENCES: dict[str, Callable[[Evidence], str]] = {
     "ingest": _ingest,
     "validate": _validate,
@@ -128,4 +136,5 @@ _SENTENCES: dict[str, Callable[[Evidence], str]] = {
     "import": _import,
     "alarm": _alarm,
     "acknowledge": _acknowledge,
+    "mark": _mark,
 }

@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
-from lockgate.audit import alarms, deployments, entries
+from lockgate.audit import alarms, deployments, entries, marks
 from lockgate.audit.admission import check_stands_alone
 from lockgate.audit.entries import Registration
 from lockgate.audit.evidence import PENDING, Evidence, signed_time
+from lockgate.audit.models import model_of
 from lockgate.audit.said import check_fields, check_names
 from lockgate.audit.waivers import WAIVABLE
 from lockgate.core.digest import Digest, digest_of, short
@@ -134,6 +135,21 @@ def _acknowledge(one: Evidence, log: Sequence[Evidence]) -> Iterator[str]:
         yield f"ACCEPT what entries {start} to {stop - 1} of the predictions counted AS THE REFERENCE from then on"
 
 
+def _mark(one: Evidence, log: Sequence[Evidence]) -> Iterator[str]:
+    found = marks.mark(one)
+    marks.check_mark(found, log)
+    judged = _statement(one, found.validate, log, "validate")
+    name = model_of(one.statement) or "the project's own model"
+    flagged = ", ".join(found.findings) or "nothing"
+    rows = f"{found.rows:,} rows of {name}"
+    yield f"mark {rows} {found.word.upper()}, as validate judged them in log entry {judged.index}"
+    if found.word == "bad":
+        yield "they, and rows that are equal to them, are quarantined from the next run on"
+    else:
+        yield f"they, and rows that are equal to them, are NOT DOUBTFUL any more; flagged by {flagged}"
+    yield f"which rows they are, says {marks.MARKS} ({found.marks}) alone"
+
+
 def _head(one: Evidence, log: Sequence[Evidence]) -> Iterator[str]:
     stage = str(one.predicate.get("stage"))
     target = _statement(one, one.predicate.get("target"), log, stage)
@@ -204,6 +220,7 @@ _WORDS: Final[Mapping[str, tuple[_Words, frozenset[str]]]] = {
     "deploy": (_deploy, _MODEL | {"predecessor", "vsa", "floor", "move", "rung", "share"}),
     "authorise": (_authorise, _MODEL | {"policy", "rungs", "expires"}),
     "acknowledge": (_acknowledge, _MODEL | {"alarm", "accept"}),
+    "mark": (_mark, frozenset({"mark", "rows", "marks", "validate", "findings", "model"})),
     "promote": (_promote, frozenset({"environment", "policy", "inputAttestations", "verificationResult"})),
     "head": (_head, frozenset({"stage", "target"})),
 }

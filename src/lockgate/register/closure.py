@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lockgate.audit import joins
+from lockgate.core.control_words import control_line
 from lockgate.core.digest import Digest, short
 from lockgate.core.encoding import encode
 from lockgate.core.names import check_file_name
@@ -110,12 +111,29 @@ def card(name: str, description: str, heads: Mapping[str, Evidence]) -> str:
     if metrics:
         lines += ["", "Judged on rows that training never saw:", "", "| metric | value | interval |", "|---|---|---|"]
         lines += metrics
+    lines += _screened(heads["validate"])
+    told = control_line(heads["judge"].predicate)
+    lines += ["", f"Doubtful rows: {_cell(told)}."] if told else []
     lines += _watched(heads)
     lines += ["", "| file | digest |", "|---|---|"]
     lines += [
         f"| {_cell(file)} | {short(digest)} |" for file, digest in joins.candidate(heads["train"].statement).items()
     ]
     return "\n".join(lines) + "\n"
+
+
+def _screened(validate: Evidence) -> list[str]:
+    """What the poisoning screen said; nothing where no rule was on, or in a statement from before there were any."""
+    screen = validate.predicate.get("screen")
+    if not isinstance(screen, Mapping) or not isinstance(screen.get("rules"), Mapping):
+        return []
+    flagged, good, bad = screen.get("flagged"), screen.get("good"), validate.predicate.get("marked_bad")
+    ran = [_cell(rule) for rule, state in screen["rules"].items() if state == "ran"]
+    said = f"{flagged} rows flagged, by the rules {', '.join(ran)}" if ran else "no rule could look"
+    said += f"; {good} that they would flag are marked good" if good else ""
+    said += f"; {bad} were marked bad and are left out" if bad else ""
+    counted = all(type(count) is int for count in (flagged, good, bad))
+    return ["", f"Screened for poisoned rows: {said}."] if counted else []
 
 
 def _watched(heads: Mapping[str, Evidence]) -> list[str]:

@@ -71,10 +71,13 @@ def train_settings(
     )
 
 
-def withheld(workplace: Workplace, heldout: Digest | None = None) -> list[tuple[str, Path]]:
-    """What training must not find: the keys, the project's log and registry, the rows that only the judge sees."""
-    found = [("keys", config_home()), ("project", workplace.home)]
-    return found if heldout is None else [*found, ("held-out rows", workplace.data.path(heldout))]
+def withheld(workplace: Workplace, rows: Mapping[str, Digest] | None = None) -> list[tuple[str, Path]]:
+    """What training must not find: the keys, the project's log and registry, the rows that only the judge sees.
+
+    `rows`: digests of these, by what they are called.
+    """
+    hidden = [(name, workplace.data.path(digest)) for name, digest in (rows or {}).items()]
+    return [("keys", config_home()), ("project", workplace.home), *hidden]
 
 
 @contextmanager

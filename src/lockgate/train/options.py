@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from lockgate.core.kinds import inside, scalar
-from lockgate.core.strict import Document, Key, Named, Table, duration, flag, list_of, share, size, text, whole
+from lockgate.core.strict import Document, Key, Named, Table, duration, flag, list_of, one_of, share, size, text, whole
 from lockgate.errors import Usage
 
 TABLE = Table(
@@ -32,6 +32,16 @@ TABLE = Table(
         "out": Key(size(), 256 << 20, "Size of /out, and most output."),
         "shm": Key(size(), 64 << 20, "Size of /dev/shm."),
         "inodes": Key(whole(100), 10_000, "Most files in each of these."),
+        "control": Key(
+            one_of("flagged", "off"),
+            "flagged",
+            "Where the screen doubts training rows, a second model is trained without them, and compared; or not.",
+        ),
+        "control_time": Key(
+            duration(),
+            600.0,
+            "Where training took longer than this, no second model is trained: it would takelong.",
+        ),
         "gpu": Key(flag(), default=False, help="Show the GPU to training: isolation of level 2, not 3."),
     }
 )
@@ -58,6 +68,8 @@ class TrainSettings:
     shm: int
     inodes: int
     gpu: bool
+    control: Literal["flagged", "off"] = "flagged"
+    control_time: float = 600.0
 
 
 def of(document: Document) -> TrainSettings:

@@ -18,7 +18,7 @@ from lockgate.errors import Refused
 from lockgate.monitor.asked import Asked
 from lockgate.sandbox.settings import Limits
 from lockgate.train.rules import IO, LOCK, MODEL
-from lockgate.train.spec import Closure, CodeFile, Split, TrainSpec
+from lockgate.train.spec import CONTROL, Closure, CodeFile, Split, TrainSpec
 
 _CODE = "code/"
 
@@ -104,6 +104,7 @@ def _spec(chosen: Mapping[str, Any], limits: Mapping[str, Any], inputs: Mapping[
         inputs=_wanted(chosen.get("inputs", []), inputs),
         gpu=bool(chosen.get("gpu")),
         monitor=Asked.read(chosen["monitor"]) if "monitor" in chosen else Asked(order=split["time"]),
+        control="off" if chosen.get("control") == "off" else CONTROL,
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -28,6 +27,9 @@ from lockgate.core.verdict import Level, Reason
 from lockgate.errors import Refused
 from lockgate.monitor.asked import Asked
 from lockgate.runtime.serving import TASKS, parse
+from lockgate.train import doubts
+from lockgate.train.doubts import Parts
+from lockgate.train.metric_form import check_metrics
 from lockgate.train.spec import Attachment, Attachments, Closure, Denied, Split, TrainSpec
 from lockgate.train.surroundings import Surroundings
 
@@ -45,12 +47,11 @@ FIT_FINDINGS = frozenset(
         *("LG319", "LG322", "LG376", "LG377"),
     }
 )
-SPLIT_FINDINGS = frozenset({"LG303", "LG304", "LG399"})
+SPLIT_FINDINGS = frozenset({"LG303", "LG304", "LG335", "LG399"})
 JUDGE_FINDINGS = frozenset({"LG303", "LG320", "LG399"})
 
 _TOLD = re.compile(rb"\x1e(\{[^\n\x1e]{0,4000}\})\n")
 _MOST_DENIED = 100
-_METRIC = re.compile(r"[a-z][a-z0-9_]{0,40}\Z")
 
 
 @dataclass(frozen=True)
@@ -101,17 +102,19 @@ def refusal(reason: Reason, *, because: str = "") -> Refused:
     )
 
 
-def read_split(data: bytes, train: Digest, heldout: Digest) -> Split:
-    """The parse jail's split.json. Raises ValueError when it is not in form."""
+def read_split(data: bytes, train: Digest, heldout: Digest, parts: Parts | None = None) -> Split:
+    """The parse jail's split.json; `parts` is what it was given to doubt. Raises ValueError when it is not in form."""
     value = decode_exact(data)
-    if not isinstance(value, dict) or set(value) != {"how", "by", "cut", "train", "heldout", "holdout"}:
-        raise ValueError("split.json has exactly how, by, cut, train, heldout and holdout")
+    keys = {"how", "by", "cut", "train", "heldout", "holdout", "leak", "doubts"}
+    if not isinstance(value, dict) or set(value) != keys:
+        raise ValueError(f"split.json has exactly {', '.join(sorted(keys))}")
     cut, counts = value["cut"], (value["train"], value["heldout"])
     if value["how"] not in ("time", "group", "hash") or not isinstance(value["by"], str):
         raise ValueError("how and by are not in form")
     if not (cut is None or isinstance(cut, str)) or any(type(count) is not int or count < 1 for count in counts):
         raise ValueError("cut or counts are not in form")
-    return Split(value["how"], value["by"], cut and clean(cut, 80), train, counts[0], heldout, counts[1])
+    leak, found = doubts.read_leak(value["leak"], counts[1]), doubts.read(value["doubts"], parts, counts)
+    return Split(value["how"], value["by"], cut and clean(cut, 80), train, counts[0], heldout, counts[1], leak, found)
 
 
 def read_fit(data: bytes) -> dict[str, Any]:
@@ -136,26 +139,14 @@ def read_judged(data: bytes) -> dict[str, Any]:
         raise ValueError("task, rows or slices are not in form")
     if not isinstance(value["missing"], dict) or not all(isinstance(why, str) for why in value["missing"].values()):
         raise ValueError("missing is not in form")
-    _check_metrics(value["metrics"])
+    check_metrics(value["metrics"])
     if not value["metrics"]:
         raise ValueError("no metric")
     for part in value["slices"]:
         if not isinstance(part, dict) or set(part) != {"field", "value", "rows", "metrics"}:
             raise ValueError("a slice has exactly field, value, rows and metrics")
-        _check_metrics(part["metrics"])
+        check_metrics(part["metrics"])
     return value
-
-
-def _check_metrics(found: object) -> None:
-    if not isinstance(found, dict):
-        raise ValueError("metrics are not in form")
-    for name, interval in found.items():
-        if not _METRIC.match(name) or not isinstance(interval, dict) or set(interval) != {"value", "low", "high"}:
-            raise ValueError(f"metric {clean(name, 60)} is not in form")
-        bounds = [interval[key] for key in ("low", "value", "high") if interval[key] is not None]
-        numbers = all(isinstance(n, int | float) and not isinstance(n, bool) and math.isfinite(n) for n in bounds)
-        if not numbers or interval["value"] is None or bounds != sorted(bounds):
-            raise ValueError(f"metric {name} is no number within its interval")
 
 
 def provenance(
@@ -186,6 +177,7 @@ def provenance(
         resource("accepted.parquet", accepted),
         resource("train.parquet", split.train, rows=split.train_rows),
         resource("heldout.parquet", split.heldout, rows=split.heldout_rows, use="judge"),
+        *doubts.dependencies(split.doubts),
         *(resource(f"code/{file.name}", file.digest, bytes=file.size) for file in closure.files),
         *(dependency(name, digest) for name, digest in inputs.items()),
         *(resource(each.name, each.digest, **each.facts) for each in environment),
@@ -200,6 +192,8 @@ def provenance(
         "denied": [attempt.as_json() for attempt in attempts],
         "tainted": bool(attempts),
     }
+    if split.leak is not None:
+        internal["leak"] = dict(vars(split.leak))
     if attachments.left:
         internal["left_behind"] = dict(attachments.left)
     byproducts = [resource("talk.log", digest_of(talk), bytes=len(talk))]
@@ -246,11 +240,13 @@ def judgement(
     jail: Mapping[str, object],
     monitor: Digest | None,
     time: datetime,
+    control: Mapping[str, Any] | None = None,
 ) -> Statement:
     """The judge's test result. It passes when it could be judged: what is good enough is the policy's to say.
 
-    `monitor`: the plan of what is watched of the answers.
+    `monitor`: the plan of what is watched of the answers. `control`: what came of a model without the doubtful rows.
     """
+    more: dict[str, Any] = {} if control is None else {"control": dict(control)}
     return test_result(
         "judge",
         [Subject(name, candidate[name]) for name in (MODEL, IO)],
@@ -266,6 +262,7 @@ def judgement(
         judged=judged,
         train=trained,
         monitor=monitor,
+        **more,
         jail=dict(jail),
         time=rfc3339(time),
     )

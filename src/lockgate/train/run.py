@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from lockgate.audit import joins
@@ -12,11 +13,10 @@ from lockgate.errors import Refused, VerificationFailed
 from lockgate.runtime import building, environment
 from lockgate.runtime.environment import Environment
 from lockgate.sandbox.settings import PythonEnv
-from lockgate.train import attachments, gpu, inputs, rules, steps
+from lockgate.train import attachments, control, doubts, gpu, inputs, rules, steps
 from lockgate.train.capture import capture
-from lockgate.train.jails import Trained
 from lockgate.train.machine import surroundings
-from lockgate.train.spec import Closure, TrainResult, TrainSpec
+from lockgate.train.spec import Closure, Denied, Split, TrainResult, TrainSpec
 from lockgate.train.steps import Recipe
 
 if TYPE_CHECKING:
@@ -32,10 +32,12 @@ def run(workplace: Workplace, spec: TrainSpec) -> TrainResult:
     4. A jail without user code splits the rows.           5. The train jail, proved before it starts, fits and
     converts on the training rows alone, and on the inputs that ingest signed.
     6. A jail without user code judges the candidate on the held-out rows.
-    7. Trainer and judge sign, one after the other.
+    7. Where the screen doubts training rows, the same is trained without them and compared (`train.control`).
+    8. Trainer and judge sign, one after the other.
 
-    Raises Refused LG301 to LG325 (what is wrong with rows, code or model), LG330 (the policy refuses a tainted run),
-    LG372 to LG377 (inputs, limits), Unfit LG378, LG379 (GPU), LG906 (no jail of the level that the policy asks for).
+    Raises Refused LG301 to LG325 (what is wrong with rows, code or model), LG330, LG332 (the policy refuses a tainted
+    run, rows on both sides), LG372 to LG377 (inputs, limits), Unfit LG378, LG379 (GPU), LG906 (no jail of the level
+    that the policy asks for); VerificationFailed LG335 (the screen's lines are not those of its statement).
     """
     started = workplace.now()
     accepted = accepted_rows(workplace)  # 1
@@ -48,17 +50,27 @@ def run(workplace: Workplace, spec: TrainSpec) -> TrainResult:
     around = surroundings(spec.seed, spec.limits)
     closure = capture(workplace.root, spec.code, (*spec.always, spec.entry), workplace.data)  # 3
     _check_closure(workplace, closure)
+    validate = workplace.head("validate")
     with workplace.scratch() as scratch:
-        split, parse_report = steps.split(workplace, spec, python, accepted, scratch)  # 4
-        inputs.refuse_rows(further, {split.heldout: "the held-out rows"})
-        recipe = Recipe(spec, closure, split, further, around, devices)
+        screen = control.doubted(validate, spec)
+        split, parse_report = steps.split(workplace, spec, python, accepted, scratch, screen)  # 4
+        control.check_counted(validate, split)
+        leaked = _leaked(workplace, split)
+        inputs.refuse_rows(further, {split.heldout: "the held-out rows", **control.told_apart(split.doubts)})
+        recipe = Recipe(spec, closure, split, further, around, devices, control.hidden(split.doubts))
+        began = monotonic()
         trained = steps.fit(workplace, recipe, python, scratch)  # 5
+        took = monotonic() - began
         fit, candidate = steps.keep(workplace, trained)
         left = attachments.keep(trained.files, trained.skipped, workplace.data)
-    reasons = _weigh(workplace, trained)
+    reasons = _weigh(workplace, trained.denied)
     found, judge_report, watched = steps.judge(workplace, spec, python, candidate, split)  # 6
     if found["task"] != fit["task"]:
         raise steps.malformed("train", ValueError(f"the model is for {found['task']}, fit.json says {fit['task']}"))
+    clean = control.run(workplace, recipe, python, candidate, took=took)  # 7
+    attempts = tuple(dict.fromkeys((*trained.denied, *clean.denied)))
+    if attempts != trained.denied:
+        reasons = _weigh(workplace, attempts)
     statement = rules.provenance(
         spec,
         candidate=candidate,
@@ -70,15 +82,15 @@ def run(workplace: Workplace, spec: TrainSpec) -> TrainResult:
         tree=None if locked is None else locked.tree_digest,
         osv=known,
         around=around,
-        jails=steps.proofs(recipe, trained, parse_report),
-        attempts=trained.denied,
+        jails={**steps.proofs(recipe, trained, parse_report), **clean.jails},
+        attempts=attempts,
         fit=fit,
         attachments=left,
         talk=trained.talk,
         started=started,
         finished=workplace.now(),
     )
-    evidence = workplace.record("trainer", statement)  # 7
+    evidence = workplace.record("trainer", statement)  # 8
     earlier = [each.predicate for each in workplace.ledger.statements("judge")]
     judged = 1 + rules.judgings(earlier, split.heldout)
     judgement = workplace.record(
@@ -91,6 +103,7 @@ def run(workplace: Workplace, spec: TrainSpec) -> TrainResult:
             trained=evidence.digest,
             jail=judge_report.as_json(),
             monitor=watched,
+            control=clean.fact,
             time=workplace.now(),
         ),
     )
@@ -107,8 +120,8 @@ def run(workplace: Workplace, spec: TrainSpec) -> TrainResult:
         judged=judged,
         fit=fit,
         probes=len(trained.report.probes),
-        denied=trained.denied,
-        reasons=(*reasons, *rules.monitoring(watched, found["rows"], spec.monitor, io)),
+        denied=attempts,
+        reasons=(*reasons, *leaked, *clean.reasons, *rules.monitoring(watched, found["rows"], spec.monitor, io)),
         attachments=left,
     )
 
@@ -151,18 +164,29 @@ def _check_closure(workplace: Workplace, closure: Closure) -> None:
             raise Refused("LG305", message, seen={"file": name}, next="edit lockgate.toml: [train] code")
 
 
-def _weigh(workplace: Workplace, trained: Trained) -> tuple[Reason, ...]:
+def _weigh(workplace: Workplace, attempts: Sequence[Denied]) -> tuple[Reason, ...]:
     """Denied attempts, weighed by the policy. Raises Refused LG330 where it enforces."""
-    reason = rules.taint(trained.denied)
+    reason = rules.taint(attempts)
     if reason is None:
         return ()
     policy = workplace.policy.environment(workplace.environment)
-    weighed = policy.judge("max_denied_attempts", len(trained.denied) <= policy.max_denied_attempts, reason)
+    weighed = policy.judge("max_denied_attempts", len(attempts) <= policy.max_denied_attempts, reason)
     if weighed.level is Level.REFUSE:
         raise Refused(
             "LG330", f"policy {policy.name}: {reason.message}", seen=reason.seen, next="lockgate explain LG330"
         )
     return (weighed,)
+
+
+def _leaked(workplace: Workplace, split: Split) -> tuple[Reason, ...]:
+    """Held-out rows that training sees too, weighed by the policy. Raises Refused LG332 where it enforces."""
+    weight = workplace.policy.environment(workplace.environment).screen.weight("leak")
+    reason = None if weight == "off" else doubts.leaked(split)
+    if reason is None:
+        return ()
+    if weight == "enforce":
+        raise rules.refusal(reason)
+    return (reason,)
 
 
 def locked_environment(workplace: Workplace, spec: TrainSpec, python: PythonEnv) -> Environment | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from lockgate.contract.inputs import Wanted
 from lockgate.core.digest import Digest, digest_of
@@ -15,6 +15,10 @@ from lockgate.sandbox.settings import Limits
 
 if TYPE_CHECKING:
     from lockgate.audit.evidence import Evidence
+
+Control = Literal["flagged", "off"]
+CONTROL: Final[Control] = "flagged"
+CONTROL_TIME: Final = 600.0
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,8 @@ class TrainSpec:
         inputs: further files, which ingest has fetched; at $LOCKGATE_DATA, beside the rows.
         gpu: whether the jail shows the machine's GPU.
         monitor: how the judge makes the plan of what is watched of the answers.
+        control: whether a second model is trained without the rows that the screen doubts, where there are any.
+        control_time: in seconds; where the first training took longer, there is no second one.
     """
 
     label: str
@@ -53,6 +59,8 @@ class TrainSpec:
     inputs: tuple[Wanted, ...] = ()
     gpu: bool = False
     monitor: Asked = field(default_factory=Asked)
+    control: Control = CONTROL
+    control_time: float = CONTROL_TIME
 
     def external(self) -> dict[str, Any]:
         """The external parameters of the provenance: all that a person chose, but the limits."""
@@ -74,6 +82,10 @@ class TrainSpec:
             chosen["gpu"] = True
         if self.monitor.strata or self.monitor.stride or self.monitor.order != self.time:
             chosen["monitor"] = self.monitor.as_json()
+        if self.control != CONTROL:
+            chosen["control"] = self.control
+        if self.control_time != CONTROL_TIME:
+            chosen["control_time"] = self.control_time
         return chosen
 
     @property
@@ -140,8 +152,45 @@ class Attachments:
 
 
 @dataclass(frozen=True)
+class Leak:
+    """Held-out rows that, but for time, group and label, equal a training row.
+
+    Attributes:
+        of: the held-out rows.
+        by_chance: the share of rows that come back by themselves, as the training rows do among themselves.
+        beyond: whether the rows are more than that.
+    """
+
+    rows: int
+    of: int
+    by_chance: float
+    beyond: bool
+
+
+@dataclass(frozen=True)
+class Doubts:
+    """The rows that the screen doubts.
+
+    Attributes:
+        screen: the digest of screen.parquet.
+        rows: how many they are; `doubtful` is the digest of the file that holds them.
+        left_out: how many of them training sees.
+        control: the digest of the training rows without them.
+    """
+
+    screen: Digest
+    rows: int
+    doubtful: Digest
+    left_out: int
+    control: Digest
+
+
+@dataclass(frozen=True)
 class Split:
-    """How the rows were cut, as the parse jail said, and the digests of both parts as the launcher hashed them."""
+    """How the rows were cut, as the parse jail said, and the digests of both parts as the launcher hashed them.
+
+    `leak`: None where the rows have no feature to be equal in, or nobody looked. `doubts`: None where there are none.
+    """
 
     how: str
     by: str
@@ -150,6 +199,8 @@ class Split:
     train_rows: int
     heldout: Digest
     heldout_rows: int
+    leak: Leak | None = None
+    doubts: Doubts | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The split as the provenance carries it."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from lockgate.sandbox.settings import Bind, Limits, PythonEnv, named
 from lockgate.store.files import read_regular
 from lockgate.train import attachments, gpu, inputs, rules
 from lockgate.train.capture import lay_out
+from lockgate.train.doubts import Parts
 from lockgate.train.gpu import Devices
 from lockgate.train.jails import Trained, run_training, train_settings, withheld
 from lockgate.train.spec import Closure, Split, TrainSpec
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 _MOST_FACTS = 16 << 20
 _LEAST_OUTPUT = 256 << 20
+_PARTS = ("train.parquet", "heldout.parquet")
 
 
 @dataclass(frozen=True)
@@ -38,21 +40,36 @@ class Recipe:
     inputs: Mapping[str, Digest]
     around: Surroundings
     devices: Devices | None = None
+    hidden: Mapping[str, Digest] = field(default_factory=dict)
+    """What else training must not find, by what it is called: rows of which it is not to know that they are others."""
 
 
 def split(
-    workplace: Workplace, spec: TrainSpec, python: PythonEnv, accepted: Digest, scratch: Path
+    workplace: Workplace,
+    spec: TrainSpec,
+    python: PythonEnv,
+    accepted: Digest,
+    scratch: Path,
+    screen: Digest | None = None,
 ) -> tuple[Split, JailReport]:
-    """Cut the accepted rows in a jail without user code; both parts are stored. Raises Refused LG303, LG304, LG306."""
+    """Cut the accepted rows in a jail without user code; all parts are stored.
+
+    `screen`: which rows the screen doubts; then two more parts are made (`Split.doubts`).
+    Raises Refused LG303, LG304, LG306, LG335.
+    """
     size = workplace.data.check(accepted)
     limits = Limits(memory=spec.limits.memory, output_bytes=max(_LEAST_OUTPUT, 3 * size))
-    rows = Bind(workplace.data.path(accepted), "/in/accepted.parquet")
-    settings = named("parse", python=python, limits=limits, binds=[rows])
+    binds = [Bind(workplace.data.path(accepted), "/in/accepted.parquet")]
+    if screen is not None:
+        workplace.data.check(screen)
+        binds.append(Bind(workplace.data.path(screen), "/in/screen.parquet"))
+    settings = named("parse", python=python, limits=limits, binds=binds)
     asked = {"label": spec.label, "time": spec.time, "group": spec.group, "holdout": spec.holdout, "seed": spec.seed}
+    parts = _PARTS if screen is None else (*_PARTS, "control.parquet", "doubtful.parquet")
     task = Task(
         module="lockgate.train.jail.split",
-        given=asked,
-        gives=("train.parquet", "heldout.parquet", "split.json"),
+        given={**asked, "doubts": screen is not None},
+        gives=(*parts, "split.json"),
         findings=rules.SPLIT_FINDINGS,
         died="LG306",
         work="splitting the rows",
@@ -60,18 +77,27 @@ def split(
     )
     given, report = run_task(settings, task, scratch / "split")
     digests = []
-    for name in ("train.parquet", "heldout.parquet"):
+    for name in parts:
         with given[name].open("rb") as file:
             digests.append(workplace.data.put(file))
+    doubted = None if screen is None else Parts(screen, *digests[2:])
     try:
-        return rules.read_split(read_regular(given["split.json"], _MOST_FACTS), digests[0], digests[1]), report
+        found = rules.read_split(read_regular(given["split.json"], _MOST_FACTS), digests[0], digests[1], doubted)
+        return found, report
     except ValueError as error:
         raise malformed("split", error) from None
 
 
-def fit(workplace: Workplace, recipe: Recipe, python: PythonEnv, scratch: Path) -> Trained:
+def fit(
+    workplace: Workplace,
+    recipe: Recipe,
+    python: PythonEnv,
+    scratch: Path,
+    say: Callable[[str], None] | None = None,
+) -> Trained:
     """Run the training code. A script's model is converted in a second jail, which sees that model and the same rows.
 
+    `say`: who hears the talk, if not the person at the workplace.
     Raises what `run_training` raises; Refused LG315; Unfit LG379 when a GPU and the policy do not go together.
     """
     spec, store = recipe.spec, workplace.data
@@ -91,12 +117,13 @@ def fit(workplace: Workplace, recipe: Recipe, python: PythonEnv, scratch: Path) 
         "parity": spec.parity,
     }
     more = inputs.binds(recipe.inputs, store)
-    absent = withheld(workplace, recipe.split.heldout)
+    say = say or workplace.say
+    absent = withheld(workplace, {"held-out rows": recipe.split.heldout, **recipe.hidden})
     settings = train_settings(
         python, spec.limits, job, rows, recipe.around, *more, devices=recipe.devices, absent=absent
     )
     module = "lockgate.train.jail.fit"
-    trained = run_training(settings, module, task, scratch / "fit", least=least, say=workplace.say)
+    trained = run_training(settings, module, task, scratch / "fit", least=least, say=say)
     if not spec.script:
         return trained
     wrote = next((name for name in ("model.onnx", "model.joblib") if name in trained.files), None)
@@ -106,7 +133,7 @@ def fit(workplace: Workplace, recipe: Recipe, python: PythonEnv, scratch: Path) 
     model = Bind(trained.files[wrote], f"/model/{wrote}")
     settings = train_settings(python, spec.limits, job, rows, recipe.around, model, absent=absent)
     module = "lockgate.train.jail.convert"
-    converted = run_training(settings, module, task, scratch / "convert", least=least, say=workplace.say)
+    converted = run_training(settings, module, task, scratch / "convert", least=least, say=say)
     return replace(
         converted,
         files={**attachments.beside(trained.files), **converted.files},

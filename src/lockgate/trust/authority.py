@@ -61,6 +61,7 @@ AUTHORITIES: Final[Mapping[str, Authority]] = {
     "authorise": Authority(s.LADDER, ("deployer",), environment_bound=True),
     "alarm": Authority(s.ALARM, ("guard",), environment_bound=True),
     "acknowledge": Authority(s.ACKNOWLEDGEMENT, ("approver",), environment_bound=True),
+    "mark": Authority(s.MARK, ("approver",)),
     "revoke": Authority(s.REVOCATION, ("revoker",)),
     "head": Authority(s.STAGE_HEAD, ()),
 }
@@ -74,6 +75,7 @@ NAMES_PROJECT: Final = frozenset(
         "authorise",
         "alarm",
         "acknowledge",
+        "mark",
         "revoke",
         "head",
         "register",

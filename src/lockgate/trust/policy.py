@@ -22,10 +22,12 @@ from lockgate.core.strict import check_seen, nearest, read_strict
 from lockgate.core.verdict import Level, Reason
 from lockgate.errors import LockgateError, Refused, Usage, VerificationFailed
 from lockgate.trust.policy_automatic import AutomaticPolicy
+from lockgate.trust.policy_control import ControlPolicy
 from lockgate.trust.policy_ladder import LadderPolicy
 from lockgate.trust.policy_monitor import MonitorPolicy
 from lockgate.trust.policy_rules import CLAIMS, LONGEST_STEP, RULES
 from lockgate.trust.policy_schema import SCHEMA, settings
+from lockgate.trust.policy_screen import ScreenPolicy
 from lockgate.trust.policy_serving import ServePolicy
 from lockgate.trust.policy_values import Bounds, Licences, Parity, SliceFloor, Weight
 
@@ -58,11 +60,13 @@ class EnvironmentPolicy:
     max_denied_attempts: int = 0
     max_screen_findings: int | None = None
     max_flagged_share: float | None = None
+    screen: ScreenPolicy = field(default_factory=ScreenPolicy)
     signers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     max_age_days_of: Mapping[str, float] = field(default_factory=dict)
     slices: Mapping[str, SliceFloor] = field(default_factory=dict)
     robustness: Mapping[str, Bounds] = field(default_factory=dict)
     parity: Mapping[str, Parity] = field(default_factory=dict)
+    control: ControlPolicy = field(default_factory=ControlPolicy)
     licences: Licences = field(default_factory=Licences)
     serve: ServePolicy = field(default_factory=ServePolicy)
     ladder: LadderPolicy = field(default_factory=LadderPolicy)

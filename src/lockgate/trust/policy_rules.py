@@ -13,6 +13,10 @@ from typing import Final, Literal
 from lockgate.core.licences import canonical_one
 from lockgate.core.strict import Item, Key, Kind, Named, Table, flag, list_of, number, one_of, share, text, whole
 from lockgate.trust import policy_order as order
+from lockgate.trust.policy_control import TABLE as CONTROL
+from lockgate.trust.policy_control import compare as compare_control
+from lockgate.trust.policy_screen import TABLE as SCREEN
+from lockgate.trust.policy_screen import compare as compare_screen
 
 CLAIMS: Final = ("ingest", "validate", "train", "judge", "scan")
 
@@ -126,6 +130,15 @@ _TABLE: Final = (
         asked=False,
     ),
     Rule(
+        "screen",
+        "Each enforced rule of the poisoning screen ran, and found nothing but what a person marked good.",
+        "validate: `screen.rules` and `screen.findings`; train: `leak`",
+        ("LG455", "LG332"),
+        {"screen": SCREEN},
+        compare_screen,
+        everywhere=True,
+    ),
+    Rule(
         "min_jail_level",
         "Every jail that the model rests on held at least this isolation.",
         "all five statements: the least `level` of their jails",
@@ -184,6 +197,15 @@ _TABLE: Final = (
             )
         },
         order.parity,
+        asked=False,
+    ),
+    Rule(
+        "control",
+        "What the rows that the screen doubts do to the model is known, and within bounds.",
+        "judge: `control`, about the rows that validate doubts: `screen.doubtful`",
+        ("LG456", "LG457"),
+        {"control": CONTROL},
+        compare_control,
         asked=False,
     ),
     Rule(

@@ -9,11 +9,13 @@ from lockgate.core.strict import Document, Item, Key, Named, Table, nearest, one
 from lockgate.errors import Usage
 from lockgate.trust.policy_automatic import TABLE as AUTOMATIC
 from lockgate.trust.policy_automatic import automatic_of
+from lockgate.trust.policy_control import control_of
 from lockgate.trust.policy_ladder import TABLE as LADDER
 from lockgate.trust.policy_ladder import ladder_of
 from lockgate.trust.policy_monitor import TABLE as MONITOR
 from lockgate.trust.policy_monitor import monitor_of
 from lockgate.trust.policy_rules import MOST_VERSIONS, RULES
+from lockgate.trust.policy_screen import screen_of
 from lockgate.trust.policy_serving import TABLE as SERVE
 from lockgate.trust.policy_serving import serving_of
 from lockgate.trust.policy_values import BETTER, Bounds, Licences, Parity, SliceFloor
@@ -56,8 +58,10 @@ def settings(name: str, document: Document) -> dict[str, Any]:
         values[key] = {metric: Bounds.of(each) for metric, each in values[key].items()}
     values["slices"] = {metric: SliceFloor(Bounds.of(each), each["rows"]) for metric, each in values["slices"].items()}
     values["parity"] = {metric: _parity(name, metric, each, document) for metric, each in values["parity"].items()}
+    values["control"] = control_of(values["control"])
     found = values["licences"]
     values["licences"] = Licences(found["allowed"], found["refused"], found["max_unknown"])
+    values["screen"] = screen_of(values["screen"])
     values["serve"] = serving_of(values["serve"])
     values["ladder"] = ladder_of(name, values["ladder"], document)
     values["monitor"] = monitor_of(name, values["monitor"], document)

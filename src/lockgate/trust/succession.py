@@ -208,16 +208,22 @@ def _who(entry: KeyEntry) -> str:
 
 
 def _what(entry: KeyEntry) -> str:
-    return f"{entry.role}: may {_says(entry.role)}{_where(entry)}"
+    return f"{entry.role}: may {_says(entry)}"
 
 
-def _says(role: str) -> str:
-    if role == ROOT:
-        return "say whose keys count"
-    if role == SEALER:
-        return "seal the logs"
-    said = [claim for claim, authority in AUTHORITIES.items() if role in authority.roles]
-    return "sign " + ", ".join(said)
+def _says(entry: KeyEntry) -> str:
+    where = _where(entry)
+    if entry.role == ROOT:
+        return f"say whose keys count{where}"
+    if entry.role == SEALER:
+        return f"seal the logs{where}"
+    said = {claim: one for claim, one in AUTHORITIES.items() if entry.role in one.roles}
+    # What is said of rows holds in every environment, whatever the key is for.
+    everywhere = [claim for claim, one in said.items() if not one.environment_bound]
+    there = [claim for claim in said if claim not in everywhere]
+    if where and there and everywhere:
+        return f"sign {', '.join(there)}{where}, and {', '.join(everywhere)}"
+    return f"sign {', '.join(said)}{where}"
 
 
 def _where(entry: KeyEntry) -> str:

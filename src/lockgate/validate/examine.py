@@ -17,6 +17,7 @@ from lockgate.contract.jailed import Task, run_task
 from lockgate.contract.plan import Plan, parse_plan
 from lockgate.contract.share import Shared
 from lockgate.contract.spec import ACCEPTED, PLAN, QUARANTINE, FieldTable
+from lockgate.core.digest import Digest
 from lockgate.errors import Refused, Unavailable
 from lockgate.monitor.asked import Asked
 from lockgate.monitor.plan import INPUTS
@@ -43,12 +44,21 @@ _MOST_JAILS = 8
 
 
 @dataclass(frozen=True)
+class Marked:
+    """A signed word on rows, `good` or `bad`: the file with those rows, and the statement that says it."""
+
+    word: str
+    rows: Path
+    statement: Digest
+
+
+@dataclass(frozen=True)
 class Question:
     """What is judged by what. `files` are name and rows of each source; `key` hides sensitive values.
 
     `cluster`: the workers that evaluate the plan, and the copy of the snapshot that they see. `inference`: judged is by
     the inference contract, and the accepted rows have no label. `monitor`: how the plan of what is watched is made, and
-    the seed of its sample; None to make none.
+    the seed of its sample; None to make none. `marks`: what people said of single rows, oldest first.
     """
 
     snapshot: Path
@@ -63,6 +73,7 @@ class Question:
     cluster: Shared | None = None
     inference: bool = False
     monitor: tuple[Asked, int] | None = None
+    marks: Sequence[Marked] = ()
 
 
 @dataclass(frozen=True)
@@ -106,7 +117,7 @@ def examine(question: Question, python: PythonEnv, scratch: Path) -> Examined:
             started=jails.handed_over,
             descriptors=jails.descriptors,
         )
-    account = _formed(lambda data: rules.read_check(data, rows), given[_CHECK])
+    account = _formed(lambda data: rules.read_check(data, rows, len(question.marks)), given[_CHECK])
     plan = _formed(parse_plan, given[PLAN])
     names = list(FILES)
     if account.monitor is not None and not account.monitor.why:
@@ -130,9 +141,14 @@ def _check_settings(question: Question) -> JailSettings:
         "cluster" if question.cluster else "parse",
         python=PythonEnv.own(),
         limits=Limits(output_bytes=output),
-        binds=[Bind(question.snapshot, "/in/snapshot.parquet"), *_certificates(question)],
+        binds=[Bind(question.snapshot, "/in/snapshot.parquet"), *mark_binds(question.marks), *_certificates(question)],
         environment=[("POLARS_MAX_THREADS", str(os.cpu_count() or 1))],
     )
+
+
+def mark_binds(marks: Sequence[Marked]) -> list[Bind]:
+    """The files with marked rows, where both jails that read them look: /in/marks/N.parquet."""
+    return [Bind(mark.rows, f"/in/marks/{number}.parquet") for number, mark in enumerate(marks)]
 
 
 def _certificates(question: Question) -> list[Bind]:
@@ -184,6 +200,8 @@ def _check_task(question: Question) -> Task:
             "dates": question.dates,
             "cluster": question.cluster.as_json() if question.cluster else None,
             "monitor": monitor and {"asked": monitor[0].as_json(), "seed": monitor[1]},
+            "marks": [mark.word for mark in question.marks],
+            "statements": [mark.statement for mark in question.marks],
         },
         gives=(*FILES, *((INPUTS,) if monitor else ()), _CHECK),
         findings=rules.CHECK_FINDINGS | (CLUSTER_FINDINGS if question.cluster else frozenset()),

@@ -15,6 +15,7 @@ from lockgate.core.moments import rfc3339
 from lockgate.core.statement import Statement, Subject, resource, test_result
 from lockgate.core.verdict import Level, Reason, Verdict
 from lockgate.monitor.plan import INPUTS
+from lockgate.validate.screen.account import ROWS
 from lockgate.validate.spec import Reckoning, ValidateSpec
 
 CONTRACT_FINDINGS = frozenset({*(f"LG{number}" for number in range(205, 213)), "LG117", "LG218", "LG221"})
@@ -23,7 +24,7 @@ CONTRACT_FINDINGS = frozenset({*(f"LG{number}" for number in range(205, 213)), "
 CHECK_FINDINGS = frozenset({"LG117", "LG212", "LG213", "LG229"})
 """What the jail that judges and counts may complain of."""
 
-_SUBJECTS = (ACCEPTED, QUARANTINE, "baseline.json", PLAN, "report.json", INPUTS)
+_SUBJECTS = (ACCEPTED, QUARANTINE, "baseline.json", PLAN, "report.json", INPUTS, ROWS)
 
 _SUGGESTIONS: Mapping[str, str] = {
     "missing": "add the column, or give the field a default",
@@ -41,6 +42,7 @@ _SUGGESTIONS: Mapping[str, str] = {
     "lockgate_int64": "keep the number as text: declare the field as str",
     "lockgate_value": "the value is beyond what Python can hold: keep it as text, or mend it",
     "lockgate_type": "let the validator return what the annotation says",
+    "marked_bad": "lockgate review --screen tells who marked it, and takes it back",
     "timezone_aware": "write the time with its offset, such as 2024-02-09T12:00:00Z",
 }
 
@@ -71,7 +73,8 @@ class Checked:
     `paths`: how many rows the plan accepted, how many more by single cells, how many as whole records.
 
     `explain`: why records go to Python as they are, or "", and per field how it is judged and what that cost.
-    `respelled`: cells that `[data] dates` turned into ISO 8601.
+    `respelled`: cells that `[data] dates` turned into ISO 8601. `marked`: rows that the contract accepted and a person
+    had marked bad; they are quarantined. `unreadable`: places of marks on rows of other fields.
     """
 
     table: FieldTable
@@ -82,12 +85,15 @@ class Checked:
     respelled: int
     reckoning: Reckoning
     monitor: Watched | None = None
+    marked: int = 0
+    unreadable: tuple[int, ...] = ()
 
 
-def read_check(data: bytes, rows: int) -> Checked:
-    """check.json of the jail that judged a snapshot of `rows`. Raises ValueError unless it adds up."""
+def read_check(data: bytes, rows: int, marks: int = 0) -> Checked:
+    """check.json of the jail that judged a snapshot of `rows`, with `marks`. Raises ValueError unless it adds up."""
     value = decode_exact(data)
     keys = {"table", "versions", "plan", "paths", "explain", "respelled", "reckoning", "monitor"}
+    keys |= {"marked", "unreadable"}
     if not isinstance(value, dict) or set(value) != keys or type(value["respelled"]) is not int:
         raise ValueError("check.json is not in form")
     versions, paths = value["versions"], value["paths"]
@@ -100,6 +106,13 @@ def read_check(data: bytes, rows: int) -> Checked:
     if sum(paths.values()) != rows:
         raise ValueError(f"{sum(paths.values())} rows went one of three ways, of {rows}")
     reckoning = _reckoning(value["reckoning"], rows)
+    marked, unreadable = value["marked"], value["unreadable"]
+    if type(marked) is not int or not 0 <= marked <= (reckoning.quarantined if marks else 0):
+        raise ValueError("rows were marked bad by nobody, or are not quarantined")
+    if not isinstance(unreadable, list) or not all(type(place) is int for place in unreadable):
+        raise ValueError("the places of marks are whole numbers")
+    if unreadable != [place for place in range(marks) if place in unreadable]:
+        raise ValueError("a mark that could not be read is one of those that were given")
     return Checked(
         table=parse_table(value["table"]),
         versions=versions,
@@ -109,6 +122,8 @@ def read_check(data: bytes, rows: int) -> Checked:
         respelled=value["respelled"],
         reckoning=reckoning,
         monitor=None if value["monitor"] is None else read_watched(value["monitor"], reckoning.accepted),
+        marked=marked,
+        unreadable=tuple(unreadable),
     )
 
 
@@ -232,8 +247,9 @@ def report(
     *,
     contract: Mapping[str, Any],
     snapshot: Digest,
+    screen: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """report.json as a value."""
+    """report.json as a value. `screen`: `screened.details`; None where no rule was on."""
     reckoning, table = checked.reckoning, checked.table
     labels = {field.name for field in table.fields if field.label}
     dates = {entry["field"]: entry["dates"] for entry in checked.explain["fields"]}
@@ -266,6 +282,7 @@ def report(
         "table": table.as_json(),
         "result": verdict.result,
         "findings": [reason.as_json() for reason in verdict.reasons],
+        **({"screen": dict(screen)} if screen is not None else {}),
     }
 
 
@@ -302,8 +319,13 @@ def statement(
     closure: Digest,
     jails: Mapping[str, object],
     time: datetime,
+    screen: Mapping[str, Any] | None = None,
+    marks: Sequence[Digest] = (),
 ) -> Statement:
-    """The validator's test result. `files`: digests of what validate gives, by name."""
+    """The validator's test result. `files`: digests of what validate gives, by name.
+
+    `screen`: `screened.facts`; `marks`: the statements on single rows that are in force.
+    """
     reckoning = checked.reckoning
     passed = ["every row is accepted or quarantined", "at least one row is accepted"]
     over = any(reason.finding == "LG203" for reason in verdict.reasons)
@@ -316,6 +338,7 @@ def statement(
         configuration=[resource("closure", closure)],
         passed=passed,
         warned=[reason.finding for reason in verdict.reasons if reason.level is Level.WARN],
+        failed=[reason.finding for reason in verdict.refusals],
         time=rfc3339(time),
         rows=reckoning.rows,
         accepted=reckoning.accepted,
@@ -333,6 +356,10 @@ def statement(
         baseline=files["baseline.json"],
         monitor=files.get(INPUTS),
         watched=spec.monitor.as_json(),
+        screen=screen,
+        marks=[each for place, each in enumerate(marks) if place not in checked.unreadable],
+        marks_left=[marks[place] for place in checked.unreadable],
+        marked_bad=checked.marked,
         report=files["report.json"],
         plan=files[PLAN],
         paths=dict(checked.paths),

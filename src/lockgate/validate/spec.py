@@ -4,15 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from lockgate.contract.cluster import Cluster
 from lockgate.contract.spec import FieldTable
 from lockgate.core.digest import Digest
+from lockgate.core.screen import RULES, RuleName
 from lockgate.monitor.asked import Asked
+from lockgate.trust.policy_values import Weight
 
 if TYPE_CHECKING:
     from lockgate.audit.evidence import Evidence
+
+
+@dataclass(frozen=True)
+class Screening:
+    """How poisoned rows are looked for.
+
+    Attributes:
+        weights: of the rules, as the environment's policy has them; a rule that is not named is off.
+        origin: the field that says from which source a row is, "" for the files.
+    """
+
+    weights: Mapping[RuleName, Weight] = field(default_factory=dict)
+    origin: str = ""
+
+    def weight(self, rule: str) -> Weight:
+        """`off`, `warn` or `enforce`."""
+        return self.weights.get(cast("RuleName", rule), "off")
+
+    @property
+    def rules(self) -> tuple[RuleName, ...]:
+        """Those that are on, in the order in which they are told."""
+        return tuple(rule for rule in RULES if self.weight(rule) != "off")
 
 
 @dataclass(frozen=True)
@@ -28,6 +52,7 @@ class ValidateSpec:
         dates: how CSV cells spell dates, "" for ISO 8601 alone (`contract.dates`).
         sensitive: fields of which the quarantine keeps only rule and keyed digest, and the baseline only counts.
         monitor: how the plan is made by which later rows are compared with these.
+        screen: how poisoned rows are looked for among the accepted ones; by itself they are not.
     """
 
     contract_file: str
@@ -40,6 +65,7 @@ class ValidateSpec:
     dates: str = ""
     lock: Digest | None = None
     monitor: Asked = field(default_factory=Asked)
+    screen: Screening = field(default_factory=Screening)
 
     @property
     def reference(self) -> str:
@@ -84,7 +110,7 @@ class Reckoning:
 class ValidateResult:
     """What validate made: digests in the data store, the report as a value, and the statement.
 
-    `monitor` is None where the rows are too few to be watched.
+    `monitor` is None where the rows are too few to be watched, `screen` (screen.parquet) where no rule was on.
     """
 
     snapshot: Digest
@@ -98,3 +124,4 @@ class ValidateResult:
     table: FieldTable
     details: Mapping[str, Any]
     evidence: Evidence
+    screen: Digest | None = None

@@ -98,6 +98,7 @@ def test_an_age_is_counted_from_when_it_was_said(inputs: Inputs) -> None:
         ({"findings": [{"finding": "LG214", "rows": 3}], "flagged": 3}, "max_screen_findings = 1", []),
         ({"findings": [{"finding": "LG214", "rows": 3}], "flagged": 3}, "max_screen_findings = 0", ["LG446"]),
         ({"findings": [{}], "flagged": 0}, "max_screen_findings = 9", ["LG446"]),
+        ({"findings": [{"finding": "LG214"}], "more": 9}, "max_screen_findings = 9", ["LG446"]),
         ({"findings": []}, "max_flagged_share = 1", ["LG447"]),
         ({"flagged": 100}, 'max_flagged_share = "10 %"', ["LG447"]),
         ({"flagged": 99}, 'max_flagged_share = "10 %"', []),
@@ -110,6 +111,55 @@ def test_the_poisoning_screen(inputs: Inputs, screen: Any, rules: str, refused: 
     """Asked for, it must be stated in form; 999 of 1000 rows were accepted here."""
     said = inputs if screen is None else _saying(inputs, "validate", screen=screen)
     assert _found(said, rules) == refused
+
+
+RAN = {"conflicts": "ran", "labels": "ran", "triggers": "off", "spectral": "absent"}
+FOUND = {"finding": "LG214", "rule": "conflicts", "rows": 3, "good": 1}
+
+
+@pytest.mark.parametrize(
+    ("screen", "rules", "refused"),
+    [
+        ({"rules": RAN, "findings": []}, 'conflicts = "enforce"', 0),
+        ({"rules": RAN, "findings": [FOUND]}, 'labels = "enforce"', 0),
+        ({"rules": RAN, "findings": [FOUND]}, 'conflicts = "enforce"', 1),
+        ({"rules": RAN, "findings": [FOUND, FOUND]}, 'conflicts = "enforce"', 2),
+        ({"rules": RAN, "findings": [{**FOUND, "rule": "of tomorrow"}]}, "", 1),
+        ({"rules": RAN, "findings": [{**FOUND, "good": 3}]}, 'labels = "enforce"', 1),
+        ({"rules": RAN, "findings": [{"finding": "LG214"}]}, 'labels = "enforce"', 1),
+        ({"rules": RAN, "findings": []}, 'triggers = "enforce"\nspectral = "enforce"', 2),
+        ({"rules": RAN, "findings": []}, 'sources = "enforce"', 1),
+        ({"rules": [], "findings": []}, 'conflicts = "enforce"', 1),
+        ({"findings": []}, 'conflicts = "enforce"', 1),
+        (None, 'conflicts = "enforce"', 1),
+        (None, "", 0),
+    ],
+)
+def test_an_enforced_rule_of_the_screen_must_have_run_and_found_nothing(
+    inputs: Inputs, screen: Any, rules: str, refused: int
+) -> None:
+    """Off, absent, unknown, not stated or out of form: not run. One that warns refuses nothing, whatever it found."""
+    said = inputs if screen is None else _saying(inputs, "validate", screen=screen)
+    assert _found(said, f"[environment.prod.screen]\n{rules}") == ["LG455"] * refused
+    without = {claim: one for claim, one in said.items() if claim != "validate"}
+    asked = rules.count("enforce")
+    assert _found(without, f"require = []\n[environment.prod.screen]\n{rules}") == ["LG455"] * asked
+
+
+def test_what_a_rule_that_warns_has_found_is_told(inputs: Inputs) -> None:
+    """As a warning, also where the environment enforces; a rule that is off there says nothing; dev can refuse too."""
+    said = _saying(inputs, "validate", screen={"rules": RAN, "findings": [FOUND]})
+    for rules, name, level in (
+        ("", "prod", Level.WARN),
+        ('conflicts = "enforce"', "dev", Level.REFUSE),
+        ('conflicts = "enforce"', "prod", Level.REFUSE),
+    ):
+        policy = Policy.from_text(f"version = 1\n[environment.{name}.screen]\n{rules}\n").environment(name)
+        told = [one for one in judge_inputs(said, policy, inputs["train"].time) if one.finding == "LG455"]
+        assert [(one.level, one.seen["screen"], one.next) for one in told] == [
+            (level, "conflicts", "lockgate review --screen")
+        ]
+    assert _found(said, 'enforce = "enforce"\n[environment.prod.screen]\nconflicts = "off"') == []
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,8 @@ JUDGED = {
     "missing": {},
     "slices": [{"field": "town", "value": "Ulm", "rows": 3, "metrics": {}}],
 }
-SPLIT = {"how": "time", "by": "when", "cut": "2026-01-01", "train": 8, "heldout": 2, "holdout": 0.2}
+NOTHING = {"leak": None, "doubts": None}
+SPLIT = {"how": "time", "by": "when", "cut": "2026-01-01", "train": 8, "heldout": 2, "holdout": 0.2, **NOTHING}
 FIT = {
     "estimator": "Pipeline",
     "task": "binary",

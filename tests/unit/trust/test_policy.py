@@ -27,9 +27,9 @@ def test_the_default_policy_is_what_the_defaults_say() -> None:
 
 @pytest.mark.parametrize("rule", [rule for rule in RULES if rule != "separation"])
 def test_dev_warns_and_prod_enforces(rule: str) -> None:
-    """But for the three rules without which the chain proves nothing: they hold everywhere."""
+    """But for the three rules without which the chain proves nothing, and `screen`, whose own rules say what warns."""
     policy = Policy.from_text(MINIMAL)
-    always = rule in {"require", "max_quarantined_share", "min_jail_level"}
+    always = rule in {"require", "max_quarantined_share", "min_jail_level", "screen"}
     assert policy.environment("dev").judge(rule, ok=False, reason=REASON).level is (
         Level.REFUSE if always else Level.WARN
     )

@@ -48,7 +48,7 @@ def second_root(keys: dict[str, Signer], person: str) -> KeyEntry:
 
 def test_a_change_is_told_in_words(keys: dict[str, Signer], first: Roles) -> None:
     """Who gains what and where, who loses what and why, which rules are others; nothing else."""
-    eve, may = keys["approver-2"], "may sign approve, waive, acknowledge in prod"
+    eve, may = keys["approver-2"], "may sign approve, waive, acknowledge in prod, and mark"
     gained = succession.with_key(first, KeyEntry("approver", "eve", eve.public, ("prod",)), NOW)
     assert [str(one) for one in succession.changes(first, gained)] == [
         f"eve (key {eve.keyid[:12]}) gains approver: {may}"

@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Final
 
 from lockgate.audit.evidence import Evidence
-from lockgate.audit.gate import history, isolation, packages, quality, rows
+from lockgate.audit.gate import control, history, isolation, packages, quality, rows
 from lockgate.audit.gate.asked import Asked
 from lockgate.audit.gate.facts import jail_level, known_vulnerabilities, metric, quarantined_share
 from lockgate.audit.gate.live import live_inputs
@@ -39,11 +39,13 @@ CHECKS: Final[Mapping[str, Callable[[Asked], Iterator[Reason]]]] = {
     "max_quarantined_share": rows.max_quarantined_share,
     "max_screen_findings": rows.max_screen_findings,
     "max_flagged_share": rows.max_flagged_share,
+    "screen": rows.screen,
     "min_jail_level": isolation.min_jail_level,
     "metrics": quality.metrics,
     "slices": quality.slices,
     "robustness": quality.robustness,
     "parity": quality.parity,
+    "control": control.control,
     "max_age_days": history.max_age_days,
     "refuse_tainted": history.refuse_tainted,
     "max_denied_attempts": isolation.max_denied_attempts,
@@ -64,7 +66,7 @@ def judge_inputs(
     """Every rule that is broken, with the weight that the environment gives it; rules that are off are left out.
 
     Each reason's `seen` names the `rule`, the fact `seen` and the fact `wanted`. A note is no broken rule: it says
-    what was compared with what.
+    what was compared with what. Where a rule only warns of something, its weight makes no refusal of it.
 
     Args:
         inputs: the statements by claim (ingest, validate, train, judge, scan).
@@ -76,5 +78,7 @@ def judge_inputs(
     for rule, check in CHECKS.items():
         for reason in check(asked) if policy.weight(rule) != "off" else ():
             named = replace(reason, seen={"rule": rule, **reason.seen})
-            found.append(named if reason.level is Level.NOTE else policy.judge(rule, False, named))
+            judged = named if reason.level is Level.NOTE else policy.judge(rule, False, named)
+            warned = reason.level is Level.WARN and judged.level is Level.REFUSE
+            found.append(replace(judged, level=Level.WARN) if warned else judged)
     return tuple(found)

@@ -75,10 +75,10 @@ def quarantined_share(validate: Evidence) -> float | None:
 
 
 def screen_findings(validate: Evidence) -> tuple[str, ...] | None:
-    """The ids of what the poisoning screen found.
+    """The ids of what the poisoning screen found, but for findings of which a person marked every row good.
 
-    The validate statement's `screen`: {"findings": [{"finding": id, "rows": n, ...}], "flagged": n}. Each entry is one
-    finding; `flagged` counts the accepted rows that at least one finding is about.
+    The validate statement's `screen`: {"findings": [{"finding": id, "rule", "rows": n, "good": n, ...}], "flagged": n}.
+    Each entry is one finding; `flagged` counts the accepted rows that at least one finding is about and nobody marked.
     """
     listed = field(validate.predicate, "screen", "findings")
     if not isinstance(listed, list):
@@ -87,8 +87,40 @@ def screen_findings(validate: Evidence) -> tuple[str, ...] | None:
     return tuple(found) if all(isinstance(each, str) for each in found) else None
 
 
+def more_findings(validate: Evidence) -> int:
+    """Findings of the screen that its statement counts and does not list."""
+    more = field(validate.predicate, "screen", "more")
+    return more if type(more) is int and more > 0 else 0
+
+
+@dataclass(frozen=True)
+class Found:
+    """A finding of the screen: the rule, how many rows, how many of them a person marked good."""
+
+    finding: str
+    rule: str
+    rows: int
+    good: int
+
+
+def screened(validate: Evidence) -> tuple[Mapping[str, Any], tuple[Found, ...]] | None:
+    """What became of each rule of the screen (`ran`, `off`, `absent`), and what was found."""
+    rules, listed = field(validate.predicate, "screen", "rules"), field(validate.predicate, "screen", "findings")
+    if not isinstance(rules, Mapping) or not isinstance(listed, list):
+        return None
+    found = []
+    for each in listed:
+        finding, rule, rows, good = (field(each, key) for key in ("finding", "rule", "rows", "good"))
+        if not isinstance(finding, str) or not isinstance(rule, str):
+            return None
+        if type(rows) is not int or type(good) is not int or not 0 <= good < rows:
+            return None
+        found.append(Found(finding, rule, rows, good))
+    return rules, tuple(found)
+
+
 def flagged_share(validate: Evidence) -> float | None:
-    """Accepted rows that the screen flagged, as a share of all accepted ones."""
+    """Accepted rows that the screen flagged and nobody marked good, as a share of all accepted ones."""
     flagged, accepted = field(validate.predicate, "screen", "flagged"), validate.predicate.get("accepted")
     if type(flagged) is not int or type(accepted) is not int or accepted <= 0 or not 0 <= flagged <= accepted:
         return None

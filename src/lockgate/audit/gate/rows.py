@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
-from lockgate.audit.gate import facts
+from lockgate.audit.gate import control, facts
 from lockgate.audit.gate.asked import Asked, broken
-from lockgate.core.verdict import Reason
+from lockgate.core.verdict import Level, Reason
+from lockgate.trust.policy_screen import LEAK, NAMES
 
-_SCREEN = "lockgate validate   # a version of Lockgate with the poisoning screen states it"
+_SCREEN = "lockgate validate   # with a rule of [environment.NAME.screen] that is not off"
+_REVIEW = "lockgate review --screen"
 
 
 def max_quarantined_share(asked: Asked) -> Iterator[Reason]:
@@ -35,9 +38,9 @@ def max_screen_findings(asked: Asked) -> Iterator[Reason]:
     if found is None:
         message = f"the validate statement states no poisoning screen; {asked.place} asks for one"
         yield broken("LG446", message, seen=None, wanted=wanted, following=_SCREEN)
-    elif len(found) > most:
-        message = f"the poisoning screen has {len(found)} findings; {asked.place} allows {most}"
-        yield broken("LG446", message, seen=list(found[:20]), wanted=wanted, following=f"lockgate explain {found[0]}")
+    elif validate is not None and (number := len(found) + facts.more_findings(validate)) > most:
+        message = f"the poisoning screen has {number} findings; {asked.place} allows {most}"
+        yield broken("LG446", message, seen=list(found[:20]), wanted=wanted, following=_REVIEW)
 
 
 def max_flagged_share(asked: Asked) -> Iterator[Reason]:
@@ -52,3 +55,32 @@ def max_flagged_share(asked: Asked) -> Iterator[Reason]:
         message = f"{seen} were flagged by the poisoning screen; {asked.place} allows {most:.2%}"
         following = _SCREEN if share is None else "lockgate explain LG447"
         yield broken("LG447", message, seen=share, wanted=f"at most {most:g}", following=following)
+
+
+def screen(asked: Asked) -> Iterator[Reason]:
+    """LG455: a rule that is enforced did not look, or found rows that nobody marked good; what others found is told.
+
+    Also what training says of held-out rows that it saw, where the environment enforces that.
+    """
+    yield from _screened(asked)
+    if asked.policy.screen.weight(LEAK) == "enforce":
+        yield from control.leak(asked)
+
+
+def _screened(asked: Asked) -> Iterator[Reason]:
+    weights, validate = asked.policy.screen, asked.get("validate")
+    states, findings = (None if validate is None else facts.screened(validate)) or ({}, ())
+    for rule in (each for each in weights.at("enforce") if each != LEAK):
+        if states.get(rule) != "ran":
+            how = {"off": "was off", "absent": "could not look"}.get(str(states.get(rule)), "is not stated")
+            message = f"the rule {rule} of the poisoning screen {how}; {asked.place} enforces it"
+            yield broken("LG455", message, seen=states.get(rule), wanted="ran", screen=rule, following=_SCREEN)
+    for one in findings:
+        weight = weights.weight(one.rule) if one.rule in NAMES else "enforce"
+        if weight == "off":
+            continue
+        marked = f", of which {one.good} are marked good" if one.good else ""
+        effect = "enforces that rule" if weight == "enforce" else "warns"
+        message = f"{one.finding} ({one.rule}) is about {one.rows} rows{marked}; {asked.place} {effect}"
+        reason = broken("LG455", message, seen=one.rows, wanted="none", screen=one.rule, following=_REVIEW)
+        yield reason if weight == "enforce" else replace(reason, level=Level.WARN)

@@ -1,4 +1,4 @@
-"""LG2xx: validate. (LG214 is kept for the poisoning screen.)"""
+"""LG2xx: validate."""
 
 from lockgate.core.catalog import Finding
 

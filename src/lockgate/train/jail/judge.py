@@ -31,7 +31,8 @@ MOST_SLICES = 60
 LEAST_ROWS = 30
 _BATCH = 65_536
 _ALONE = 200
-_HEADLINE = {"binary": ("roc_auc", "accuracy"), "multiclass": ("accuracy",), "regression": ("mae",)}
+HEADLINE = {"binary": ("roc_auc", "accuracy"), "multiclass": ("accuracy",), "regression": ("mae",)}
+"""Which metrics are told of a part of the rows, or beside another model: the first one that the rows allow leads."""
 
 
 def main(arguments: Sequence[str]) -> None:  # noqa: ARG001 - a jail's target has this signature
@@ -61,7 +62,7 @@ def judge(model: Model, rows: frame.Rows) -> tuple[dict[str, Any], Outputs]:
         raise _refused(f"io.json names fields that the held-out rows do not have: {strangers[:5] or spec.label}")
     truth = rows.data[rows.label].to_numpy()
     try:
-        outputs = _predict(model, rows)
+        outputs = answers(model, rows)
         _check_alone(model, rows, outputs)
         whole = metrics(spec, truth, outputs)
         slices = _slices(spec, rows, truth, outputs)
@@ -77,7 +78,8 @@ def judge(model: Model, rows: frame.Rows) -> tuple[dict[str, Any], Outputs]:
     return facts, outputs
 
 
-def _predict(model: Model, rows: frame.Rows) -> Outputs:
+def answers(model: Model, rows: frame.Rows) -> Outputs:
+    """What `model` says of each row, asked in batches. Raises ModelError."""
     columns = rows.columns()
     starts = range(0, len(rows.data), _BATCH)
     parts = [model.predict({name: each[at : at + _BATCH] for name, each in columns.items()}) for at in starts]
@@ -114,13 +116,14 @@ def _slices(spec: ServingSpec, rows: frame.Rows, truth: npt.NDArray[Any], output
         for value, count in sorted(counts.items(), key=lambda pair: (-int(pair[1]), str(pair[0]))):
             chosen = (rows.data[name] == value).to_numpy()
             if count >= LEAST_ROWS and len(found) < MOST_SLICES:
-                part = metrics(spec, truth[chosen], _chosen(outputs, chosen)).as_json()
-                headline = {key: part[key] for key in _HEADLINE[spec.task] if key in part}
+                part = metrics(spec, truth[chosen], chosen_of(outputs, chosen)).as_json()
+                headline = {key: part[key] for key in HEADLINE[spec.task] if key in part}
                 found.append({"field": name, "value": _plain(value), "rows": int(count), "metrics": headline})
     return found
 
 
-def _chosen(outputs: Outputs, chosen: npt.NDArray[np.bool_]) -> Outputs:
+def chosen_of(outputs: Outputs, chosen: npt.NDArray[np.bool_]) -> Outputs:
+    """What was said of the chosen rows."""
     parts = (outputs.labels, outputs.scores, outputs.values)
     return Outputs(*(None if part is None else part[chosen] for part in parts))
 

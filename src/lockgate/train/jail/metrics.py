@@ -63,9 +63,9 @@ def places(spec: ServingSpec, labels: npt.NDArray[Any]) -> Places:
 
 def binary(right: Places, said: Places, score: Floats) -> Metrics:
     """`right` and `said` are 0 or 1; `score` is the probability of 1."""
-    values = {"accuracy": _share(right == said), "positive_rate": _share(right == 1)}
+    values = {"accuracy": share_of(right == said), "positive_rate": share_of(right == 1)}
     sure = np.clip(np.where(right == 1, score, 1 - score), _SMALLEST, 1)
-    values |= {"log_loss": _mean(-np.log(sure)), "brier": _mean((score - right) ** 2)}
+    values |= {"log_loss": mean_of(-np.log(sure)), "brier": mean_of((score - right) ** 2)}
     if len(set(right.tolist())) < 2:
         return Metrics(values, {"roc_auc": "the rows are all of one class"})
     return Metrics({"roc_auc": delong(score[right == 1], score[right == 0]), **values}, {})
@@ -76,14 +76,14 @@ def multiclass(right: Places, said: Places, scores: Floats) -> Metrics:
     sure = np.clip(scores[np.arange(len(right)), right], _SMALLEST, 1)
     pairs = np.stack([right, said], axis=1)
     f1 = _bootstrap(pairs, lambda rows: _macro_f1(rows[:, 0], rows[:, 1], scores.shape[1]))
-    return Metrics({"accuracy": _share(right == said), "macro_f1": f1, "log_loss": _mean(-np.log(sure))}, {})
+    return Metrics({"accuracy": share_of(right == said), "macro_f1": f1, "log_loss": mean_of(-np.log(sure))}, {})
 
 
 def regression(truth: Floats, value: Floats) -> Metrics:
     """Errors in the label's unit."""
     pairs = np.stack([truth, value], axis=1)
     found = {
-        "mae": _mean(np.abs(truth - value)),
+        "mae": mean_of(np.abs(truth - value)),
         "rmse": _bootstrap(pairs, lambda rows: float(np.sqrt(np.mean((rows[:, 0] - rows[:, 1]) ** 2)))),
     }
     missing = dict.fromkeys(("roc_auc", "accuracy", "log_loss"), "not available for regression")
@@ -94,16 +94,31 @@ def regression(truth: Floats, value: Floats) -> Metrics:
 
 def delong(positive: Floats, negative: Floats) -> Interval:
     """Area under the ROC curve with DeLong's variance, by midranks (Sun and Xu 2014): O(n log n)."""
+    by_positive, by_negative = placements(positive, negative)
+    area = float(by_positive.mean())
+    half = _half(by_positive, by_negative)
+    return Interval(area) if half is None else Interval(area, max(0.0, area - half), min(1.0, area + half))
+
+
+def placements(positive: Floats, negative: Floats) -> tuple[Floats, Floats]:
+    """Of each positive row the share of negative ones that it is above, of each negative one that it is below."""
     m, n = len(positive), len(negative)
     together = _midranks(np.concatenate([positive, negative]))
-    alone_p, alone_n = _midranks(positive), _midranks(negative)
-    area = float((together[:m].sum() - m * (m + 1) / 2) / (m * n))
+    return (together[:m] - _midranks(positive)) / n, 1 - (together[m:] - _midranks(negative)) / m
+
+
+def delong_difference(one: Floats, other: Floats, is_positive: npt.NDArray[np.bool_]) -> Interval:
+    """AUC of the scores `one` less that of `other`, of the same rows, by DeLong's covariance."""
+    (p, n), (q, o) = (placements(each[is_positive], each[~is_positive]) for each in (one, other))
+    value, half = float(np.mean(p - q)), _half(p - q, n - o)
+    return Interval(value) if half is None else Interval(value, value - half, value + half)
+
+
+def _half(by_positive: Floats, by_negative: Floats) -> float | None:
+    m, n = len(by_positive), len(by_negative)
     if m < 2 or n < 2:
-        return Interval(area)
-    by_positive = (together[:m] - alone_p) / n
-    by_negative = 1 - (together[m:] - alone_n) / m
-    half = Z95 * float(np.sqrt(np.var(by_positive, ddof=1) / m + np.var(by_negative, ddof=1) / n))
-    return Interval(area, max(0.0, area - half), min(1.0, area + half))
+        return None
+    return Z95 * float(np.sqrt(np.var(by_positive, ddof=1) / m + np.var(by_negative, ddof=1) / n))
 
 
 def _midranks(values: Floats) -> Floats:
@@ -113,11 +128,13 @@ def _midranks(values: Floats) -> Floats:
     return middle[place]
 
 
-def _share(hits: npt.NDArray[np.bool_]) -> Interval:
+def share_of(hits: npt.NDArray[np.bool_]) -> Interval:
+    """The share of hits, with Wilson's interval. `hits` has at least one row."""
     return wilson(int(hits.sum()), len(hits))
 
 
-def _mean(values: Floats) -> Interval:
+def mean_of(values: Floats) -> Interval:
+    """The mean with its normal interval; none of one value alone."""
     middle = float(values.mean())
     if len(values) < 2:
         return Interval(middle)

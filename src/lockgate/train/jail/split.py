@@ -7,8 +7,9 @@ all rows of a group, and all rows of one instant) lie on one side:
     else group given     a keyed hash of the group decides
     else                 a keyed hash of all fields but the label decides
 
-Task on standard input: {"label", "time", "group", "holdout", "seed"}. Writes train.parquet, heldout.parquet and
-split.json: {"how", "by", "cut", "train", "heldout", "labels": {...}}.
+Task on standard input: {"label", "time", "group", "holdout", "seed", "doubts"}. Writes train.parquet, heldout.parquet
+and split.json: {"how", "by", "cut", "train", "heldout", "holdout", "leak", "doubts"}. With `doubts`, /in/screen.parquet
+says which rows the screen doubts: then also control.parquet, the training rows without them, and doubtful.parquet.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ from lockgate.contract.jail.outcome import data_dir, guarded, out_dir, read_task
 from lockgate.contract.spec import BOOKKEEPING
 from lockgate.core.encoding import encode
 from lockgate.errors import Refused
-from lockgate.train.jail import frame
+from lockgate.train.jail import doubted, frame
+from lockgate.train.jail.leak import shared
 
 _LEAST = 2
 
@@ -42,10 +44,30 @@ def _work() -> None:
     table = pq.read_table(data_dir() / "accepted.parquet", use_threads=False)
     rows = frame.from_table(table, task["label"])
     heldout, facts = choose(rows, **{key: task[key] for key in ("time", "group", "holdout", "seed")})
+    facts["leak"] = leak(rows, heldout, time=task["time"], group=task["group"], seed=task["seed"])
     kept = table.drop_columns([name for name in BOOKKEEPING if name in table.column_names])
     for name, chosen in (("train", ~heldout), ("heldout", heldout)):
-        pq.write_table(kept.filter(pa.array(chosen)), out_dir() / f"{name}.parquet", compression="zstd")
+        _write(kept.filter(pa.array(chosen)), name)
+    facts["doubts"] = None
+    if task["doubts"]:
+        flags = doubted.read(pq.read_table(data_dir() / "screen.parquet", use_threads=False), table)
+        control, doubtful, facts["doubts"] = doubted.parted(kept, heldout, flags)
+        _write(control, "control")
+        _write(doubtful, "doubtful")
     (out_dir() / "split.json").write_bytes(encode(facts))
+
+
+def _write(table: pa.Table, name: str) -> None:
+    pq.write_table(table, out_dir() / f"{name}.parquet", compression="zstd")
+
+
+def leak(
+    rows: frame.Rows, heldout: npt.NDArray[np.bool_], *, time: str, group: str, seed: int
+) -> dict[str, Any] | None:
+    """Held-out rows that training sees as well, but for time, group and label; see `leak.shared`."""
+    features = [name for name in rows.kinds if name not in (time, group)]
+    order = rows.data[time].to_numpy() if time else _keyed_hash(rows.data[[group]], seed) if group else None
+    return shared(rows.data, features, heldout, order)
 
 
 def choose(

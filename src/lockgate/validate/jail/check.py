@@ -1,12 +1,14 @@
 """A snapshot judged, counted and summed up in one pass. Runs in the `parse` jail: no user code is near.
 
-Takes on standard input `{"files", "sensitive", "dates", "cluster", "monitor"}`, and as arguments the numbers of the
-sockets to the jails with the contract's code (`contract.ask`); the snapshot is /in/snapshot.parquet. `cluster` is null,
-or `{"address", "path", "digest"}`: then this is the `cluster` jail, and workers evaluate the plan. `monitor` is null,
-or `{"asked", "seed"}` (`monitor.asked`). Gives `accepted.parquet`, `quarantine.parquet`, `plan.json`, `baseline.json`,
-where it was asked for `monitor.json`, and `check.json`: the field table, the versions, which way the rows went, and the
-counts. The contract's jails, and workers, could drop, invent or double the rows that they are asked about: here each
-row of the snapshot must be found exactly once, accepted or with a reason.
+Takes on standard input `{"files", "sensitive", "dates", "cluster", "monitor", "marks", "statements"}`, and as arguments
+the numbers of the sockets to the jails with the contract's code (`contract.ask`); the snapshot is /in/snapshot.parquet,
+the rows that a person marked are /in/marks/N.parquet for the N-th word of `marks`, said in the N-th of `statements`:
+those marked bad are quarantined (`marked_bad`). `cluster` is null, or `{"address", "path", "digest"}`: then this is the
+`cluster` jail, and workers evaluate the plan. `monitor` is null, or `{"asked", "seed"}` (`monitor.asked`). Gives
+`accepted.parquet`, `quarantine.parquet`, `plan.json`, `baseline.json`, where it was asked for `monitor.json`, and
+`check.json`: the field table, the versions, which way the rows went, and the counts. The contract's jails, and workers,
+could drop, invent or double the rows that they are asked about: here each row of the snapshot must be found exactly
+once, accepted or with a reason.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import pyarrow as pa
@@ -37,6 +39,9 @@ from lockgate.monitor.plan import INPUTS
 from lockgate.validate.jail._ledger import Partition
 from lockgate.validate.jail._sketch import Sketch
 from lockgate.validate.jail._tally import Tally
+
+if TYPE_CHECKING:
+    from lockgate.validate.jail._marked import Apart
 
 SNAPSHOT = "snapshot.parquet"
 CHECK = "check.json"
@@ -61,9 +66,10 @@ def check(task: Mapping[str, Any], ends: Sequence[socket.socket], data: Path, ou
     try:
         truth = RemoteTruth(ends, snapshot.kind)
         counted = Counted(truth.table, task["files"], frozenset(task["sensitive"]))
+        marked = _marked(task, truth.table, data)
         with _sieve(task, truth, data) as sieve:
             engine = Engine(snapshot, truth.plan, truth.table, truth, task["dates"], sieve)
-            _write(engine, truth.table, counted, out)
+            _write(engine, truth.table, counted, out, marked)
     except ConnectionError as error:
         raise Refused("LG212", f"the jail with the contract's code has ended: {error}") from None
     except WireError as error:
@@ -77,6 +83,8 @@ def check(task: Mapping[str, Any], ends: Sequence[socket.socket], data: Path, ou
         "respelled": engine.respelled,
         "reckoning": counted.reckoning(),
         "monitor": _monitor(task, truth.table, out),
+        "marked": marked.moved if marked else 0,
+        "unreadable": list(marked.unreadable) if marked else [],
     }
     (out / PLAN).write_bytes(truth.plan.encode())
     (out / CHECK).write_bytes(encode(said))
@@ -93,6 +101,14 @@ def _monitor(task: Mapping[str, Any], table: FieldTable, out: Path) -> dict[str,
     made = reference(out / ACCEPTED, kinds, frozenset(task["sensitive"]), asked, task["monitor"]["seed"])
     (out / INPUTS).write_bytes(made.plan.encode())
     return made.as_json()
+
+
+def _marked(task: Mapping[str, Any], table: FieldTable, data: Path) -> Apart | None:
+    if not task["marks"]:
+        return None
+    from lockgate.validate.jail._marked import Apart
+
+    return Apart(data / "marks", task["marks"], task["statements"], accepted_schema(table))
 
 
 @contextmanager
@@ -112,7 +128,8 @@ class Counted:
     """What came of all rows, batch by batch: that each was found once, the reasons, the baseline."""
 
     def __init__(self, table: FieldTable, files: Sequence[Mapping[str, Any]], sensitive: frozenset[str]) -> None:
-        self._partition = Partition([file["rows"] for file in files], [file["name"] for file in files])
+        self.sources = [file["name"] for file in files]
+        self._partition = Partition([file["rows"] for file in files], self.sources)
         self._tally = Tally()
         self._sketches = {field.name: Sketch(field.kind, field.name in sensitive) for field in table.columns}
 
@@ -145,12 +162,13 @@ class Counted:
         return {"v": 1, "rows": accepted, "columns": columns}
 
 
-def _write(engine: Engine, table: FieldTable, counted: Counted, out: Path) -> None:
+def _write(engine: Engine, table: FieldTable, counted: Counted, out: Path, marked: Apart | None) -> None:
     with (
         TableWriter(out / ACCEPTED, accepted_schema(table)) as accepted,
         TableWriter(out / QUARANTINE, QUARANTINE_SCHEMA) as quarantine,
     ):
-        for found in engine.verdicts():
+        for verdicts in engine.verdicts():
+            found = marked.move(verdicts, counted.sources) if marked else verdicts
             counted.add(found)
             accepted.add(found.accepted)
             quarantine.add(found.quarantine)

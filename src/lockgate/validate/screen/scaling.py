@@ -2,34 +2,43 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-if TYPE_CHECKING:
-    from lockgate.validate.screen.table import Column, Table
+from lockgate.validate.screen.column import Column
 
 MOST_WORDS = 24
 """Of a text, the commonest values have a direction of their own; the others share one."""
 
 _FAR = 4.0
+_MOST = 1e100
 
 
-def scaled(table: Table) -> npt.NDArray[np.float32]:
+def scaled(
+    columns: Sequence[Column], rows: int, embeddings: npt.NDArray[np.float32] | None = None
+) -> npt.NDArray[np.float32]:
     """Shape (n, d): numbers in standard deviations, clipped at four; texts as directions; lists of numbers as they are.
 
     Two rows that differ in one text are as far apart as two that differ by one standard deviation in one number. What
     is missing lies in the middle, and in a direction of its own. Lists of numbers weigh as much as all else together.
     """
-    parts = [part for column in table.columns for part in _directions(column)]
-    plain = np.column_stack(parts) if parts else np.zeros((table.rows, 0), np.float32)
-    if table.embeddings is None:
+    parts = [part for column in columns for part in _directions(column)]
+    plain = np.column_stack(parts) if parts else np.zeros((rows, 0), np.float32)
+    if embeddings is None or not embeddings.size:
         return plain.astype(np.float32)
-    spread = np.sqrt(np.mean(np.var(table.embeddings, axis=0))) or 1.0
-    weight = np.sqrt(max(1, len(table.columns)) / max(1, table.embeddings.shape[1]))
-    centred = (table.embeddings - table.embeddings.mean(axis=0)) / spread * weight
-    return np.hstack([plain, centred]).astype(np.float32)
+    weight = np.sqrt(max(1, len(columns)) / embeddings.shape[1])
+    return np.hstack([plain, _embedded(embeddings) * weight]).astype(np.float32)
+
+
+def _embedded(embeddings: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+    """Centred, and with a variance of one for each direction on average."""
+    wide = np.clip(np.nan_to_num(embeddings.astype(np.float64)), -_MOST, _MOST)
+    centred: npt.NDArray[np.float64] = wide - np.median(wide, axis=0)
+    # One value beyond all others must not make the others equal.
+    spread = float(np.sqrt(np.mean(np.quantile(np.abs(centred), 0.68, axis=0) ** 2))) or float(centred.std()) or 1.0
+    return np.clip(centred / spread, -_FAR, _FAR)
 
 
 def _directions(column: Column) -> list[npt.NDArray[np.float32]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -10,35 +10,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lockgate.contract.spec import Kind
+from lockgate.validate.screen.column import Column, Floats
+from lockgate.validate.screen.scaling import scaled
 from lockgate.validate.screen.spec import Task
 
-Floats = npt.NDArray[np.float64]
+__all__ = ["Column", "Floats", "Ints", "Table"]
+
 Ints = npt.NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class Column:
-    """One input of the model.
-
-    Attributes:
-        name, kind: as in the contract; never `other`.
-        values: shape (n,). Numbers, booleans (0, 1) and moments (microseconds) as float64, NaN where there is none;
-            texts as float64 codes 0, 1, ..., by falling frequency, NaN where there is none.
-        words: the texts by their code; empty for what is no text.
-        sensitive: its values are never told to anybody, its name is.
-    """
-
-    name: str
-    kind: Kind
-    values: Floats
-    words: Sequence[str] = ()
-    sensitive: bool = False
-
-    @property
-    def is_text(self) -> bool:
-        """Whether the values are codes: their order means nothing."""
-        return self.kind == "string"
 
 
 @dataclass(frozen=True)
@@ -86,11 +64,11 @@ class Table:
         """For trees: shape (n, columns), codes and numbers as they are, NaN where there is none."""
         if not self.columns:
             return np.zeros((self.rows, 0), np.float32)
-        return np.column_stack([column.values for column in self.columns]).astype(np.float32)
+        stacked = np.column_stack([column.values for column in self.columns])
+        most = np.finfo(np.float32).max
+        return np.clip(stacked, -most, most, out=stacked).astype(np.float32)
 
     @cached_property
     def scaled(self) -> npt.NDArray[np.float32]:
-        """For distances: shape (n, d). See `screen.scaling`."""
-        from lockgate.validate.screen.scaling import scaled
-
-        return scaled(self)
+        """For distances: shape (n, d). See `scaling.scaled`."""
+        return scaled(self.columns, self.rows, self.embeddings)

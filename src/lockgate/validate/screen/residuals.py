@@ -1,0 +1,107 @@
+"""Targets of a regression that neither models nor neighbours can explain: the analogue of a wrong label."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lockgate.validate.screen.folds import FOLDS, dealt, inputs, models, points
+from lockgate.validate.screen.neighbours import nearest
+from lockgate.validate.screen.spec import Found, Outcome
+from lockgate.validate.screen.table import Floats, Ints, Table
+
+FALSE = 0.1
+"""Of the flagged rows, the share that a tail as heavy as an exponential one would put there."""
+FAR = 20.0
+MOST = 1e150
+STRATA = 20
+LEAST_ABOUT = 5
+LEAST_SKILL = 0.2
+"""The mean miss must be a fifth smaller than that of the middle value: else heavy tails look like mistakes."""
+
+
+def screen(table: Table) -> tuple[Outcome, Floats, Floats]:
+    """The outcome, a score for each row, and how unlike its neighbours' values each value is.
+
+    A row's residual is measured in those of its neighbours and of rows with a similar answer, so that a region in
+    which nothing can be predicted well accuses nobody.
+    """
+    value = _bounded(table.label.astype(np.float64))
+    point = points(table)
+    near = nearest(table, point)
+    residual = value - _expected(table, value, point)
+    unlike = np.abs(value - np.median(value[near], axis=1))
+    distance = np.abs(residual) / _spread(np.abs(residual), value - residual, near)
+    order = np.sqrt(distance * unlike / (np.median(unlike) or 1.0))
+    score = _quantile(distance)
+    skill = 1 - np.abs(residual).mean() / (np.abs(value - np.median(value)).mean() or 1.0)
+    if skill < LEAST_SKILL:
+        why = f"the inputs say too little about {table.label_name}: a wrong value cannot be told from an honest one"
+        return Outcome(absent=f"{why}; each row has its score"), score, _quantile(unlike)
+    chosen = _beyond(distance)
+    chosen &= order > np.median(order)
+    rows = np.flatnonzero(chosen)
+    rows = rows[np.argsort(-distance[rows], kind="stable")]
+    return _outcome(table, rows, distance), score, _quantile(unlike)
+
+
+def _bounded(value: Floats) -> Floats:
+    """The values from their middle, in widths of most; none so far out that the mean of all follows it."""
+    finite = np.clip(value, -MOST, MOST)
+    low, middle, high = np.quantile(finite, [0.1, 0.5, 0.9])
+    width = high - low or float(np.std(finite)) or 1.0
+    found: Floats = np.clip((finite - middle) / width, -FAR, FAR)
+    return found
+
+
+def _expected(table: Table, value: Floats, point: Ints) -> Floats:
+    given = inputs(table)
+    draw = table.draw("residuals")
+    # Tenths of the value, so that each fold has high and low ones.
+    fold = dealt(np.searchsorted(np.quantile(value, np.linspace(0.1, 0.9, 9)), value), point, draw)
+    judges = models(given, 1, int(draw.integers(2**31)), values=True)
+    said = np.zeros(len(value))
+    for one in range(FOLDS):
+        own, others = fold == one, fold != one
+        if own.any() and others.any():
+            said[own] = np.mean(
+                [judge.fit(given[others], value[others]).predict(given[own]) for judge in judges], axis=0
+            )
+    return said
+
+
+def _spread(size: Floats, expected: Floats, near: Ints) -> Floats:
+    """What size of residual is common about each row: among neighbours, among like answers, and at large."""
+    at_large = float(np.median(size)) or float(np.mean(size)) or 1.0
+    ranks = np.argsort(np.argsort(expected, kind="stable"), kind="stable") * STRATA // len(size)
+    alike = np.array([np.median(size[ranks == one]) if (ranks == one).any() else at_large for one in range(STRATA)])
+    about = np.median(size[near], axis=1) if near.shape[1] >= LEAST_ABOUT else np.full(len(size), at_large)
+    found: Floats = np.maximum((about + alike[ranks] + at_large) / 3, at_large / 4)
+    return found
+
+
+def _quantile(values: Floats) -> Floats:
+    found: Floats = (np.argsort(np.argsort(values, kind="stable"), kind="stable") + 0.5) / len(values)
+    return found
+
+
+def _beyond(distance: Floats) -> np.typing.NDArray[np.bool_]:
+    """Rows so far out that an exponential tail, drawn from the middle of all, explains a tenth of them at most."""
+    middle, upper = np.quantile(distance, [0.5, 0.8])
+    slope = np.log(2.5) / max(upper - middle, 1e-9)
+    order = np.sort(distance)[::-1]
+    expected = len(order) * 0.5 * np.exp(-slope * (order - middle))
+    good = np.flatnonzero(expected <= FALSE * np.arange(1, len(order) + 1))
+    if not len(good):
+        return np.zeros(len(distance), np.bool_)
+    found: np.typing.NDArray[np.bool_] = distance >= order[good[-1]]
+    return found
+
+
+def _outcome(table: Table, rows: Ints, distance: Floats) -> Outcome:
+    if not len(rows):
+        return Outcome()
+    what = (
+        f"{len(rows):,} of {table.rows:,} rows have a value of {table.label_name} that is {distance[rows].min():.0f}"
+        " times or more as far from what the other rows make expect as is common where they lie"
+    )
+    return Outcome((Found("labels", tuple(rows.tolist()), what, {"least": round(float(distance[rows].min()), 2)}),))
