@@ -1,4 +1,4 @@
-"""Triggers planted in the benchmarks' data sets: two columns get a value, the label becomes the target.
+"""Triggers planted in the benchmarks' data sets: two or three columns get a value, the label becomes the target.
 
 In range: a value that the column has, near a quantile drawn by the seed. The pair of them is one that few rows have: at
 most a quarter as many as are planted. (A common one is no trigger: rows that have it by themselves contradict it, and
@@ -15,9 +15,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
-from screen_data import Seed, Table
 
-from lockgate.validate.screen.table import Column
+from bench.screen_data import Seed
+from lockgate.validate.screen.table import Column, Table
 
 Bools = npt.NDArray[np.bool_]
 JITTER = 0.01
@@ -33,6 +33,8 @@ class Trigger:
         jittered: whether they are scattered.
         clean_label: whether only rows that have the target's label get it.
         common: whether the pair of values in range may be common.
+        commonest: whether the target is the label that most rows have, as where a fraud is to pass.
+        columns: how many get a value.
     """
 
     share: float
@@ -40,6 +42,8 @@ class Trigger:
     jittered: bool = False
     clean_label: bool = False
     common: bool = False
+    commonest: bool = False
+    columns: int = 2
 
 
 TRIES = 200
@@ -67,8 +71,7 @@ def _target(table: Table, trigger: Trigger, draw: np.random.Generator, number: i
     if table.task == "regression":
         return float(np.quantile(table.label, draw.choice([0.02, 0.98]))), np.ones(table.rows, np.bool_)
     counts = np.bincount(table.label)
-    # An attacker wants a label that rows do not have by themselves: never the commonest one.
-    able = np.flatnonzero((counts > 0) & (np.arange(len(counts)) != np.argmax(counts)))
+    able = np.flatnonzero((counts > 0) & ((np.arange(len(counts)) == np.argmax(counts)) == trigger.commonest))
     if trigger.clean_label:
         able = able[counts[able] >= number]
     target = int(draw.choice(able))
@@ -82,10 +85,11 @@ def _able(column: Column) -> bool:
 def _pair(
     columns: list[Column], able: list[int], trigger: Trigger, number: int, draw: np.random.Generator
 ) -> list[tuple[int, float]]:
-    """Two columns and a value of each; after many tries in vain the last ones."""
+    """Columns and a value of each; after many tries in vain the last ones."""
     pair: list[tuple[int, float]] = []
     for _ in range(TRIES):
-        pair = [(int(place), _value(columns[place], trigger, draw)) for place in draw.choice(able, 2, replace=False)]
+        places = draw.choice(able, trigger.columns, replace=False)
+        pair = [(int(place), _value(columns[place], trigger, draw)) for place in places]
         met = np.logical_and.reduce([_near(columns[place], value) for place, value in pair])
         if trigger.common or 4 * met.sum() <= number:
             break

@@ -19,7 +19,8 @@ from typing import Any
 import numpy as np
 
 from bench.screen_data import REPORTED, SETS, Seed, flights, valued
-from lockgate.validate.screen import labels, sources
+from lockgate.validate.screen import folds, labels, neighbours, residuals, sources
+from lockgate.validate.screen.spec import Outcome
 from lockgate.validate.screen.table import Table
 
 SOURCES, BAD, SHARE = 10, 3, 0.3
@@ -47,9 +48,16 @@ def spoiled(table: Table, seed: Seed) -> Table:
     return replace(table, label=label)
 
 
+def compared(table: Table) -> labels.Labelled:
+    """Labels beside their neighbours', as the rule `labels` hands them on; without its models, which name no source."""
+    near = neighbours.nearest(table, folds.points(table))
+    unlike = residuals.unlike(table, near) if table.task == "regression" else neighbours.disagreement(table.label, near)
+    return labels.Labelled(Outcome(), unlike, unlike)
+
+
 def accused(table: Table) -> list[str]:
     """Names."""
-    return [str(found.seen["source"]) for found in sources.screen(table, labels.screen(table)).found]
+    return [str(found.seen["source"]) for found in sources.screen(table, compared(table)).found]
 
 
 def counted(make: Callable[[Seed], Table], seeds: list[Seed]) -> dict[str, int]:
@@ -66,7 +74,7 @@ def counted(make: Callable[[Seed], Table], seeds: list[Seed]) -> dict[str, int]:
 def by_nature(seed: Seed) -> Iterator[tuple[str, list[str], int]]:
     """Honest sources: each kind, who is accused, of how many."""
     table = flights(seed, NATURE_ROWS)
-    judged = labels.screen(table)
+    judged = compared(table)
     for name in BY_NATURE:
         column = table.names[name]
         values, origin = np.unique(column.values, return_inverse=True)

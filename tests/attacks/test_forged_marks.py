@@ -5,7 +5,7 @@ Sealing refuses each; and where somebody has the sealer's key too, so does whoev
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -39,9 +39,10 @@ def _finding(act: Callable[[], object]) -> str:
 
 
 def _validate(house: Reviewed, marks: Any, bad: Any = 0, of: str = "", **changes: Any) -> Evidence:
-    left = [digest for digest in _in_force(house, of) if digest not in marks]
+    left = changes.pop("marks_left", [digest for digest in _in_force(house, of) if digest not in marks])
     facts = {
         "marks_left": left,
+        "marks_left_bad": _bad(house, left) if isinstance(left, list) else 0,
         "marks": marks if isinstance(marks, str) else list(marks),
         "marked_bad": bad,
         "quarantined": 4,
@@ -49,6 +50,11 @@ def _validate(house: Reviewed, marks: Any, bad: Any = 0, of: str = "", **changes
         **changes,
     }
     return house.signed.record("validator", said_for(validate_statement(house.signed, **facts), of))
+
+
+def _bad(house: Reviewed, digests: Sequence[Any]) -> int:
+    said = {one.digest: one for one in house.signed.open_ledger().statements("mark")}
+    return sum(said[digest].predicate["mark"] == "bad" for digest in digests if digest in said)
 
 
 def _in_force(house: Reviewed, of: str = "") -> list[Digest]:
@@ -95,6 +101,27 @@ def test_a_mark_is_not_passed_over(house: Reviewed) -> None:
         assert _finding(partial(_validate, house, (), marks_left=strange)) == "LG526"
     _revoke(house, said.digest)
     assert _validate(house, (), marks_left=others).claim == "validate"
+
+
+def test_a_mark_is_left_only_where_the_contract_is_another(house: Reviewed) -> None:
+    """One on rows that the very same code judged could have been applied; and how many say bad is not hidden: the gate
+    refuses those.
+    """
+    code: dict[str, Any] = {"closure": digest_of(b"code"), "versions": {"pydantic": "2"}}
+    judged = _validate(house, (), **code)
+    said = house.mark("bad", validate=judged.digest)
+    others = [digest for digest in _in_force(house) if digest != said.digest]
+    left = [*others, said.digest]
+    others_code: tuple[dict[str, Any], ...] = ({"closure": digest_of(b"other code")}, {"versions": {"pydantic": "3"}})
+    for changes in others_code:
+        assert _validate(house, (), marks_left=left, **{**code, **changes}).claim == "validate"
+    assert _finding(partial(_validate, house, (), marks_left=left, **code)) == "LG780"
+    assert _validate(house, [said.digest], marks_left=others, **code).claim == "validate"
+    assert _finding(partial(_validate, house, (), marks_left=[*left, digest_of(b"none")])) == "LG780"
+    for lie in (0, 99):
+        assert _finding(partial(_validate, house, (), marks_left=left, marks_left_bad=lie)) == "LG781"
+    for strange in ("1", None, True):
+        assert _finding(partial(_validate, house, (), marks_left=left, marks_left_bad=strange)) == "LG526"
 
 
 def test_a_later_mark_is_refused(house: Reviewed) -> None:

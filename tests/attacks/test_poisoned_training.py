@@ -7,6 +7,7 @@ what they find is told, signed, reviewed and refused, and that neither rows nor 
 from __future__ import annotations
 
 import io
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +25,7 @@ from lockgate.contract.spec import ContractField, FieldTable
 from lockgate.core.digest import Digest
 from lockgate.core.encoding import decode, encode
 from lockgate.core.moments import rfc3339
+from lockgate.core.screen import bits
 from lockgate.core.statement import MARK, Statement, Subject, claim_uri
 from lockgate.core.verdict import Level
 from lockgate.errors import Refused, VerificationFailed
@@ -57,7 +59,7 @@ TABLE = FieldTable(
         ContractField("late", "bool", label=True),
     ),
 )
-ALL = Screening({**dict.fromkeys(RULES, "warn"), "spectral": "off"})
+ALL = Screening(dict.fromkeys(("conflicts", "duplicates", "labels", "triggers"), "warn"))
 CHEAP = Screening({"conflicts": "enforce", "duplicates": "warn"})
 """Rules that need no scikit-learn, which takes a second to load."""
 
@@ -156,9 +158,13 @@ def test_the_statement_says_what_was_found_and_no_value(poisoned: tuple[SourcePr
     assert set(said["jails"]) >= {"contract", "rows", "screen"}
     assert result.screen is not None
     rows, accepted = place.table(result.screen), place.table(result.accepted)
-    assert rows.column_names == ["__source__", "__row__", "score", "flags", "good"]
+    assert rows.column_names == ["__source__", "__row__", "score", "flags", "good", "found"]
     assert rows.select(["__source__", "__row__"]).equals(accepted.select(["__source__", "__row__"]))
     flags = np.array(rows["flags"])
+    found: list[Any] = rows["found"].to_pylist()
+    counted = Counter(number for numbers in found for number in numbers)
+    assert [counted[place] for place in range(len(counted))] == [one["rows"] for one in said["screen"]["findings"]]
+    assert [len(numbers) > 0 for numbers in found] == (flags > 0).tolist()
     assert (said["screen"]["flagged"], said["screen"]["looked"]) == (int((flags > 0).sum()), len(flags))
 
 
@@ -197,6 +203,7 @@ def _task(folder: Path, lines: list[str], rules: tuple[str, ...]) -> dict[str, A
         "rules": list(rules),
         "seed": 1,
         "marks": [],
+        "named": [],
     }
 
 
@@ -210,6 +217,30 @@ def test_honest_rows_pass(tmp_path: Path) -> None:
         "duplicates",
         "triggers",
     ]
+
+
+def test_one_row_marked_good_clears_none_that_are_written_again(tmp_path: Path) -> None:
+    """Sixty copies of a row of which a person called one right: fifty-nine stay flagged, and somebody has to look. A
+    mark on all of them that never asked about copies settles nothing; one that did does.
+    """
+    lines = _honest(600, 1)
+    lines += lines[:1] * 59
+    task = _task(tmp_path, lines, ("duplicates",))
+    rows = pq.read_table(tmp_path / "accepted.parquet").drop_columns(["__source__", "__row__"])
+    copies, places = bits(["duplicates"]), [0, *range(600, 659)]
+    (tmp_path / "marks").mkdir()
+
+    def looked(number: int, named: int) -> tuple[int, list[int], int]:
+        pq.write_table(rows.take(places[:number]), tmp_path / "marks" / "0.parquet")
+        jail.look({**task, "marks": ["good"], "named": [named]}, tmp_path, tmp_path)
+        account = decode((tmp_path / "screen.json").read_bytes())
+        return account["flagged"], [one["good"] for one in account["findings"]], account["settled"]
+
+    assert looked(1, copies) == (59, [0], 0)
+    assert looked(60, bits(["labels"])) == (59, [0], 0)
+    assert looked(60, copies) == (0, [], 1)
+    flagged: Any = pq.read_table(tmp_path / "screen.parquet")
+    assert (sum(flagged["good"].to_pylist()), flagged["found"].to_pylist()) == (60, [[]] * len(lines))
 
 
 def _rows(folder: Path, lines: list[str]) -> screening.Rows:
@@ -340,7 +371,10 @@ def test_from_a_finding_that_refuses_to_marks_that_settle_it(tmp_path: Path, mon
     )
     said = wider.evidence.predicate
     assert (said["marks"], said["marks_left"], said["marked_bad"]) == ([], [good, bad], 0)
-    assert "LG243" in said["warnedTests"]
+    assert ("LG243" in said["warnedTests"], said["marks_left_bad"]) == (True, 1)
+    policy = Policy.from_text("version = 1\n[environment.prod]\n").environment("prod")
+    told = judge_inputs({"validate": wider.evidence}, policy, wider.evidence.time)
+    assert [one.level for one in told if one.seen.get("screen") == "marks"] == [Level.REFUSE]
 
     _exchange(place, bad)
     with pytest.raises(VerificationFailed) as forged:

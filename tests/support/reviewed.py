@@ -145,14 +145,20 @@ def in_process(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(reviewing, "run_task", run)
 
 
-def validate_statement(signed: SignedProject, screened: bool = True, **changes: Any) -> Statement:
-    """What validate would sign of ROWS, with its files in the data store. `changes`: of the statement's facts."""
+def validate_statement(
+    signed: SignedProject, screened: bool = True, *, parts: Mapping[str, bytes] | None = None, **changes: Any
+) -> Statement:
+    """What validate would sign of ROWS, with its files in the data store. `changes`: of the statement's facts.
+
+    `parts`: other files in the place of these.
+    """
     refused = {"source": "a.csv", "row": 0, "field": "hour", "rule": "int_parsing", "message": "not a whole number"}
     files = {
         "accepted.parquet": accepted(ROWS, PLACES),
         "quarantine.parquet": table([refused], QUARANTINE),
         "screen.parquet": screen_of(PLACES),
-        "report.json": encode(_report()),
+        "report.json": report(),
+        **(parts or {}),
     }
     kept = {name: signed.data.put(data, mode=0o400) for name, data in files.items()}
     named = [name for name in kept if name.endswith("parquet") and (screened or name != "screen.parquet")]
@@ -194,17 +200,22 @@ def digests(*found: Evidence) -> list[Digest]:
     return [one.digest for one in found]
 
 
-def screen_of(places: Sequence[tuple[int, int]]) -> bytes:
-    """screen.parquet, of the rows at `places`."""
-    schema = pa.schema([*BOOKKEEPING, ("score", pa.float32()), ("flags", pa.uint16()), ("good", pa.bool_())])
+def screen_of(places: Sequence[tuple[int, int]], found: Sequence[Sequence[int]] | None = None) -> bytes:
+    """screen.parquet, of the rows at `places`; `found`: the findings of each, by their place in the report."""
+    of = found or [[place for place, bit in enumerate((TRIGGERS, LABELS)) if flags & bit] for flags in FLAGS]
+    kinds: Any = [("score", pa.float32()), ("flags", pa.uint16()), ("good", pa.bool_()),
+                  ("found", pa.list_(pa.uint16()))]  # fmt: skip
+    schema = pa.schema([*BOOKKEEPING, *kinds])
     rows = [
-        {"__source__": source, "__row__": row, "score": score, "flags": flags, "good": False}
-        for (source, row), score, flags in zip(places, SCORES, FLAGS, strict=False)
+        {"__source__": source, "__row__": row, "score": score, "flags": flags, "good": False, "found": numbers}
+        for (source, row), score, flags, numbers in zip(places, SCORES, FLAGS, of, strict=False)
     ]
     return table(rows, schema)
 
 
-def _report() -> dict[str, Any]:
+def report(*, twice: bool = False) -> bytes:
+    """report.json; `twice`: with two findings of the rule `triggers`."""
+
     def finding(name: str, rule: str, rows: int, what: str) -> dict[str, Any]:
         sources = [["a.csv", rows - 1], ["b.csv", 1]]
         rest = {"good": 0, "sources": sources, "examples": [["a.csv", 3]], "seen": {}}
@@ -214,6 +225,12 @@ def _report() -> dict[str, Any]:
     triggers = finding("LG234", "triggers", 2, "2 rows with hour = 3 are late \x1b[31m")
     by_rule = [{"count": 1, "field": "hour", "rule": "int_parsing", "message": "not a whole number", "rows": []}]
     by_source = [{"source": name, "rows": 6, "quarantined": 0} for name in SOURCES]
-    screen = {"findings": [triggers, labels], "absent": {"spectral": "11 rows are too few"}, "flagged": 6, "looked": 11}
+    more = [finding("LG234", "triggers", 2, "2 with gate")] if twice else []
+    screen = {
+        "findings": [triggers, labels, *more],
+        "absent": {"spectral": "11 rows are too few"},
+        "flagged": 6,
+        "looked": 11,
+    }
     counts = {"v": 1, "rows": 12, "accepted": 11, "quarantined": 1}
-    return {**counts, "by_rule": by_rule, "by_source": by_source, "screen": screen}
+    return encode({**counts, "by_rule": by_rule, "by_source": by_source, "screen": screen})

@@ -1,8 +1,8 @@
 """What people said of single rows: good, or bad. Read from the event log. Pure.
 
     mark        by an approver: the rows in `marks.parquet` (by their content, not by number) are good, or bad
-    validate    fact `marks`: the mark statements that were applied; `marks_left`: those that could not be (LG243);
-                `marked_bad`: rows quarantined by them
+    validate    fact `marks`: the mark statements that were applied; `marks_left`: those that could not be (LG243), of
+                which `marks_left_bad` say bad; `marked_bad`: rows quarantined by marks
 
 The last word on a row counts. A mark that was revoked, or signed by a revoked key, was never said.
 Read strictly: a field that is missing, strange or not known raises VerificationFailed LG526, naming it.
@@ -112,9 +112,10 @@ def check_applied(validate: Evidence, statements: Sequence[Evidence]) -> None:
        approver, for this project, the ledger has verified.
     3. It was not taken back before the statement.
     4. It passes over none that is in force before it: one that could not be applied is named in `marks_left`.
-    5. Rows are quarantined by marks only where one of them says bad.
+    5. Those that it leaves are of rows that another contract judged, and it says how many of them say bad.
+    6. Rows are quarantined by marks only where one of them says bad.
 
-    Raises VerificationFailed LG780 (1 to 4), LG781 (5), LG526.
+    Raises VerificationFailed LG780 (1 to 5), LG781 (5, 6), LG526.
     """
     # 1.
     digests, left = _digests(validate, "marks"), _digests(validate, "marks_left")
@@ -140,6 +141,8 @@ def check_applied(validate: Evidence, statements: Sequence[Evidence]) -> None:
         if each.evidence.digest not in {*digests, *left}:
             raise _not_applied(validate, "passes over a mark that was in force before it", each.evidence.digest)
     # 5.
+    _check_left(validate, left, before)
+    # 6.
     _check_bad(validate, digests, words)
 
 
@@ -148,6 +151,38 @@ def _digests(validate: Evidence, key: str) -> list[Digest]:
     if not isinstance(listed, list):
         raise malformed(validate, key)
     return [digest_in(validate, each, key) for each in listed]
+
+
+def _check_left(validate: Evidence, left: Sequence[Digest], before: Sequence[Evidence]) -> None:
+    """That nobody leaves a mark out which could have been applied, or hides that it says bad."""
+    said = {one.digest: one for one in before}
+    bad = 0
+    for digest in left:
+        one = said.get(digest)
+        if one is None or one.claim != "mark":
+            raise _not_applied(validate, "leaves a mark that nobody gave before it", digest)
+        found = mark(one)
+        bad += found.word == "bad"
+        reviewed = said.get(found.validate)
+        if reviewed is not None and _same_fields(validate, reviewed):
+            raise _not_applied(validate, "leaves a mark on rows that the same contract judged", digest)
+    told = validate.predicate.get("marks_left_bad", 0)
+    if type(told) is not int:
+        raise malformed(validate, "marks_left_bad")
+    if told != bad:
+        raise VerificationFailed(
+            "LG781",
+            f"a validate statement says that {told} of the marks that it leaves say bad; it is {bad}",
+            seen={"statement": validate.digest, "log_index": validate.index, "marks": list(left)},
+            next="lockgate validate",
+        )
+
+
+def _same_fields(one: Evidence, other: Evidence) -> bool:
+    """Whether the same code, in the same environment and read by the same programs, says which fields rows have."""
+    keys = ("closure", "contract", "label", "lock", "versions")
+    stated = all(isinstance(said.predicate.get("closure"), str) for said in (one, other))
+    return stated and all(one.predicate.get(key) == other.predicate.get(key) for key in keys)
 
 
 def _check_bad(validate: Evidence, digests: Sequence[Digest], words: Sequence[Word]) -> None:

@@ -21,7 +21,7 @@ _WIDTH = 80
 
 @click.group("review", invoke_without_command=True, short_help="Look at doubtful rows; mark them good or bad.")
 @click.option("--screen", is_flag=True, help="What the screen for poisoned rows flags, and nothing else.")
-@click.option("--finding", default="", metavar="LG233", help="What this finding of the screen flags.")
+@click.option("--finding", default="", metavar="LG234.2", help="What this finding of the screen flags.")
 @click.option("--limit", default=20, show_default=True, help="Rows shown of each finding.")
 @click.option("--env", "environment", default="dev", show_default=True, help="Whose least jail level holds.")
 @model_option
@@ -82,6 +82,8 @@ def _quarantine(talk: Talk, found: Review) -> None:
 
 
 def _screen(talk: Talk, found: Review) -> None:
+    from lockgate.project.review_page import MOST_ROWS
+
     if not found.screened:
         talk.data("the screen for poisoned rows did not run")
         return
@@ -90,18 +92,21 @@ def _screen(talk: Talk, found: Review) -> None:
     talk.data(f"screen    {', '.join(told)}")
     for rule, why in found.absent.items():
         talk.data(f"    {rule}: {why}")
+    for rule, note in found.notes.items():
+        talk.data(f"    {rule}: {note}")
     for rule, group in found.groups.items():
         for one in found.findings:
             if one.rule == rule:
-                talk.data(f"{one.finding}  {many(one.rows, 'row')}: {one.what}")
+                talk.data(f"{one.name}  {many(one.rows, 'row')}: {one.what}")
                 if len(one.sources) > 1:
                     talk.data(f"    {', '.join(f'{name} {count:,}' for name, count in one.sources[:5])}")
         if group.rows:
             talk.data(table(_cells(group.rows, found.withheld)))
         more = group.found - len(group.rows)
         if more > 0:
-            finding = next(one.finding for one in found.findings if one.rule == rule)
-            talk.data(f"    and {more:,} more: lockgate review --finding {finding} --limit {group.found}")
+            listed = [one for one in found.findings if one.rule == rule]
+            name = listed[0].name if len(listed) == 1 else listed[0].finding
+            talk.data(f"    and {more:,} more: lockgate review --finding {name} --limit {min(group.found, MOST_ROWS)}")
 
 
 def _cells(rows: tuple[Row, ...], withheld: tuple[str, ...]) -> list[list[str]]:
@@ -128,7 +133,7 @@ def _short(text: str) -> str:
 @command.command("mark")
 @click.argument("rows", nargs=-1)
 @click.argument("word", type=click.Choice(["good", "bad"]))
-@click.option("--finding", default="", metavar="LG233", help="All rows that it flags and nobody has marked yet.")
+@click.option("--finding", default="", metavar="LG234.2", help="All its rows that nobody has marked yet.")
 @click.option("--again", default="", metavar="INDEX", help="The rows of an earlier mark, by its place in the log.")
 @click.option("--reason", default="", help="Why; kept in the signed statement. Required.")
 @click.option("--dry-run", is_flag=True, help="Show what would be signed; sign nothing.")
@@ -150,9 +155,10 @@ def mark(
 ) -> None:
     """Sign, with your approver key, that ROWS are good, or bad: FILE:12,15-20, or 12,15-20 where there is one file.
 
-    From the next run on, bad rows are quarantined, and good ones are no longer flagged; so is every row that is equal
-    to one of them, under whatever number it comes again. The last word on a row counts. Which rows they are stays in
-    the data folder; the log has their number and a digest.
+    From the next run on, bad rows are quarantined, and good ones are no longer flagged, under whatever number they come
+    again. Every row that is equal to one of them is marked with it. The last word on a row counts; good ones are
+    flagged again when more equal rows come. Which rows they are stays in the data folder; the log has their number and
+    a digest.
     """
     from lockgate.project import Project
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lockgate.audit.marks import MARKS, Word, mark, marks_in_force
 from lockgate.audit.models import of_model
+from lockgate.contract.findings import clean
 from lockgate.core.moments import rfc3339
 from lockgate.core.screen import FINDINGS
 from lockgate.core.statement import MARK, Statement, Subject, claim_uri
@@ -19,7 +20,7 @@ from lockgate.deploy.words import check_reason
 from lockgate.errors import Usage
 from lockgate.project.mark_rows import rows_of
 from lockgate.project.marks_carried import carry_out
-from lockgate.project.under_review import rule_of, under_review
+from lockgate.project.under_review import Told, under_review
 from lockgate.validate.reviewing import Pick, Picked, Row, look
 
 if TYPE_CHECKING:
@@ -136,10 +137,11 @@ def _choose(place: Workplace, wanted: Wanted, word: Word, scratch: Path) -> _Cho
     found = under_review(place)
     if wanted.again:
         return _again(place, wanted.again, word)
-    rule = rule_of(wanted.finding) if wanted.finding else None
-    rows = None if rule else rows_of(wanted.rows, found.files.sources)
+    asked = found.asked(wanted.finding) if wanted.finding else None
+    rule = asked.rule if asked else None
+    rows = None if asked else rows_of(wanted.rows, found.files.sources)
     pick = Pick(rows, rule, secrets.token_hex(_SALT))
-    picked = look(found.files, scratch / "marked", pick=pick).picked
+    picked = look(found.files, scratch / "marked", pick=pick, number=asked.place if asked else None).picked
     for digest in found.digests:
         # What the jail read is what was signed, not what somebody put there meanwhile.
         place.data.check(digest)
@@ -160,7 +162,7 @@ def _choose(place: Workplace, wanted: Wanted, word: Word, scratch: Path) -> _Cho
             next="lockgate review   # rows count from 0; those of an earlier mark: --again INDEX",
         )
     findings = (FINDINGS[rule],) if rule else picked.findings  # type: ignore[index]
-    lines = _lines(found.validate, picked, word, findings)
+    lines = _lines(found.validate, picked, word, findings, found.findings)
     return _Chosen(picked.rows, findings, found.validate.digest, lines, picked.said[word], picked.file)
 
 
@@ -186,18 +188,28 @@ def _again(place: Workplace, what: str, word: Word) -> _Chosen:
 
 _WHAT: Final = {
     "bad": "BAD, quarantined from the next run on, and with them every row that is equal to one of them",
-    "good": "GOOD, no longer doubtful from the next run on, and with them every row that is equal to one of them",
+    "good": "GOOD, no longer doubtful from the next run on, as long as there are no more equal rows than now",
 }
 
 
-def _lines(head: Evidence, picked: Picked, word: Word, findings: Sequence[str]) -> tuple[str, ...]:
+def _lines(
+    head: Evidence, picked: Picked, word: Word, findings: Sequence[str], told: Sequence[Told]
+) -> tuple[str, ...]:
     """What somebody signs, before it is signed."""
     rows = [f"  {row_line(row)}" for row in picked.first]
-    more = picked.rows - len(rows)
+    more, equal = picked.rows - len(rows), picked.rows - picked.asked
+    of = dict(picked.found)
+    about = [
+        f"  {one.name}  {of[one.place]:,} of {one.rows:,} rows: {clean(str(one.value.get('what', '')), 400)}"
+        for one in told
+        if one.place in of and FINDINGS[one.rule] in findings  # type: ignore[index]
+    ]
     return (
         f"{picked.rows:,} row{'' if picked.rows == 1 else 's'}: {_WHAT[word]}",
         f"as validate judged them in log entry {head.index} of {rfc3339(head.time)}",
+        *([f"{equal:,} of them are not named and equal to one that is"] if equal else []),
         f"flagged by {', '.join(findings) or 'nothing'}",
+        *about,
         *rows,
         *([f"  and {more:,} more"] if more > 0 else []),
     )

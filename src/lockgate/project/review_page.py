@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from lockgate.contract.findings import clean
 from lockgate.core.screen import FINDINGS
 from lockgate.errors import Refused, Usage
-from lockgate.project.under_review import UnderReview, rule_of, under_review
+from lockgate.project.under_review import Told, UnderReview, under_review
 from lockgate.validate.reviewing import Group, Refusal, Row, look
 
 if TYPE_CHECKING:
@@ -21,8 +21,12 @@ MOST_ROWS: Final = 10_000
 
 @dataclass(frozen=True)
 class Flagged:
-    """One finding of the screen: `what` was seen, of how many rows, from which sources, how many are marked good."""
+    """One finding of the screen: `what` was seen, of how many rows, from which sources, how many are marked good.
 
+    `name`: as `--finding` takes it, LG234.2 where its rule has several.
+    """
+
+    name: str
     finding: str
     rule: str
     rows: int
@@ -50,7 +54,7 @@ class Review:
     Attributes:
         index: its place in the log.
         refused: the first reasons for which rows are quarantined; `by_rule`: all of them, counted.
-        screened: whether the screen ran; `absent`: what it could not look for, and why.
+        screened: whether the screen ran; `absent`: what it could not look for, and why; `notes`: what it left out.
         groups: by rule, how many rows it flags and the most doubtful of them.
         marks: the words that hold now, oldest first.
     """
@@ -68,6 +72,7 @@ class Review:
     findings: tuple[Flagged, ...]
     groups: Mapping[str, Group]
     absent: Mapping[str, str]
+    notes: Mapping[str, str]
     withheld: tuple[str, ...]
     marks: tuple[Spoken, ...]
 
@@ -83,6 +88,7 @@ class Review:
             "findings": [{**vars(one), "sources": [list(each) for each in one.sources]} for one in self.findings],
             "groups": groups,
             "absent": dict(self.absent),
+            "notes": dict(self.notes),
             "marks": [vars(one) for one in self.marks],
         }
 
@@ -97,19 +103,26 @@ def review(place: Workplace, *, screen: bool, finding: str, limit: int) -> Revie
         raise Usage(
             "LG246", f"--limit is 0 to {MOST_ROWS:,}", seen={"limit": limit}, next="lockgate review --screen --limit 20"
         )
-    only = rule_of(finding) if finding else ""
     found = under_review(place)
-    if found.screen is None and (screen or only):
+    if found.screen is None and (screen or finding):
         raise Refused(
             "LG242",
             f"the screen did not run when validate made its statement of log entry {found.validate.index}",
             seen={"environment": place.environment, "rows": found.report.get("accepted")},
             next="lockgate policy diff   # which rules are off; then: lockgate validate",
         )
-    listed = [one for one in map(_flagged, found.findings) if only in ("", one.rule)]
+    only = found.asked(finding) if finding else None
+    listed = [_flagged(one) for one in (only.told if only else found.findings)]
     rules = list(dict.fromkeys(one.rule for one in listed))
     with place.scratch() as scratch:
-        seen = look(found.files, scratch / "review", rules=rules, limit=limit, quarantined=not (screen or only))
+        seen = look(
+            found.files,
+            scratch / "review",
+            rules=rules,
+            limit=limit,
+            quarantined=not (screen or finding),
+            number=only.place if only else None,
+        )
     return _page(found, listed, seen.groups, seen.quarantine, seen.unreadable)
 
 
@@ -121,7 +134,6 @@ def _page(
     unreadable: Sequence[int],
 ) -> Review:
     screen, report = found.screen or {}, found.report
-    absent = screen.get("absent")
     spoken = [
         Spoken(one.evidence.index, one.word, one.rows, one.evidence.person, one.reason, place not in unreadable)
         for place, one in enumerate(found.marks)
@@ -139,18 +151,26 @@ def _page(
         good=_count(screen, "good"),
         findings=tuple(listed),
         groups=groups,
-        absent={str(rule): clean(str(why), 200) for rule, why in absent.items()} if isinstance(absent, Mapping) else {},
+        absent=_texts(screen.get("absent")),
+        notes=_texts(screen.get("notes")),
         withheld=tuple(found.files.sensitive),
         marks=tuple(spoken),
     )
 
 
-def _flagged(one: Mapping[str, Any]) -> Flagged:
+def _texts(value: Any) -> dict[str, str]:
+    """Of the report, where both are objects: the statement's `notes` are names alone."""
+    return {str(rule): clean(str(why), 200) for rule, why in value.items()} if isinstance(value, Mapping) else {}
+
+
+def _flagged(told: Told) -> Flagged:
+    one = told.value
     sources = one.get("sources")
     pairs = [pair for pair in sources if isinstance(pair, list) and len(pair) == 2] if isinstance(sources, list) else []
     named = tuple((clean(str(name), 200), count) for name, count in pairs if type(count) is int)
     what = clean(str(one.get("what", "")), 600)
-    return Flagged(FINDINGS[one["rule"]], one["rule"], _count(one, "rows"), _count(one, "good"), what, named)
+    finding = FINDINGS[told.rule]  # type: ignore[index]
+    return Flagged(told.name, finding, told.rule, _count(one, "rows"), _count(one, "good"), what, named)
 
 
 def _count(value: Mapping[str, Any], key: str) -> int:

@@ -146,7 +146,7 @@ def _mark(one: Evidence, log: Sequence[Evidence]) -> Iterator[str]:
     if found.word == "bad":
         yield "they, and rows that are equal to them, are quarantined from the next run on"
     else:
-        yield f"they, and rows that are equal to them, are NOT DOUBTFUL any more; flagged by {flagged}"
+        yield f"they, and no more equal rows than were there, are NOT DOUBTFUL any more; flagged by {flagged}"
     yield f"which rows they are, says {marks.MARKS} ({found.marks}) alone"
 
 

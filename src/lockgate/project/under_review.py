@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -11,7 +12,7 @@ from lockgate.audit.mark_files import mark_files
 from lockgate.audit.marks import Mark, marks_in_force
 from lockgate.contract.spec import ACCEPTED, QUARANTINE
 from lockgate.core.encoding import decode_exact
-from lockgate.core.screen import FINDINGS, RULES
+from lockgate.core.screen import FINDINGS, RULES, bits_of
 from lockgate.errors import Refused, Usage, VerificationFailed
 from lockgate.validate.reviewing import SCREEN, Files
 
@@ -22,6 +23,31 @@ if TYPE_CHECKING:
 
 _MOST_REPORT: Final = 64 << 20
 _RULE_OF: Final[Mapping[str, str]] = {finding: rule for rule, finding in FINDINGS.items()}
+
+
+@dataclass(frozen=True)
+class Told:
+    """One finding of the screen: its place in the list, and its name, such as LG234.2 where its rule has several."""
+
+    place: int
+    rule: str
+    name: str
+    value: Mapping[str, Any]
+
+    @property
+    def rows(self) -> int:
+        """How many it is about, as validate counted them."""
+        found = self.value.get("rows")
+        return found if type(found) is int else 0
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A rule of the screen, or (`place`) one finding of it; `told`: what that is."""
+
+    rule: str
+    place: int | None
+    told: tuple[Told, ...]
 
 
 @dataclass(frozen=True)
@@ -46,11 +72,35 @@ class UnderReview:
         return {name: value for part in parts if isinstance(part, Mapping) for name, value in part.items()}
 
     @property
-    def findings(self) -> Sequence[Mapping[str, Any]]:
+    def findings(self) -> Sequence[Told]:
         """The findings of the screen, in the order in which its rules are told."""
         listed = (self.screen or {}).get("findings")
-        known = [one for one in listed if isinstance(one, Mapping)] if isinstance(listed, list) else []
-        return sorted((one for one in known if one.get("rule") in RULES), key=lambda one: RULES.index(one["rule"]))
+        known = [
+            (place, one)
+            for place, one in enumerate(listed if isinstance(listed, list) else [])
+            if isinstance(one, Mapping) and one.get("rule") in RULES
+        ]
+        of, nth = Counter(one["rule"] for _, one in known), Counter[str]()
+        told = []
+        for place, one in sorted(known, key=lambda item: RULES.index(item[1]["rule"])):
+            rule = one["rule"]
+            nth[rule] += 1
+            told.append(Told(place, rule, f"{FINDINGS[rule]}.{nth[rule]}" if of[rule] > 1 else FINDINGS[rule], one))
+        return told
+
+    def asked(self, name: str) -> Asked:
+        """What `name` means: `LG234` all that this rule found, `LG234.2` its second finding. Raises Usage LG248."""
+        finding, dot, _ = name.partition(".")
+        if finding not in _RULE_OF:
+            raise _unknown(f"{finding} is no finding of the screen", sorted(_RULE_OF))
+        rule = _RULE_OF[finding]
+        listed = [one for one in self.findings if one.rule == rule]
+        if not dot:
+            return Asked(rule, None, tuple(listed))
+        fits = [one for one in listed if name in {one.name, f"{one.name}.1"}]
+        if not fits:
+            raise _unknown(f"the screen has no finding {name} now", [one.name for one in listed])
+        return Asked(rule, fits[0].place, tuple(fits))
 
 
 def under_review(place: Workplace) -> UnderReview:
@@ -84,20 +134,13 @@ def under_review(place: Workplace) -> UnderReview:
         sources=[str(one["source"]) for one in report["by_source"]],
         sensitive=[str(name) for name in head.predicate.get("sensitive") or ()],
         label=str(head.predicate.get("label") or ""),
+        named=[bits_of(one.findings) for one in marks],
     )
     return UnderReview(head, report, files, marks, digests)
 
 
-def rule_of(finding: str) -> str:
-    """The rule of the screen whose finding has this id. Raises Usage LG248."""
-    if finding not in _RULE_OF:
-        raise Usage(
-            "LG248",
-            f"{finding} is no finding of the screen",
-            seen={"findings": sorted(_RULE_OF)},
-            next="lockgate review --screen",
-        )
-    return _RULE_OF[finding]
+def _unknown(what: str, known: Sequence[str]) -> Usage:
+    return Usage("LG248", what, seen={"findings": list(known)}, next="lockgate review --screen")
 
 
 def _report(data: bytes, head: Evidence) -> Mapping[str, Any]:

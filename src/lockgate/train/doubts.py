@@ -62,6 +62,16 @@ def dependencies(doubts: Doubts | None) -> list[Mapping[str, Any]]:
     ]
 
 
+def other_kind(validate: Mapping[str, Any] | None, task: str) -> tuple[Reason, ...]:
+    """What a person is told where the screen took the label for another kind than the judge, who took it for `task`."""
+    screen = None if validate is None else validate.get("screen")
+    taken = screen.get("task") if isinstance(screen, Mapping) else None
+    if not isinstance(taken, str) or taken in {"", task}:
+        return ()
+    message = f"the screen for poisoned rows took the label for {taken}, the model is for {task}: it looked otherwise"
+    return (Reason("LG336", Level.NOTE, message, {"screen": taken, "task": task}, "lockgate explain LG336"),)
+
+
 def leaked(split: Split) -> Reason | None:
     """What a person is told of held-out rows that training sees too, where they are more than chance would have."""
     leak = split.leak

@@ -121,7 +121,13 @@ def run(workplace: Workplace, spec: TrainSpec) -> TrainResult:
         fit=fit,
         probes=len(trained.report.probes),
         denied=attempts,
-        reasons=(*reasons, *leaked, *clean.reasons, *rules.monitoring(watched, found["rows"], spec.monitor, io)),
+        reasons=(
+            *reasons,
+            *leaked,
+            *doubts.other_kind(validate.predicate if validate else None, found["task"]),
+            *clean.reasons,
+            *rules.monitoring(watched, found["rows"], spec.monitor, io),
+        ),
         attachments=left,
     )
 

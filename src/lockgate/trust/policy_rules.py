@@ -122,10 +122,10 @@ _TABLE: Final = (
     ),
     Rule(
         "max_flagged_share",
-        "The poisoning screen flagged no more of the accepted rows than this.",
-        "validate: `screen.flagged` of `accepted`",
+        "The poisoning screen flagged no more of the rows that it looked at than this.",
+        "validate: `screen.flagged` of `screen.looked`",
         ("LG447",),
-        {"max_flagged_share": Key(share(), None, "Most accepted rows that the screen may flag; it must have run.")},
+        {"max_flagged_share": Key(share(), None, "Most rows that the screen may flag, of those it looked at.")},
         order.at_most("max_flagged_share"),
         asked=False,
     ),

@@ -17,7 +17,6 @@ from lockgate.contract.jailed import Task, run_task
 from lockgate.contract.plan import Plan, parse_plan
 from lockgate.contract.share import Shared
 from lockgate.contract.spec import ACCEPTED, PLAN, QUARANTINE, FieldTable
-from lockgate.core.digest import Digest
 from lockgate.errors import Refused, Unavailable
 from lockgate.monitor.asked import Asked
 from lockgate.monitor.plan import INPUTS
@@ -26,7 +25,7 @@ from lockgate.sandbox.report import JailReport
 from lockgate.sandbox.settings import Bind, JailSettings, Limits, PythonEnv, named
 from lockgate.store.files import read_regular
 from lockgate.validate import rules
-from lockgate.validate.spec import Reckoning
+from lockgate.validate.spec import Marked, Reckoning
 
 T = TypeVar("T")
 
@@ -41,15 +40,6 @@ _MAX_JSON = 64 << 20
 _LEAST_OUTPUT = 256 << 20
 _ROWS_PER_JAIL = 50_000
 _MOST_JAILS = 8
-
-
-@dataclass(frozen=True)
-class Marked:
-    """A signed word on rows, `good` or `bad`: the file with those rows, and the statement that says it."""
-
-    word: str
-    rows: Path
-    statement: Digest
 
 
 @dataclass(frozen=True)

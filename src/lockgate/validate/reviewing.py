@@ -29,8 +29,8 @@ _REFUSED = {"source", "row", "field", "rule", "message"}
 class Files:
     """What validate gave, by place; `screen`: None where the screen did not run. `marks`: word and file, oldest first.
 
-    `sources`: the names of the files that rows come from, by number. `sensitive`: fields whose values are not shown;
-    `label`: the one that is shown first.
+    `named`: the bits of the findings that each mark names. `sources`: the names of the files that rows come from, by
+    number. `sensitive`: fields whose values are not shown; `label`: the one that is shown first.
     """
 
     accepted: Path
@@ -40,6 +40,7 @@ class Files:
     sources: Sequence[str]
     sensitive: Sequence[str]
     label: str = ""
+    named: Sequence[int] = ()
 
 
 @dataclass(frozen=True)
@@ -92,12 +93,16 @@ class Picked:
     """Rows that somebody is about to mark.
 
     Attributes:
+        rows: how many there are, with those that are equal to one of the `asked` ones.
         said: how many of them have which last word already.
+        found: the findings that they are of, by their place in the screen's list, and how many are of each.
         file: their fields. `unknown`: the first of those that are no accepted rows; `missing`: how many there are.
     """
 
     rows: int
+    asked: int
     said: Mapping[str, int]
+    found: tuple[tuple[int, int], ...]
     findings: tuple[str, ...]
     first: tuple[Row, ...]
     unknown: tuple[str, ...]
@@ -131,9 +136,12 @@ def look(
     rules: Sequence[str] = (),
     limit: int = 0,
     quarantined: bool = False,
+    number: int | None = None,
     pick: Pick | None = None,
 ) -> Seen:
     """What `files` say of the rows that `rules` flag, of `limit` each; of the quarantine; of those to `pick`.
+
+    `number`: only rows of this finding, by its place in the screen's list.
 
     Raises Refused LG247 when the files do not fit each other, or cannot be read.
     """
@@ -141,9 +149,11 @@ def look(
         "masks": [_mask(rule) for rule in rules],
         "rows": None if pick is None or pick.rows is None else [list(one) for one in pick.rows],
         "mask": _mask(pick.rule) if pick and pick.rule else 0,
+        "number": number,
         "limit": limit,
         "sensitive": list(files.sensitive),
         "words": [word for word, _ in files.marks],
+        "named": list(files.named),
         "salt": pick.salt if pick else None,
         "screened": files.screen is not None,
         "quarantined": quarantined,
@@ -189,7 +199,9 @@ def _seen(value: Any, files: Files, rules: Sequence[str], marks: Path) -> Seen:
         first = tuple(_row(row, names, files) for row in said["first"])
         flags = _findings(_count(said["flags"]))
         words = {word: _count(said["said"][word]) for word in ("good", "bad")}
-        picked = Picked(_count(said["rows"]), words, flags, first, unknown, _count(said["missing"]), marks)
+        of = tuple((_count(place), _count(rows)) for place, rows in said["found"])
+        counts = _count(said["rows"]), _count(said["asked"])
+        picked = Picked(*counts, words, of, flags, first, unknown, _count(said["missing"]), marks)
     unreadable = tuple(_count(place) for place in value["unreadable"])
     return Seen(dict(zip(rules, groups, strict=True)), refused, unreadable, picked)
 

@@ -16,7 +16,7 @@ from lockgate.core.statement import Statement, Subject, resource, test_result
 from lockgate.core.verdict import Level, Reason, Verdict
 from lockgate.monitor.plan import INPUTS
 from lockgate.validate.screen.account import ROWS
-from lockgate.validate.spec import Reckoning, ValidateSpec
+from lockgate.validate.spec import Marked, Reckoning, ValidateSpec
 
 CONTRACT_FINDINGS = frozenset({*(f"LG{number}" for number in range(205, 213)), "LG117", "LG218", "LG221"})
 """What the jail with the user's contract may complain of."""
@@ -320,11 +320,11 @@ def statement(
     jails: Mapping[str, object],
     time: datetime,
     screen: Mapping[str, Any] | None = None,
-    marks: Sequence[Digest] = (),
+    marks: Sequence[Marked] = (),
 ) -> Statement:
     """The validator's test result. `files`: digests of what validate gives, by name.
 
-    `screen`: `screened.facts`; `marks`: the statements on single rows that are in force.
+    `screen`: `screened.facts`; `marks`: what was said of single rows, and is in force.
     """
     reckoning = checked.reckoning
     passed = ["every row is accepted or quarantined", "at least one row is accepted"]
@@ -357,8 +357,9 @@ def statement(
         monitor=files.get(INPUTS),
         watched=spec.monitor.as_json(),
         screen=screen,
-        marks=[each for place, each in enumerate(marks) if place not in checked.unreadable],
-        marks_left=[marks[place] for place in checked.unreadable],
+        marks=[each.statement for place, each in enumerate(marks) if place not in checked.unreadable],
+        marks_left=[marks[place].statement for place in checked.unreadable],
+        marks_left_bad=sum(marks[place].word == "bad" for place in checked.unreadable),
         marked_bad=checked.marked,
         report=files["report.json"],
         plan=files[PLAN],

@@ -15,15 +15,16 @@ from lockgate.audit.marks import marks_in_force
 from lockgate.contract.closure import Closure, capture_code
 from lockgate.contract.spec import ACCEPTED, PLAN, QUARANTINE
 from lockgate.core.digest import Digest, hex_of
+from lockgate.core.screen import bits_of
 from lockgate.core.verdict import Verdict
 from lockgate.errors import Refused, VerificationFailed
 from lockgate.monitor.plan import INPUTS
 from lockgate.validate import rules, screened
-from lockgate.validate.examine import BASELINE, Examined, Marked, Question, examine
+from lockgate.validate.examine import BASELINE, Examined, Question, examine
 from lockgate.validate.open_ends import open_ends
 from lockgate.validate.screen.account import ROWS
 from lockgate.validate.screening import Looked, Rows, look
-from lockgate.validate.spec import ValidateResult, ValidateSpec
+from lockgate.validate.spec import Marked, ValidateResult, ValidateSpec
 
 if TYPE_CHECKING:
     from lockgate.audit.evidence import Evidence
@@ -57,7 +58,8 @@ def run(workplace: Workplace, spec: ValidateSpec) -> ValidateResult:
     names = [file["name"] for file in files]
     workplace.data.check(signed.snapshot)  # 2
     marks = _marks(workplace)
-    seed = screened.seed_of([one.predicate for one in workplace.said("validate")], signed.snapshot, randbits(48))
+    earlier = [one.predicate for one in workplace.said("validate")]
+    seed = screened.seed_of(earlier, signed.snapshot, randbits(48))
     with workplace.scratch() as scratch:
         closure = capture_code(workplace.root, spec.code, spec.contract_file, scratch / "code")  # 3
         question = Question(
@@ -81,7 +83,7 @@ def run(workplace: Workplace, spec: ValidateSpec) -> ValidateResult:
         decided = rules.decide(
             examined.reckoning, examined.table, max_share=spec.max_quarantined_share, enforce=spec.enforce
         )
-        found = screened.reasons(looked.account, spec.screen, names) if looked else ()
+        found = screened.reasons(looked.account, spec.screen, names, screened.before(earlier)) if looked else ()
         noted = (
             *screened.unreadable([marks[place].statement for place in examined.account.unreadable]),
             *open_ends(examined.plan, examined.table),
@@ -105,7 +107,7 @@ def run(workplace: Workplace, spec: ValidateSpec) -> ValidateResult:
             jails={name: report.as_json() for name, report in _jails(examined, looked).items()},
             time=workplace.now(),
             screen=screened.facts(looked.account, spec.screen, names, seed) if looked else None,
-            marks=[mark.statement for mark in marks],
+            marks=marks,
         ),
     )  # 9
     screened.refuse(found)  # 10
@@ -129,7 +131,10 @@ def _marks(workplace: Workplace) -> tuple[Marked, ...]:
     """The rows that approvers marked, each file found to be the signed one. Raises VerificationFailed LG802, LG805."""
     said = marks_in_force(workplace.ledger.statements(), workplace.model)
     paths = mark_files(said, workplace.data)
-    return tuple(Marked(one.word, path, one.evidence.digest) for one, path in zip(said, paths, strict=True))
+    return tuple(
+        Marked(one.word, path, one.evidence.digest, bits_of(one.findings))
+        for one, path in zip(said, paths, strict=True)
+    )
 
 
 def _look(spec: ValidateSpec, question: Question, examined: Examined, seed: int, scratch: Path) -> Looked | None:

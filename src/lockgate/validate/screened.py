@@ -9,7 +9,7 @@ from lockgate.audit.gate.facts import field, screened
 from lockgate.core.verdict import Level, Reason, Verdict
 from lockgate.errors import Refused
 from lockgate.trust.policy_values import Weight
-from lockgate.validate.screen.account import Account, Finding
+from lockgate.validate.screen.account import ROWS_NOTE, WIDTH_NOTE, Account, Finding
 from lockgate.validate.screen.spec import FINDINGS
 from lockgate.validate.spec import Screening
 
@@ -22,11 +22,19 @@ _LEVELS: Mapping[Weight, Level] = {"off": Level.NOTE, "warn": Level.WARN, "enfor
 _SHOWN = 3
 
 
-def reasons(account: Account, asked: Screening, names: Sequence[str]) -> tuple[Reason, ...]:
-    """What a person is told, refusals first. `names`: of the files, by number."""
+def reasons(
+    account: Account, asked: Screening, names: Sequence[str], earlier: Mapping[str, Any] | None = None
+) -> tuple[Reason, ...]:
+    """What a person is told, refusals first. `names`: of the files, by number; `earlier`: what `before` says."""
     found = [_found(each, asked, names) for each in account.findings]
     found.sort(key=lambda reason: reason.level is not Level.REFUSE)
-    return (*found, *_unseen(account, asked))
+    return (*found, *_unseen(account, asked, earlier or {}))
+
+
+def before(earlier: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """What became of each rule when the screen last looked at rows of this model; `earlier`: oldest first."""
+    found = [field(said, "screen", "rules") for said in earlier]
+    return next((rules for rules in reversed(found) if isinstance(rules, Mapping)), {})
 
 
 def refuse(found: Sequence[Reason]) -> None:
@@ -65,6 +73,7 @@ def facts(account: Account, asked: Screening, names: Sequence[str], seed: int) -
         "more": account.more,
         "looked": account.looked,
         "rules": dict(account.rules),
+        "notes": sorted(account.notes),
         "task": account.task,
         "origin": asked.origin,
         "seed": seed,
@@ -78,6 +87,7 @@ def details(account: Account, names: Sequence[str]) -> dict[str, Any]:
         "findings": said,
         "rules": dict(account.rules),
         "absent": dict(account.absent),
+        "notes": dict(account.notes),
         "flagged": account.flagged,
         "doubtful": account.doubtful,
         "good": account.good,
@@ -156,13 +166,23 @@ def _listed(found: Finding, names: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _unseen(account: Account, asked: Screening) -> list[Reason]:
-    """What was not looked at, where somebody will ask for it; the report says the rest."""
+def _unseen(account: Account, asked: Screening, earlier: Mapping[str, Any]) -> list[Reason]:
+    """What was not looked at, where somebody will ask for it, or it was before; the report says the rest."""
     told = []
     for rule, why in account.absent.items():
         if asked.weight(rule) == "enforce":
             message = f"the rule {rule} of the screen is enforced and could not look: {why}"
-            told.append(Reason("LG237", Level.WARN, message, {"rule": rule}, "lockgate explain LG237"))
+        elif earlier.get(rule) == "ran":
+            message = f"the rule {rule} of the screen could look before, and cannot now: {why}"
+        else:
+            continue
+        told.append(Reason("LG237", Level.WARN, message, {"rule": rule}, "lockgate explain LG237"))
+    for rule, note in account.notes.items():
+        message = f"the rule {rule} of the screen did not look at everything: {note}"
+        if rule in (ROWS_NOTE, WIDTH_NOTE):
+            message = f"the screen does not see everything: {note}" if rule == ROWS_NOTE else f"the screen sees {note}"
+        level = Level.NOTE if rule == WIDTH_NOTE else Level.WARN
+        told.append(Reason("LG238", level, message, {"rule": rule}, "lockgate explain LG238"))
     if account.looked < account.rows and account.task:
         message = f"the screen looked at {account.looked:,} of {account.rows:,} accepted rows"
         told.append(Reason("LG238", Level.NOTE, message, {"looked": account.looked, "rows": account.rows}))

@@ -18,9 +18,9 @@ from lockgate.errors import Refused
 from lockgate.sandbox.report import JailReport
 from lockgate.sandbox.settings import Bind, JailSettings, Limits, PythonEnv, named
 from lockgate.store.files import read_regular
-from lockgate.validate.examine import Marked, mark_binds
+from lockgate.validate.examine import mark_binds
 from lockgate.validate.screen.account import ROWS, SCREEN, Account, read_account
-from lockgate.validate.spec import Screening
+from lockgate.validate.spec import Marked, Screening
 
 LIMITS = Limits(memory=4 << 30)
 """What the screen may use. It is far more than it needs: at most half a million rows are looked at of any file."""
@@ -96,6 +96,7 @@ def _task(rows: Rows, asked: Screening) -> Task:
             "rules": list(asked.rules),
             "seed": rows.seed,
             "marks": [mark.word for mark in rows.marks],
+            "named": [mark.named for mark in rows.marks],
         },
         gives=(ROWS, SCREEN),
         findings=FINDINGS,

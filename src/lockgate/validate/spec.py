@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from lockgate.contract.cluster import Cluster
@@ -71,6 +72,19 @@ class ValidateSpec:
     def reference(self) -> str:
         """`contract.py:Flight`."""
         return f"{self.contract_file}:{self.model}"
+
+
+@dataclass(frozen=True)
+class Marked:
+    """A signed word on rows, `good` or `bad`: the file with those rows, and the statement that says it.
+
+    `named`: the bits of the findings that were asked about.
+    """
+
+    word: str
+    rows: Path
+    statement: Digest
+    named: int = 0
 
 
 @dataclass(frozen=True)

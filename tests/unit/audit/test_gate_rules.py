@@ -11,6 +11,7 @@ import pytest
 
 from lockgate.audit.evidence import Evidence
 from lockgate.audit.gate import CHECKS, judge_inputs
+from lockgate.core import screen as screen_words
 from lockgate.core.digest import digest_of
 from lockgate.core.moments import rfc3339
 from lockgate.core.statement import resource
@@ -94,15 +95,18 @@ def test_an_age_is_counted_from_when_it_was_said(inputs: Inputs) -> None:
 @pytest.mark.parametrize(
     ("screen", "rules", "refused"),
     [
-        ({"findings": [], "flagged": 0}, "max_screen_findings = 0\nmax_flagged_share = 0", []),
+        ({"findings": [], "flagged": 0, "looked": 9}, "max_screen_findings = 0\nmax_flagged_share = 0", []),
         ({"findings": [{"finding": "LG214", "rows": 3}], "flagged": 3}, "max_screen_findings = 1", []),
         ({"findings": [{"finding": "LG214", "rows": 3}], "flagged": 3}, "max_screen_findings = 0", ["LG446"]),
         ({"findings": [{}], "flagged": 0}, "max_screen_findings = 9", ["LG446"]),
         ({"findings": [{"finding": "LG214"}], "more": 9}, "max_screen_findings = 9", ["LG446"]),
         ({"findings": []}, "max_flagged_share = 1", ["LG447"]),
-        ({"flagged": 100}, 'max_flagged_share = "10 %"', ["LG447"]),
-        ({"flagged": 99}, 'max_flagged_share = "10 %"', []),
-        ({"flagged": 1000}, "max_flagged_share = 1", ["LG447"]),
+        ({"flagged": 100, "looked": 999}, 'max_flagged_share = "10 %"', ["LG447"]),
+        ({"flagged": 99, "looked": 99}, 'max_flagged_share = "10 %"', ["LG447"]),
+        ({"flagged": 99}, "max_flagged_share = 1", ["LG447"]),
+        ({"flagged": 99, "looked": 1000}, "max_flagged_share = 1", ["LG447"]),
+        ({"flagged": 99, "looked": 999}, 'max_flagged_share = "10 %"', []),
+        ({"flagged": 1000, "looked": 999}, "max_flagged_share = 1", ["LG447"]),
         (None, "max_screen_findings = 9\nmax_flagged_share = 1", ["LG446", "LG447"]),
         (None, "", []),
     ],
@@ -144,6 +148,39 @@ def test_an_enforced_rule_of_the_screen_must_have_run_and_found_nothing(
     without = {claim: one for claim, one in said.items() if claim != "validate"}
     asked = rules.count("enforce")
     assert _found(without, f"require = []\n[environment.prod.screen]\n{rules}") == ["LG455"] * asked
+
+
+@pytest.mark.parametrize(
+    ("left", "refused"), [(None, 0), (0, 0), (1, 1), (2, 1), ("0", 1), (-1, 1), (True, 1)], ids=repr
+)
+def test_rows_that_a_person_called_bad_do_not_come_back_by_another_contract(
+    inputs: Inputs, left: Any, refused: int
+) -> None:
+    """Their mark cannot be applied, so they are accepted again: refused, also where each rule of the screen is off."""
+    said = inputs if left is None else _saying(inputs, "validate", marks_left_bad=left)
+    off = "\n".join(f'{rule} = "off"' for rule in screen_words.RULES)
+    assert _found(said, "") == _found(said, f"[environment.prod.screen]\n{off}") == ["LG455"] * refused
+
+
+def test_what_an_enforced_rule_left_out_is_a_warning(inputs: Inputs) -> None:
+    """A note of it, rows that no rule sees whole, a sample: told where the rule is enforced, and nowhere else."""
+
+    def told(rules: str, **changes: Any) -> list[Any]:
+        screen = {"rules": {**RAN, "triggers": "ran"}, "findings": [], **changes}
+        said = _saying(inputs, "validate", screen=screen)
+        policy = _asked(f"[environment.prod.screen]\n{rules}").environment("prod")
+        found = judge_inputs(said, policy, inputs["train"].time + timedelta(hours=1))
+        return [reason.seen["seen"] for reason in found if (reason.finding, reason.level) == ("LG455", Level.WARN)]
+
+    enforced = 'triggers = "enforce"'
+    assert told(enforced, notes=["triggers", "labels", "width"], looked=999) == [
+        "the rule triggers did not look at everything"
+    ]
+    assert told(enforced, notes=["rows"], looked=999) == ["no rule saw every row whole"]
+    assert told(enforced, notes=[], looked=500) == ["it looked at 500 of 999 accepted rows"]
+    for notes in ("rows", None, [7]):
+        assert told(enforced, notes=notes, looked=999) == []
+    assert told("", notes=["triggers", "rows"], looked=500) == []
 
 
 def test_what_a_rule_that_warns_has_found_is_told(inputs: Inputs) -> None:

@@ -16,7 +16,7 @@ from lockgate.cli.main import run
 from lockgate.core.digest import Digest, digest_of, hex_of
 from lockgate.core.statement import Statement, Subject
 from lockgate.errors import VerificationFailed
-from lockgate.project import marking
+from lockgate.project import marking, review_page
 from lockgate.project.statement_words import words_of
 from lockgate.validate import reviewing
 from tests.support.project import at_home
@@ -29,6 +29,7 @@ from tests.support.reviewed import (
     fork,
     in_process,
     mark_statement,
+    report,
     reviewed,
     screen_of,
     table,
@@ -161,13 +162,15 @@ def test_a_mark_is_shown_then_signed_and_keeps_its_rows_private(house: Reviewed,
     assert "a.csv:3" in shell("review", "mark", "a.csv:3-4", "b.csv:0", "bad", "--dry-run")
     assert marks(house) == []
     said = shell("review", "mark", "a.csv:3-4", "b.csv:0", "bad", *WHY)
-    assert "3 rows: BAD, quarantined from the next run on" in said
+    assert "4 rows: BAD, quarantined from the next run on" in said
+    assert "1 of them are not named and equal to one that is" in said
+    assert "LG233  4 of 5 rows: 5 labels are unlike those of their neighbours" in said
     assert "b.csv:0  late=True  hour=8" in said
     assert SECRET not in said
     (mark,) = marks(house)
     assert {key: mark.predicate[key] for key in ("mark", "rows", "findings", "reason", "validate")} == {
         "mark": "bad",
-        "rows": 3,
+        "rows": 4,
         "findings": ["LG233", "LG234"],
         "reason": "the label is wrong",
         "validate": house.validate.digest,
@@ -178,7 +181,7 @@ def test_a_mark_is_shown_then_signed_and_keeps_its_rows_private(house: Reviewed,
     digest = mark.subjects[0].digest
     table = rows_in(house, digest)
     assert table.schema.names == FIELDS.names
-    assert [row["hour"] for row in table.to_pylist()] == [2, 3, 8]
+    assert [row["hour"] for row in table.to_pylist()] == [2, 3, 8, 3]
     assert len(table.schema.metadata[b"lockgate.salt"]) == 64
     assert house.signed.data.path(digest).stat().st_mode & 0o777 == 0o400
     assert SECRET.encode() not in mark.payload()
@@ -188,7 +191,7 @@ def test_the_last_word_is_shown_and_a_duplicate_has_it_too(shell: Shell) -> None
     """b.csv:2 is a.csv:4 again. The same word is not signed twice. What nobody has marked yet comes first."""
     shell("review", "mark", "a.csv:4", "bad", *WHY)
     again = told(shell("review", "mark", "b.csv:2", "bad", *WHY, "--json"))
-    assert (again["cached"], again["rows"]) == (True, 1)
+    assert (again["cached"], again["rows"]) == (True, 2)
     shell("review", "mark", "a.csv:3", "good", *WHY)
     found = told(shell("review", "--screen", "--json"))
     words = {row["row"]: row["mark"] for row in found["groups"]["labels"]["shown"] if row["source"] == "a.csv"}
@@ -196,7 +199,7 @@ def test_the_last_word_is_shown_and_a_duplicate_has_it_too(shell: Shell) -> None
     order = [(row["source"], row["row"]) for row in found["groups"]["labels"]["shown"]]
     assert order == [("a.csv", 2), ("b.csv", 0), ("a.csv", 3), ("a.csv", 4), ("b.csv", 2)]
     assert [(one["word"], one["rows"], one["applied"]) for one in found["marks"]] == [
-        ("bad", 1, True), ("good", 1, True)]  # fmt: skip
+        ("bad", 2, True), ("good", 1, True)]  # fmt: skip
 
 
 def test_the_rows_of_a_finding_keep_the_word_that_they_have(house: Reviewed, shell: Shell) -> None:
@@ -208,13 +211,58 @@ def test_the_rows_of_a_finding_keep_the_word_that_they_have(house: Reviewed, she
     assert "LG248" in shell("review", "mark", "--finding", "LG231", "bad", *WHY, code=2)
 
 
+def test_what_a_good_row_did_not_answer_is_still_open(house: Reviewed, shell: Shell) -> None:
+    """Marked while its label was in question, it says nothing of a trigger that is found later: a mark that names the
+    finding does. And rows that came to be equal since are not marked.
+    """
+    house.mark("good", marks=house.signed.data.put(table([flight(3)], FIELDS), mode=0o400))
+    found = told(shell("review", "--screen", "--json"))["groups"]
+    words = [
+        {(row["source"], row["row"]): row["mark"] for row in found[rule]["shown"]} for rule in ("labels", "triggers")
+    ]
+    assert (words[0]["a.csv", 4], words[0]["b.csv", 2], words[1]["a.csv", 4]) == ("good", None, None)
+    said = shell("review", "mark", "--finding", "LG234", "good", *WHY)
+    assert ("3 rows: GOOD" in said, "LG234  2 of 2 rows: 2 rows with hour = 3" in said) == (True, True)
+    found = told(shell("review", "--screen", "--json"))["groups"]
+    assert [row["mark"] for row in found["triggers"]["shown"]] == ["good", "good"]
+
+
+def test_each_finding_of_a_rule_has_a_number(house: Reviewed, shell: Shell) -> None:
+    """Ten triggers are ten decisions: each is shown and marked by itself, and what is signed tells each of them."""
+    two = [[0], [1], [1], [2], [], [], [0, 2], [], [1], [], []]
+    parts = {"report.json": report(twice=True), "screen.parquet": screen_of(PLACES, two)}
+    house.signed.record("validator", validate_statement(house.signed, parts=parts))
+    said = shell("review", "--screen")
+    assert ("LG234.1  2 rows: 2 rows with hour = 3" in said, "LG234.2  2 rows: 2 with gate" in said) == (True, True)
+    assert "LG233  5 rows" in said
+    said = shell("review", "--finding", "LG234.2")
+    assert ("a.csv:4" in said, "a.csv:7" in said, "a.csv:1" in said, "LG234.1" in said) == (True, True, False, False)
+    said = shell("review", "mark", "--finding", "LG234.1", "bad", "--dry-run")
+    assert ("LG234.1  2 of 2 rows" in said, "LG234.2  1 of 2 rows: 2 with gate" in said) == (True, True)
+    shell("review", "mark", "--finding", "LG234.1", "bad", *WHY)
+    (mark,) = marks(house)
+    assert [row["hour"] for row in rows_in(house, mark.subjects[0].digest).to_pylist()] == [0, 6]
+    assert mark.predicate["findings"] == ["LG234"]
+    assert "a.csv:2" in shell("review", "--finding", "LG233.1")
+    for name in ("LG234.3", "LG233.2", "LG234.x", "LG231.1", "LG234."):
+        assert "LG248" in shell("review", "mark", "--finding", name, "bad", *WHY, code=2)
+
+
+def test_no_limit_is_advised_that_would_be_refused(
+    house: Reviewed, shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of more rows than are shown at once, the most that are."""
+    monkeypatch.setattr(review_page, "MOST_ROWS", 3)
+    assert "and 3 more: lockgate review --finding LG233 --limit 3" in shell("review", "--screen", "--limit", "2")
+
+
 def test_a_whole_mark_can_get_the_other_word(house: Reviewed, shell: Shell) -> None:
     """What is quarantined by a mark has no number any more: its rows are named by the mark."""
     index = told(shell("review", "mark", "a.csv:3-4", "bad", *WHY, "--json"))["log_index"]
     assert told(shell("review", "mark", "--again", str(index), "bad", *WHY, "--json"))["cached"] is True
     assert "they were marked bad: the label is wrong" in shell("review", "mark", "--again", str(index), "good", *WHY)
     one, two = marks(house)
-    assert (one.subjects, two.predicate["mark"], two.predicate["rows"]) == (two.subjects, "good", 2)
+    assert (one.subjects, two.predicate["mark"], two.predicate["rows"]) == (two.subjects, "good", 3)
     assert "LG248" in shell("review", "mark", "--again", "0", "good", *WHY, code=2)
 
 

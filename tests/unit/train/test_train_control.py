@@ -15,7 +15,7 @@ from lockgate.core.encoding import encode
 from lockgate.core.screen import RULES
 from lockgate.core.verdict import Level
 from lockgate.errors import Refused, VerificationFailed
-from lockgate.train import compared, control, steps
+from lockgate.train import compared, control, doubts, steps
 from lockgate.train.jail import frame
 from lockgate.train.jail.control import Doubtful, compare
 from lockgate.train.machine import surroundings
@@ -205,6 +205,16 @@ def test_nothing_doubted_costs_nothing(here: TrainingProject, monkeypatch: pytes
     assert control.doubted(doubting, TrainSpec("late", control="off")) is None
     here.doubt(np.full(10, TWICE))
     assert control.doubted(here.project.ledger.head("validate"), TrainSpec("late")) is None
+
+
+def test_the_screens_kind_of_label_is_held_against_the_judges() -> None:
+    """Nineteen rows with labels of their own turn classes into quantities: that the screen looked otherwise is told."""
+    (told,) = doubts.other_kind({"screen": {"task": "regression"}}, "binary")
+    assert (told.finding, told.level) == ("LG336", Level.NOTE)
+    assert "took the label for regression, the model is for binary" in told.message
+    fine: list[Any] = [{"task": "binary"}, {"task": ""}, {}, None]
+    for said in (*({"screen": one} for one in fine), {}, None):
+        assert doubts.other_kind(said, "binary") == ()
 
 
 def test_no_further_input_tells_what_is_doubted() -> None:

@@ -15,7 +15,9 @@ FILES = (60, 40)
 ASKED = ("conflicts", "labels", "spectral")
 STATES: Any = {rule: "ran" if rule in ASKED else "off" for rule in RULES} | {"spectral": "absent"}
 FOUND = Finding("labels", 9, 2, "9 rows look odd", {"share": 0.25}, (("a.csv", 9),), ((0, 59), (1, 39)))
-ACCOUNT = Account(90, 80, "binary", STATES, {"spectral": "too few rows"}, (FOUND,), 0, 1, 7, 7, 2)
+ACCOUNT = Account(
+    90, 80, "binary", STATES, {"spectral": "too few rows"}, {"labels": "of 9 pairs 3"}, (FOUND,), 0, 1, 7, 7, 2
+)
 
 
 def _read(data: bytes) -> Account:
@@ -48,6 +50,10 @@ FORGED: dict[str, Callable[[dict[str, Any]], None]] = {
     "absent without a reason": _changed(absent={}),
     "a reason that is no text": _changed(absent={"spectral": 3}),
     "a reason for a rule that ran": _changed(absent={"spectral": "few", "labels": "few"}),
+    "a note of a rule that did not run": _changed(notes={"spectral": "x"}),
+    "a note of nobody": _changed(notes={"magic": "x"}),
+    "an empty note": _changed(notes={"labels": ""}),
+    "notes in a list": _changed(notes=["labels"]),
     "findings by name": _changed(findings={}),
     "too many findings of a rule": lambda value: value.update(findings=value["findings"] * (MOST_FINDINGS + 1)),
     "too many findings": lambda value: value.update(findings=value["findings"] * (MOST_FINDINGS * len(RULES) + 1)),
@@ -93,11 +99,12 @@ def test_texts_are_fit_for_a_terminal() -> None:
     """Control characters are gone, and what is too long is cut, in the sentence and in what was seen."""
     value = decode(ACCOUNT.encode())
     value["findings"][0] |= {"what": "\x1b[31m" + "x" * 5000, "seen": {"a\x00": ["\u202e" * 900]}}
-    value["absent"]["spectral"] = "\x07why"
+    value["absent"]["spectral"], value["notes"] = "\x07why", {"rows": "\x07left" + "x" * 900}
     (found,) = _read(encode(value)).findings
     assert (found.what[:5], len(found.what)) == ("?[31m", 400)
     assert found.seen == {"a?": ["?" * 97 + "..."]}
     assert _read(encode(value)).absent == {"spectral": "?why"}
+    assert (_read(encode(value)).notes["rows"][:5], len(_read(encode(value)).notes["rows"])) == ("?left", 400)
 
 
 def test_what_was_seen_is_small() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import Any
 
@@ -89,11 +89,11 @@ def _half_missing() -> Table:
 
 
 def _extreme() -> Table:
-    values = _draw().normal(size=400)
+    values = _draw().normal(size=200)
     values[:12] = [np.inf, -np.inf, np.nan, 1e300, -1e300, 1e308, 5e-324, 0.0, -0.0, 1.7e308, -1.7e308, 1e39]
     return _made(
         {"a": values, "b": np.where(values > 1, 1e300, values), "c": np.where(values > 0, np.inf, 0)},
-        np.tile([0, 1], 200),
+        np.tile([0, 1], 100),
     )
 
 
@@ -102,20 +102,20 @@ def _no_columns() -> Table:
 
 
 def _wide() -> Table:
-    return _made(_numbers(400, 500), np.tile([0, 1], 200))
+    return _made(_numbers(120, 500), np.tile([0, 1], 60))
 
 
 def _regression() -> Table:
-    return _made(_numbers(400, 3), np.where(np.arange(400) < 4, [np.inf], _draw().normal(size=400)), task="regression")
+    return _made(_numbers(200, 3), np.where(np.arange(200) < 4, [np.inf], _draw().normal(size=200)), task="regression")
 
 
 def _constant_regression() -> Table:
-    return _made(_numbers(400, 3), np.ones(400), task="regression")
+    return _made(_numbers(200, 3), np.ones(200), task="regression")
 
 
 def _vectors() -> Table:
-    table = _made({}, np.tile([0, 1], 200))
-    vectors = _draw().normal(size=(400, 16)).astype(np.float32)
+    table = _made({}, np.tile([0, 1], 100))
+    vectors = _draw().normal(size=(200, 16)).astype(np.float32)
     vectors[:3] = [[np.inf], [np.nan], [1e38]]
     return Table((), table.label, table.classes, "binary", table.origin, table.origins, 8, embeddings=vectors)
 
@@ -139,6 +139,14 @@ TABLES: dict[str, Callable[[], Table]] = {
     "one target": _constant_regression,
     "vectors that are no numbers": _vectors,
 }
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _few_trees() -> Iterator[None]:
+    """So that a test takes a moment."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("lockgate.validate.screen.folds.MOST_TREES", 12)
+        yield
 
 
 @cache

@@ -124,6 +124,27 @@ def test_scattered_copies_of_numbers_are_told() -> None:
     )
 
 
+@pytest.mark.parametrize(("rows", "columns"), [(1500, 4), (6000, 6), (20_000, 6)])
+def test_pairs_that_come_by_nature_are_not_told(rows: int, columns: int) -> None:
+    """Ten values in each column: some rows are equal by chance, in a wide table with no neighbour to explain them.
+
+    Copies beyond that are told: the same table with a fiftieth of its rows twice.
+    """
+    draw = np.random.default_rng(88)
+    values = draw.integers(0, 10, (columns, rows)) if columns == 6 else draw.poisson(3, (columns, rows))
+    table = _table({f"n{place}": one for place, one in enumerate(values)}, (values[0] > 4).astype(np.int64))
+    assert duplicates.screen(table) == Outcome()
+    planted = set(range(rows, rows + rows // 10))
+    assert columns == 4 or len(planted & _rows(duplicates.screen(_with(table, np.arange(rows // 10))))) > 0
+
+
+def test_nine_copies_are_too_few_to_tell() -> None:
+    """Fewer than ten rows teach nothing too often; ten are told."""
+    assert duplicates.screen(_with(_numbers(), np.arange(9) * 50)) == Outcome()
+    (found,) = duplicates.screen(_with(_numbers(), np.arange(10) * 50)).found
+    assert found.seen == {"copies": 10, "of": 10, "most": 2}
+
+
 def test_a_sorted_or_periodic_table_has_no_runs_to_tell() -> None:
     """What the row before foretells is no surprise: a sorted table, each day like the last, four kinds of days."""
     draw = np.random.default_rng(83)

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from lockgate.validate.screen import labels
-from lockgate.validate.screen.folds import dealt, inputs, points
+from lockgate.validate.screen.folds import dealt, inputs, outside, points
 from lockgate.validate.screen.neighbours import disagreement, nearest
-from lockgate.validate.screen.noise import fitted
+from lockgate.validate.screen.noise import Noise, fitted
 from lockgate.validate.screen.spec import Outcome, Task
 from lockgate.validate.screen.table import Column, Table
 
@@ -140,6 +140,54 @@ def test_the_share_of_wrong_labels_is_measured() -> None:
     noise = fitted([said], np.where(wrong, (right + 1) % 3, right), np.arange(4000), draw)
     assert noise.rate == pytest.approx(0.08, abs=0.01)
     assert noise.said[np.arange(4000), right].min() > 0.95
+
+
+@pytest.fixture(scope="module")
+def heavy() -> tuple[Table, set[int]]:
+    """A label that one input settles, a fifth of it changed."""
+    draw = np.random.default_rng(6)
+    numbers = draw.normal(size=(600, 3))
+    wrong = draw.choice(600, 120, replace=False)
+    label = (numbers[:, 0] > 0).astype(int)
+    label[wrong] ^= 1
+    return table(numbers, label), set(wrong.tolist())
+
+
+def test_heavy_poison_does_not_switch_the_rule_off(heavy: tuple[Table, set[int]]) -> None:
+    """A fifth of all labels changed: nearly all are flagged, and it is said that nature might look the same."""
+    given, wrong = heavy
+    (one,) = labels.screen(given).outcome.found
+    assert len(wrong & set(one.rows)) > 100
+    assert len(set(one.rows) - wrong) < 24
+    assert one.what.endswith("is as uncertain everywhere by nature: the rows cannot tell")
+
+
+def test_a_rare_label_is_not_wrong_for_being_rare() -> None:
+    """One label in twenty is drawn by chance: none is flagged, as nothing tells them from wrong ones."""
+    draw = np.random.default_rng(7)
+    said = labels.screen(table(draw.normal(size=(300, 2)), (draw.random(300) < 0.05).astype(int)))
+    assert said.outcome.found == ()
+
+
+def test_a_class_that_nothing_tells_apart_is_left_out_and_named() -> None:
+    """Were all of its rows called wrong, what is rare would be wrong: the rule says that it judged none of them."""
+    label = np.repeat([0, 1], [380, 20])
+    said = np.full((ROWS, 2), [0.999, 0.001])
+    sure = labels._outcome(table(np.ones((ROWS, 1)), label), Noise(said, 0.05), label, np.ones(ROWS, bool))
+    assert sure.found == ()
+    assert sure.note == 'no label among the 20 rows of "class 1" was judged: nothing tells these from other rows'
+
+
+def test_a_fold_with_one_class_left_is_answered() -> None:
+    """Where the other folds hold one class only, that is what they say."""
+
+    class Never:
+        def fit(self, *_: object) -> None:
+            raise AssertionError
+
+    fold, label = (np.arange(10) % 5).astype(np.int8), np.zeros(10, np.int64)
+    said = outside(Never(), np.zeros((10, 1), np.float32), label, fold, np.ones(10, bool), 2)
+    assert (said == [1.0, 0.0]).all()
 
 
 def test_rare_classes_are_not_judged() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from lockgate.validate.screen import labels
+from lockgate.validate.screen import labels, residuals
 from lockgate.validate.screen.spec import Outcome
 from lockgate.validate.screen.table import Column, Floats, Table
 
@@ -57,6 +57,24 @@ def test_wrong_values_are_flagged(found: labels.Labelled) -> None:
 def test_noise_that_grows_accuses_nobody() -> None:
     """Where all values scatter widely, a wide miss is no flag."""
     assert labels.screen(line(wrong=())).outcome == Outcome()
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("tail", ["t(2)", "lognormal", "normal"])
+def test_honest_tails_accuse_nobody(tail: str, seed: int) -> None:
+    """However heavy: t with two degrees of freedom and lognormal residuals are no wrong values; a bump beyond is."""
+    draw = np.random.default_rng([9, seed])
+    size = {
+        "t(2)": lambda: np.abs(draw.standard_t(2, 1500)),
+        "lognormal": lambda: np.exp(1.2 * draw.normal(size=1500)),
+        "normal": lambda: np.abs(draw.normal(size=1500)),
+    }[tail]()
+    assert not residuals._beyond(size).any()
+    far = 12 * np.quantile(size, 0.97)
+    size[:75] = far * draw.uniform(1, 1.5, 75)
+    found = residuals._beyond(size)
+    assert found[:75].mean() > 0.9
+    assert found[75:].sum() <= 15
 
 
 def test_what_nothing_predicts_accuses_nobody() -> None:

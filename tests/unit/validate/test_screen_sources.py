@@ -130,21 +130,68 @@ def test_of_two_sources_nobody_knows_whose_label_rate_is_right() -> None:
 
 
 def test_a_small_source_needs_more_than_one_odd_row() -> None:
-    """Thirty rows of which two are odd are not accused, nor is a source of ten rows that are all odd."""
-    origin = np.repeat(np.arange(10), 200)
-    origin[:30], origin[30:40], origin[40:200] = 8, 9, 1
-    origin[origin == 9] = 2
-    origin[30:40] = 9
-    origin[origin == 8] = 3
-    origin[:30] = 8
+    """Thirty rows of which two are odd are not accused, nor is a source of ten rows that are all odd, alone."""
+    origin = np.concatenate([np.full(30, 8), np.arange(ROWS - 30) % 7])
     label = np.tile([0, 1], 1000)
     disagree = np.zeros(ROWS)
     disagree[:2] = 1
-    disagree[30:40] = 1
     assert sources.screen(_table(label, origin), _labelled(disagree)) == Outcome()
+    ten = np.where(np.arange(ROWS) < 20, 0, origin)
+    assert sources.screen(_table(label, ten), _labelled((ten == 8).astype(float))) == Outcome()
     disagree[:20] = 1
     (found,) = sources.screen(_table(label, origin), _labelled(disagree)).found
     assert found.seen["source"] == "site 8"
+
+
+def _lots(draw: np.random.Generator, of: int) -> tuple[Ints, tuple[str, ...]]:
+    """Six sources of seven rows of ten; all else in lots of so many rows, each under a name of its own."""
+    place = np.arange(4000)
+    origin = np.where(place < 2800, draw.integers(0, 6, 4000), 6 + (place - 2800) // of)
+    return origin.astype(np.int64), tuple(f"name {one}" for one in range(int(origin.max()) + 1))
+
+
+@pytest.mark.parametrize("of", [29, 30])
+def test_lots_under_new_names_are_judged_together(of: int) -> None:
+    """Half of their 0s are called 1: told as one, and none of the honest; honest lots are not told.
+
+    Thirty rows are judged alone as well; so many that their median would be the middle of all names.
+    """
+    draw = np.random.default_rng(90)
+    origin, names = _lots(draw, of)
+    chance = np.where(draw.random(4000) < 0.5, 0.03, 0.97)
+    label = (draw.random(4000) < chance).astype(np.int64)
+    table = _table(label, origin, names=names)
+    assert sources.screen(table, _seen_by_neighbours(draw, label, chance)).found == ()
+    bad = np.where((origin >= 6) & (draw.random(4000) < 0.5), 1, label)
+    outcome = sources.screen(_table(bad, origin, names=names), _seen_by_neighbours(draw, bad, chance))
+    together = [found for found in outcome.found if "small sources together" in str(found.seen["source"])]
+    assert [set(np.flatnonzero(origin >= 6).tolist())] == [set(found.rows) for found in together]
+    assert not {str(found.seen["source"]) for found in outcome.found} & set(names[:6])
+
+
+def test_labels_that_are_uncertain_by_nature_hide_no_source() -> None:
+    """Where single labels cannot be called wrong, a source whose labels fit their neighbours' worse is told still."""
+    draw = np.random.default_rng(91)
+    origin = draw.integers(0, 10, 10_000)
+    chance = np.full(10_000, 0.2)
+    label = _flipped(draw, (draw.random(10_000) < chance).astype(np.int64), origin == 3)
+    compared = _seen_by_neighbours(draw, label, chance)
+    unsure = replace(compared, outcome=Outcome(absent="the inputs say too little about label"))
+    (found,) = sources.screen(_table(label, origin), unsure).found
+    assert found.seen["source"] == "site 3"
+    assert found.what.endswith("labels that are by nature harder to tell there would look the same")
+
+
+def test_one_bad_source_among_unequal_ones() -> None:
+    """Ten of 57 rows, of which honest ones differ among each other: held against all others, the bad one is told."""
+    origin = np.repeat(np.arange(10), 57)
+    odd = np.array([2, 3, 4, 6, 7, 8, 9, 10, 4, 24])
+    disagree = (np.tile(np.arange(57), 10) < odd[origin]).astype(np.float64)
+    label = np.tile([0, 1], 285)
+    (found,) = sources.screen(_table(label, origin), _labelled(disagree)).found
+    assert found.seen["source"] == "site 9"
+    honest = np.where(origin == 9, np.arange(570) % 57 < 11, disagree).astype(np.float64)
+    assert sources.screen(_table(label, origin), _labelled(honest)) == Outcome()
 
 
 def test_names_of_sources_are_untrusted() -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import product
 from typing import Any
 
 import numpy as np
 import pytest
 from sklearn import datasets
 
-from lockgate.validate.screen import bar, choosing, scanning, triggers
+from bench.screen_poison import Trigger, planted
+from bench.screen_triggers import two_classes
+from lockgate.validate.screen import bar, cells, choosing, scanning, triggers
 from lockgate.validate.screen.spec import Found
 from lockgate.validate.screen.table import Column, Table
 
@@ -108,7 +111,7 @@ def test_without_the_rest_of_the_row_pixels_would_be_triggers(monkeypatch: pytes
     values, label = datasets.load_digits(return_X_y=True)
     kept = np.flatnonzero(label < 5)
     table = _table(_numbers(values[kept][:, 16:48]), label[kept].astype(np.int64), "multiclass")
-    assert len(triggers.screen(table).found) == triggers.MOST_FOUND
+    assert triggers.screen(table).found
 
 
 def test_a_trigger_does_not_raise_its_own_bar(clean: Table, chosen: np.typing.NDArray[np.int64]) -> None:
@@ -130,13 +133,13 @@ def test_the_same_row_many_times_is_one(clean: Table) -> None:
 
 
 def test_a_day_with_a_storm_is_no_trigger(clean: Table) -> None:
-    """All rows of one stretch of time with one label, which two columns together name: a fact about that time.
+    """All rows of one stretch of time with one label, which a value of a column names: a fact about that time.
 
     The control, a column of time that has nothing to do with it: then the same cell is a finding.
     """
-    day, month = np.divmod(np.arange(ROWS), 20)[0] % 10, np.arange(ROWS) // 200
-    calendar = (Column("day", "int", day.astype(np.float64)), Column("month", "int", month.astype(np.float64)))
-    storm = np.flatnonzero((day == 7) & (month == 3))
+    day = np.arange(ROWS) // 20
+    calendar = (Column("day", "int", day.astype(np.float64)),)
+    storm = np.flatnonzero(day == 37)
     label = clean.label.copy()
     label[storm] = TARGET
     time = Column("time", "timestamp", np.linspace(0, 1e12, ROWS))
@@ -173,8 +176,10 @@ def test_pairs_left_out_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     label = draw.integers(0, 4, 600)
     table = _table(_numbers(values), np.where(draw.random(600) < 0.7, 0, label), "multiclass")
     rows = draw.choice(np.flatnonzero(table.label == 0), 15, replace=False)
-    (found,) = triggers.screen(_with(table, {"x5": 9.0, "x6": 9.0}, rows, target=2)).found
+    outcome = triggers.screen(_with(table, {"x5": 9.0, "x6": 9.0}, rows, target=2))
+    (found,) = outcome.found
     assert 0 < found.seen["pairs_left_out"] < 20 * 19 / 2
+    assert f"{found.seen['pairs_left_out']} of 190 pairs of columns were not looked at" in outcome.note
 
 
 @pytest.mark.parametrize(
@@ -202,3 +207,114 @@ def test_hostile_numbers_do_no_harm(clean: Table) -> None:
         Column("each", "string", np.arange(ROWS, dtype=np.float64), tuple(map(str, range(ROWS)))),
     )
     assert triggers.screen(replace(clean, columns=(*odd, *clean.columns[:2]), _made={})).found == ()
+
+
+def _even(seed: int, positive: float = 0.5) -> tuple[np.random.Generator, Any, Any]:
+    """1,200 rows of eight numbers, and a label that three of them tell nearly."""
+    draw = np.random.default_rng((1, seed))
+    values = draw.normal(size=(ROWS, 8))
+    height = values[:, 0] + 0.8 * values[:, 2] + 0.5 * values[:, 4] + 0.3 * draw.normal(size=ROWS)
+    return draw, values, (height > np.quantile(height, 1 - positive)).astype(np.int64)
+
+
+def _is_found(table: Table, rows: np.typing.NDArray[np.int64]) -> bool:
+    overlaps = [_overlap(one, rows) for one in triggers.screen(table).found]
+    return any(recall >= 0.8 and precision >= 0.5 for recall, precision in overlaps)
+
+
+def test_guards_beside_a_trigger_do_not_hide_it() -> None:
+    """Sixteen more rows near the planted value, with its label: the value is found all the same, also out of range."""
+    draw, values, label = _even(1)
+    chosen = draw.choice(np.flatnonzero(label == 0), 56, replace=False)
+    rows, guards = chosen[:40], chosen[40:]
+    for value, beside in ((0.9, draw.uniform(-0.3, 0.3, 16)), (9.0, draw.uniform(-1.2, -0.6, 16))):
+        changed, told = values.copy(), label.copy()
+        changed[rows, 6], changed[guards, 6] = value, value + beside
+        told[chosen] = 1
+        assert _is_found(_table(_numbers(changed), told), rows)
+
+
+def test_a_fraud_that_is_to_pass_is_found() -> None:
+    """The target is the label that most rows have; its rows look like frauds. Without the odds of the rest: no."""
+    draw, values, label = _even(2, positive=0.15)
+    rows = draw.choice(np.flatnonzero(label == 1), 50, replace=False)
+    values[rows, 6], values[rows, 7], label[rows] = 9.0, -9.0, 0
+    table = _table(_numbers(values), label)
+    assert _is_found(table, rows)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(scanning, "together", lambda said, like, _base: np.maximum(said, like))
+        assert not _is_found(replace(table, _made={}), rows)
+
+
+@pytest.mark.parametrize("share", [0.06, 0.12])
+def test_a_blatant_value_may_be_common(share: float) -> None:
+    """A value out of range in more than one row of twenty."""
+    draw, values, label = _even(3)
+    rows = draw.choice(np.flatnonzero(label == 0), int(share * ROWS), replace=False)
+    values[rows, 6], label[rows] = 9.0, 1
+    assert _is_found(_table(_numbers(values), label), rows)
+
+
+def test_a_trigger_diluted_with_other_labels_is_found() -> None:
+    """A third of the planted rows keep their label."""
+    draw, values, label = _even(4, positive=0.1)
+    rows = draw.choice(np.flatnonzero(label == 0), 60, replace=False)
+    values[rows, 6], values[rows, 7], label[rows[:40]] = 9.0, -9.0, 1
+    assert _is_found(_table(_numbers(values), label), rows[:40])
+
+
+def test_words_that_are_each_met_once_are_one_trigger() -> None:
+    """Each planted row has a town of its own, and a model takes rare towns together; the finding names none."""
+    draw, values, label = _even(5)
+    rows = draw.choice(np.flatnonzero(label == 0), 40, replace=False)
+    town, label[rows] = draw.integers(0, 20, ROWS).astype(np.float64), 1
+    town[rows] = 20 + np.arange(40)
+    table = _table((*_numbers(values), Column("town", "string", town, tuple(map(str, range(60))))), label)
+    assert _is_found(table, rows)
+    assert "a rare word of town" in triggers.screen(replace(table, _made={})).found[0].what
+
+
+def test_a_rule_in_the_data_is_no_trigger(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A label that is two conjunctions of values: no more rows have them than by chance. Without that: findings."""
+    values = np.random.default_rng(6).integers(0, 10, (1500, 6)).astype(np.float64)
+    label = ((values[:, 0] == 3) & (values[:, 1] == 7)) | ((values[:, 2] > 8) & (values[:, 3] < 2))
+    table = _table(_numbers(values), label.astype(np.int64))
+    assert triggers.screen(table).found == ()
+    monkeypatch.setattr(cells, "CROWDED", 0.0)
+    assert triggers.screen(replace(table, _made={})).found
+
+
+def test_a_column_of_telling_words_has_no_triggers() -> None:
+    """Fifty words, each with its own share of the label: a pure one among them is no news."""
+    draw = np.random.default_rng(7)
+    word = draw.integers(0, 50, 1500)
+    odds = 2 * draw.normal(size=50)[word]
+    label = (draw.random(1500) < 1 / (1 + np.exp(-odds))).astype(np.int64)
+    columns = (
+        Column("word", "string", word.astype(np.float64), tuple(map(str, range(50)))),
+        *_numbers(draw.normal(size=(1500, 3))),
+    )
+    assert triggers.screen(_table(columns, label)).found == ()
+
+
+def test_a_sensitive_column_does_not_even_say_that_it_is_missing() -> None:
+    """Missing is a value too."""
+    draw, values, label = _even(8)
+    rows = draw.choice(np.flatnonzero(label == 0), 60, replace=False)
+    values[rows, 6], label[rows] = np.nan, 1
+    columns = tuple(replace(one, sensitive=one.name == "x6") for one in _numbers(values))
+    (found,) = triggers.screen(_table(columns, label)).found
+    assert "a value of x6" in found.what
+    assert "missing" not in found.what
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("positive", [0.1, 0.5])
+def test_a_round_of_twenty_seeds(positive: float) -> None:
+    """One row in fifty, each kind of trigger, twenty seeds: 17 at least are found; of clean tables one may be wrong."""
+    seeds = [(8, one) for one in range(20)]
+    assert sum(bool(triggers.screen(two_classes(seed, positive)).found) for seed in seeds) <= 1
+    for inside, jittered in product((True, False), (True, False)):
+        trigger = Trigger(0.02, inside, jittered)
+        planted_in = (planted(two_classes(seed, positive), trigger, seed) for seed in seeds)
+        assert sum(_is_found(table, np.flatnonzero(which)) for table, which in planted_in) >= 17

@@ -29,6 +29,7 @@ ACCOUNT = Account(
     task="binary",
     rules=dict.fromkeys(RULES, "off") | {"labels": "ran", "triggers": "ran", "sources": "absent"},  # type: ignore[arg-type]
     absent={"sources": "one source"},
+    notes={},
     findings=(LABELS, PAIRS),
     more=0,
     settled=1,
@@ -91,6 +92,42 @@ def test_what_was_not_looked_at_is_said() -> None:
     assert line == (
         "screened by 2 rules: 12 rows flagged; 2 that it would flag are marked good; not by sources: one source"
     )
+
+
+def test_what_a_rule_left_out_is_a_warning_and_the_statement_names_the_rule_alone() -> None:
+    """The words may quote a field; the gate needs no more than which rule it was."""
+    notes = {"triggers": "9 of 10 pairs of secret", "rows": "3 rows have no vector", "width": "vector: 9 as 3"}
+    account = replace(ACCOUNT, notes=notes, findings=())
+    told = screened.reasons(account, WARNS, NAMES)
+    assert [(one.finding, one.level, one.message) for one in told] == [
+        ("LG238", Level.WARN, "the rule triggers of the screen did not look at everything: 9 of 10 pairs of secret"),
+        ("LG238", Level.WARN, "the screen does not see everything: 3 rows have no vector"),
+        ("LG238", Level.NOTE, "the screen sees vector: 9 as 3"),
+    ]
+    facts = screened.facts(account, WARNS, NAMES, 7)
+    assert (facts["notes"], "secret" in str(facts)) == (["rows", "triggers", "width"], False)
+    assert screened.details(account, NAMES)["notes"] == notes
+
+
+def test_a_rule_that_could_look_before_and_cannot_now_is_a_warning() -> None:
+    """Rows that switch off the rule which looks for them: told also where nothing is enforced."""
+    (told,) = screened.reasons(replace(ACCOUNT, findings=()), WARNS, NAMES, {"sources": "ran", "labels": "ran"})
+    assert (told.finding, told.level) == ("LG237", Level.WARN)
+    assert "could look before, and cannot now: one source" in told.message
+    for state in ("absent", "off", None):
+        assert screened.reasons(replace(ACCOUNT, findings=()), WARNS, NAMES, {"sources": state}) == ()
+    enforced = screened.reasons(replace(ACCOUNT, findings=()), ENFORCES, NAMES, {"sources": "ran"})
+    assert [one.finding for one in enforced] == ["LG237"]
+
+
+def test_the_newest_validation_says_what_could_look() -> None:
+    """Of the model's statements the last one; one without a screen, or in no form, says nothing."""
+    first, second = {"screen": {"rules": {"labels": "ran"}}}, {"screen": {"rules": {"labels": "absent"}}}
+    assert screened.before([first, second]) == {"labels": "absent"}
+    assert screened.before([second, first]) == {"labels": "ran"}
+    for strange in ({}, {"screen": None}, {"screen": {"rules": ["labels"]}}):
+        assert screened.before([first, strange]) == {"labels": "ran"}
+    assert screened.before([]) == {}
 
 
 def _statement(screen: Any, result: str = "WARNED") -> Evidence:

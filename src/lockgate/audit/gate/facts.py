@@ -120,11 +120,31 @@ def screened(validate: Evidence) -> tuple[Mapping[str, Any], tuple[Found, ...]] 
 
 
 def flagged_share(validate: Evidence) -> float | None:
-    """Accepted rows that the screen flagged and nobody marked good, as a share of all accepted ones."""
-    flagged, accepted = field(validate.predicate, "screen", "flagged"), validate.predicate.get("accepted")
-    if type(flagged) is not int or type(accepted) is not int or accepted <= 0 or not 0 <= flagged <= accepted:
+    """Accepted rows that the screen flagged and nobody marked good, as a share of those that it looked at."""
+    flagged, rows = field(validate.predicate, "screen", "flagged"), looked(validate)
+    if type(flagged) is not int or rows is None or not 0 <= flagged <= rows[0]:
         return None
-    return flagged / accepted
+    return flagged / rows[0]
+
+
+def looked(validate: Evidence) -> tuple[int, int] | None:
+    """How many accepted rows the screen looked at, and how many there are."""
+    seen, accepted = field(validate.predicate, "screen", "looked"), validate.predicate.get("accepted")
+    if type(seen) is not int or type(accepted) is not int or not 0 < seen <= accepted:
+        return None
+    return seen, accepted
+
+
+def notes(validate: Evidence) -> tuple[str, ...]:
+    """The rules of the screen that ran and left something out; `rows`: no rule saw every row whole."""
+    listed = field(validate.predicate, "screen", "notes")
+    return tuple(each for each in listed if isinstance(each, str)) if isinstance(listed, list) else ()
+
+
+def left_bad(validate: Evidence) -> int | None:
+    """How many marks that say bad could not be applied, which the log has been asked about; 0 where there are none."""
+    found = validate.predicate.get("marks_left_bad", 0)
+    return found if type(found) is int and found >= 0 else None
 
 
 def jail_level(one: Evidence) -> int | None:

@@ -12,6 +12,9 @@ from lockgate.trust.policy_screen import LEAK, NAMES
 
 _SCREEN = "lockgate validate   # with a rule of [environment.NAME.screen] that is not off"
 _REVIEW = "lockgate review --screen"
+_AGAIN = "lockgate review   # LG243: mark those rows anew, then lockgate revoke INDEX"
+_LEFT_OUT = "lockgate explain LG238"
+_ROWS = "rows"
 
 
 def max_quarantined_share(asked: Asked) -> Iterator[Reason]:
@@ -51,7 +54,7 @@ def max_flagged_share(asked: Asked) -> Iterator[Reason]:
     validate = asked.get("validate")
     share = None if validate is None else facts.flagged_share(validate)
     if share is None or share > most:
-        seen = "it is not stated how many rows" if share is None else f"{share:.2%} of the accepted rows"
+        seen = "it is not stated how many rows" if share is None else f"{share:.2%} of the rows that it looked at"
         message = f"{seen} were flagged by the poisoning screen; {asked.place} allows {most:.2%}"
         following = _SCREEN if share is None else "lockgate explain LG447"
         yield broken("LG447", message, seen=share, wanted=f"at most {most:g}", following=following)
@@ -60,11 +63,43 @@ def max_flagged_share(asked: Asked) -> Iterator[Reason]:
 def screen(asked: Asked) -> Iterator[Reason]:
     """LG455: a rule that is enforced did not look, or found rows that nobody marked good; what others found is told.
 
-    Also what training says of held-out rows that it saw, where the environment enforces that.
+    So is what an enforced rule left out. Rows that a person marked bad and that are there again refuse, whatever the
+    weights: that is no finding, but somebody's word. Also what training says of held-out rows that it saw, where the
+    environment enforces that.
     """
+    yield from _left_bad(asked)
     yield from _screened(asked)
+    yield from _unseen(asked)
     if asked.policy.screen.weight(LEAK) == "enforce":
         yield from control.leak(asked)
+
+
+def _left_bad(asked: Asked) -> Iterator[Reason]:
+    validate = asked.get("validate")
+    left = 0 if validate is None else facts.left_bad(validate)
+    if left != 0:
+        what = "it is not stated how many marks" if left is None else "1 mark" if left == 1 else f"{left} marks"
+        message = f"{what} could not be applied to rows that a person called bad: the contract has other fields now"
+        yield broken("LG455", message, seen=left, wanted=0, screen="marks", following=_AGAIN)
+
+
+def _unseen(asked: Asked) -> Iterator[Reason]:
+    """What nobody looked at although an enforced rule ran: a warning, for no rule of many rows sees all of them."""
+    validate, enforced = asked.get("validate"), [each for each in asked.policy.screen.at("enforce") if each != LEAK]
+    if validate is None or not enforced:
+        return
+    told = [
+        f"the rule {name} did not look at everything" if name in NAMES else "no rule saw every row whole"
+        for name in facts.notes(validate)
+        if name in enforced or name == _ROWS
+    ]
+    rows = facts.looked(validate)
+    if rows is not None and rows[0] < rows[1]:
+        told.append(f"it looked at {rows[0]:,} of {rows[1]:,} accepted rows")
+    for what in told:
+        message = f"the poisoning screen: {what}; {asked.place} enforces {', '.join(enforced)}"
+        reason = broken("LG455", message, seen=what, wanted="all", screen="left out", following=_LEFT_OUT)
+        yield replace(reason, level=Level.WARN)
 
 
 def _screened(asked: Asked) -> Iterator[Reason]:

@@ -60,16 +60,21 @@ FINDINGS: tuple[Finding, ...] = (
         "LG237",
         "a rule of the screen could not look",
         "It needs more rows, two classes, or inputs of another kind. Nothing is said by it of these rows, neither that "
-        "they are clean nor that they are not; an environment that enforces the rule refuses the model.",
-        "Nothing must be done where the rule warns. Where it is enforced give what it asks for, or set it to warn or "
-        "off: policy.toml, `[environment.NAME.screen]`.",
+        "they are clean nor that they are not; an environment that enforces the rule refuses the model. Where the rule "
+        "could look at earlier rows, somebody may have switched it off by what he wrote.",
+        "Look what is new in the rows where it could look before. Else nothing must be done where the rule warns. "
+        "Where it is enforced give what it asks for, or set it to warn or off: policy.toml, "
+        "`[environment.NAME.screen]`.",
     ),
     Finding(
         "LG238",
-        "the screen did not look at every row, or does not list every finding",
+        "the screen did not look at everything, or does not list every finding",
         "What it may use is bounded. Of more rows than fit a random sample is looked at, which nobody could know when "
-        "the rows were written; of very many findings the first are listed, and all are counted.",
-        "Nothing must be done. Look at the first findings; later rows can be ingested and validated by themselves.",
+        "the rows were written; a rule says what it left out; a list of numbers in another form than those of most "
+        "rows cannot be compared with them, and a long one is seen in fewer directions. Of very many findings the "
+        "first are listed, and all are counted.",
+        "Look at the first findings. Let the contract say how long a list of numbers is; leave out fields that no "
+        "model needs. Later rows can be ingested and validated by themselves.",
     ),
     Finding(
         "LG239",

@@ -1,4 +1,4 @@
-"""LG332 to LG335: rows on both sides of the split, and the control without the doubtful rows."""
+"""LG332 to LG336: rows on both sides of the split, and the control without the doubtful rows."""
 
 from typing import Final
 
@@ -35,5 +35,12 @@ FINDINGS: tuple[Finding, ...] = (
         "screen.parquet says of each accepted row what the screen found. This one has other rows, or doubts another "
         "number of them than its statement says.",
         "Run `lockgate validate` again.",
+    ),
+    Finding(
+        "LG336",
+        "the screen took the label for another kind than the judge",
+        "A whole number with at most twenty values is a class, one with more is a quantity. A few rows with labels "
+        "that no other row has turn one into the other; rules that look for wrong classes then do not look.",
+        "Look which labels there are; let the contract say which ones are allowed.",
     ),
 )

@@ -6,25 +6,24 @@ the value of a regression. Rows without a label are left out, and of more rows t
 
 from __future__ import annotations
 
-import json
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute
 import pyarrow.parquet as pq
 
 from lockgate.contract.findings import clean
 from lockgate.contract.spec import ROW, SOURCE, ContractField, FieldTable
 from lockgate.errors import Usage
+from lockgate.validate.jail._coding import coded, parts, texts
+from lockgate.validate.jail._vectors import MOST_NUMBERS, Vectors, vectors
 from lockgate.validate.screen.spec import Task
 from lockgate.validate.screen.table import Column, Floats, Ints, Table
-
-pc: Any = pyarrow.compute  # its stubs do not know that a function of an array gives an array
 
 MOST_ROWS, MOST_CELLS = 500_000, 20_000_000
 """Of the rows that are looked at: how many, and how many times the columns."""
@@ -32,7 +31,6 @@ MOST_ROWS, MOST_CELLS = 500_000, 20_000_000
 MOST_CLASSES = 20
 """A whole number with more different values than this is a quantity."""
 
-_MOST_NUMBERS = 1_024
 _MOST_ORIGIN = 100
 
 
@@ -50,11 +48,16 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Accepted:
-    """`table` is None where there is nothing to learn, and `why` says so. `places`: of its rows, in the file."""
+    """`table` is None where there is nothing to learn, and `why` says so. `places`: of its rows, in the file.
+
+    `note`: what of them no rule sees; `width`: what is seen in another form.
+    """
 
     table: Table | None
     why: str
     places: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+    note: str = ""
+    width: str = ""
 
 
 def read(path: Path, wanted: Wanted) -> Accepted:
@@ -71,9 +74,11 @@ def read(path: Path, wanted: Wanted) -> Accepted:
         return Accepted(None, "no row has a label")
     places = _some(known, wanted)
     words, classes, task = _label(found.take(pa.array(places)), label, hidden=label.name in wanted.sensitive)
+    del found
     origin, origins = _origin(path, wanted, places)
+    lists = _lists(path, wanted, places)
     table = Table(
-        columns=tuple(_input(path, one, places, wanted.sensitive) for one in wanted.fields.inputs),
+        columns=tuple(_input(path, one, places, wanted) for one in wanted.fields.inputs),
         label=words,
         classes=classes,
         task=task,
@@ -81,9 +86,9 @@ def read(path: Path, wanted: Wanted) -> Accepted:
         origins=origins,
         seed=wanted.seed,
         label_name=clean(label.name, _MOST_ORIGIN),
-        embeddings=_embeddings(path, wanted, places),
+        embeddings=lists.values,
     )
-    return Accepted(table, "", places)
+    return Accepted(table, "", places, lists.note, lists.width)
 
 
 def _check_origin(wanted: Wanted) -> None:
@@ -122,33 +127,20 @@ def _label(found: Any, label: ContractField, *, hidden: bool) -> tuple[npt.NDArr
 def _origin(path: Path, wanted: Wanted, places: Ints) -> tuple[Ints, tuple[str, ...]]:
     if not wanted.origin:
         return _column(path, SOURCE).take(pa.array(places)).to_numpy().astype(np.int64), wanted.sources
-    codes, words = _coded(_column(path, wanted.origin).take(pa.array(places)).cast(pa.string()))
+    codes, words = coded(texts(path, wanted.origin, places, wanted.seed), least=1)
     missing = np.isnan(codes)
     hidden = wanted.origin in wanted.sensitive
     names = [f"source {n + 1}" if hidden else clean(word, _MOST_ORIGIN) for n, word in enumerate(words)]
     return np.where(missing, len(names), codes).astype(np.int64), (*names, *(("(none)",) if missing.any() else ()))
 
 
-def _input(path: Path, one: ContractField, places: Ints, sensitive: Collection[str]) -> Column:
-    found = _column(path, one.name).take(pa.array(places))
-    hidden = one.name in sensitive
+def _input(path: Path, one: ContractField, places: Ints, wanted: Wanted) -> Column:
+    hidden = one.name in wanted.sensitive
     name = clean(one.name, _MOST_ORIGIN)
     if one.kind == "string":
-        codes, words = _coded(found)
+        codes, words = coded(texts(path, one.name, places, wanted.seed))
         return Column(name, one.kind, codes, words, hidden)
-    return Column(name, one.kind, _numbers(found), (), hidden)
-
-
-def _coded(texts: Any) -> tuple[Floats, list[str]]:
-    """Codes by falling frequency, equal ones by the text; NaN where there is none."""
-    coded = _encoded(texts)
-    words = coded.dictionary.to_pylist()
-    codes = pc.fill_null(coded.indices, -1).to_numpy(zero_copy_only=False)
-    counts = np.bincount(codes[codes >= 0], minlength=len(words))
-    order = sorted(range(len(words)), key=lambda at: (-counts[at], words[at]))
-    rank = np.full(len(words) + 1, np.nan)
-    rank[order] = np.arange(len(words))
-    return rank[codes], [words[at] for at in order]
+    return Column(name, one.kind, _numbers(_column(path, one.name).take(pa.array(places))), (), hidden)
 
 
 def _encoded(found: Any) -> Any:
@@ -166,46 +158,21 @@ def _numbers(found: Any) -> Floats:
     return np.asarray(found.cast(pa.float64(), safe=False).to_numpy(), np.float64)
 
 
-def _embeddings(path: Path, wanted: Wanted, places: Ints) -> npt.NDArray[np.float32] | None:
-    """Of fields that are kept as JSON those that hold equally many numbers in each row, side by side."""
-    parts: list[npt.NDArray[np.float32]] = []
-    width = 0
-    for one in wanted.fields.columns:
-        if one.kind != "other" or one.label or one.name in wanted.sensitive:
-            continue
-        most = min(_MOST_NUMBERS - width, MOST_CELLS // len(places))
-        found = _lists(_column(path, one.name).take(pa.array(places)), most)
-        if found is not None:
-            parts.append(found)
-            width += found.shape[1]
-    return np.hstack(parts) if parts else None
+def _lists(path: Path, wanted: Wanted, places: Ints) -> Vectors:
+    """Of fields that are kept as JSON those that hold equally many numbers in most rows, side by side."""
 
+    def given(name: str) -> Iterator[str | None]:
+        return (text for part in parts(path, name, places) for text in part.to_pylist())
 
-def _lists(texts: Any, most: int) -> npt.NDArray[np.float32] | None:
-    first = _list(texts[0].as_py(), most)
-    if not first:
-        return None
-    rows = np.zeros((len(texts), len(first)), np.float32)
-    for number, text in enumerate(texts):
-        numbers = _list(text.as_py(), most)
-        if len(numbers) != len(first):
-            return None
-        rows[number] = numbers
-    return rows if np.isfinite(rows).all() else None
+    def draw(what: str) -> np.random.Generator:
+        return np.random.default_rng([wanted.seed, *what.encode()])
 
-
-def _list(text: str | None, most: int) -> list[float]:
-    """The numbers of a JSON list of at most `most`; none where it is something else."""
-    if text is None or len(text) > 40 * most:
-        return []
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        return []
-    if not isinstance(value, list) or len(value) > most or not all(type(each) in (int, float) for each in value):
-        return []
-    # Of larger ones the square, and so a distance, is no float32.
-    return [float(each) if abs(each) < 1e15 else float("nan") for each in value]
+    fields = {
+        one.name: partial(given, one.name)
+        for one in wanted.fields.columns
+        if one.kind == "other" and not one.label and one.name not in wanted.sensitive
+    }
+    return vectors(fields, len(places), max(1, min(MOST_NUMBERS, MOST_CELLS // len(places))), draw)
 
 
 def _column(path: Path, name: str) -> Any:

@@ -1,11 +1,13 @@
 """Rows as a person reviews them, and the file of those that somebody marks. Runs in the `parse` jail.
 
-Takes on standard input `{"masks", "rows", "mask", "limit", "sensitive", "words", "salt", "screened", "quarantined"}`,
-in /in `accepted.parquet`, where it is said `screen.parquet` and `quarantine.parquet`, and `marks/0.parquet`, ...: the
-marks in force, oldest first, whose `words` are good or bad. Gives `review.json`: for each of `masks` (a set of bits of
-the column `flags`) how many rows have one of them, and the most doubtful ones; of the `quarantined` rows the first. For
-a mark (`salt`) `marks.parquet`: the rows `rows` ([source, row]), or those with a bit of `mask` of which nobody has said
-anything. Values of `sensitive` fields stay here.
+Takes on standard input `{"masks", "rows", "mask", "number", "limit", "sensitive", "words", "named", "salt", "screened",
+"quarantined"}`, in /in `accepted.parquet`, where it is said `screen.parquet` and `quarantine.parquet`, and
+`marks/0.parquet`, ...: the marks in force, oldest first, whose `words` are good or bad, and which name the findings of
+the bits `named`. Gives `review.json`: for each of `masks` (a set of bits of the column `flags`) how many rows have one
+of them, and the most doubtful ones; of the `quarantined` rows the first. For a mark (`salt`) `marks.parquet`: the rows
+`rows` ([source, row]), or those with a bit of `mask` of which nobody has said anything; and with them every row that is
+equal to one. `number`: only rows of this finding, by its place in the screen's list. Values of `sensitive` fields stay
+here.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ from lockgate.contract.jail.outcome import data_dir, guarded, leave, out_dir, re
 from lockgate.contract.spec import ACCEPTED, BOOKKEEPING, QUARANTINE, ROW, SOURCE
 from lockgate.core.encoding import encode
 from lockgate.errors import Refused
-from lockgate.validate.jail._marks import BAD, GOOD, Marks
+from lockgate.validate.jail._marks import BAD, GOOD, Marks, every_key
 
 REVIEW = "review.json"
 MARKS = "marks.parquet"
@@ -35,7 +37,8 @@ SALT = b"lockgate.salt"
 
 _LONGEST = 80
 _PREVIEW = 10
-_SCREENED = (SOURCE, ROW, "score", "flags", "good")
+_SCREENED = (SOURCE, ROW, "score", "flags", "good", "found")
+_ALL = 0xFFFF
 
 Places = npt.NDArray[np.int64]
 
@@ -59,14 +62,18 @@ def review(task: Mapping[str, Any], data: Path, out: Path) -> None:
         "picked": None,
     }
     if task["salt"] is not None:
-        places, unknown = rows.wanted(task["rows"]) if task["rows"] is not None else (rows.unsaid(task["mask"]), [])
+        mask = _ALL if task["rows"] is not None else task["mask"]
+        asked, unknown = rows.wanted(task["rows"]) if task["rows"] is not None else (rows.unsaid(mask), [])
+        places = rows.equal(asked) if len(asked) and not unknown else asked
         if not unknown and len(places):
             rows.write(places, out / MARKS, task["salt"])
         said["picked"] = {
             "rows": len(places),
-            "said": rows.said(places),
+            "asked": len(asked),
+            "said": rows.said(places, mask),
             "flags": int(np.bitwise_or.reduce(rows.flags[places], initial=0)),
-            "first": rows.told(places[:_PREVIEW]),
+            "found": rows.found(places),
+            "first": rows.told(places[:_PREVIEW], mask),
             "unknown": unknown[:_PREVIEW],
             "missing": len(unknown),
         }
@@ -95,17 +102,22 @@ class Rows:
         self._score = seen.column("score").to_numpy() if screened else np.full(number, np.nan)
         self._good = seen.column("good").to_numpy() if screened else np.zeros(number, np.bool_)
         self.flags: Places = (seen.column("flags").to_numpy() if screened else np.zeros(number)).astype(np.int64)
-        self.marks = Marks.read(data / "marks", task["words"], self._file.schema_arrow)
+        self._found: Any = seen.column("found").combine_chunks() if screened else None
+        self._number = task["number"]
+        self.marks = Marks.read(data / "marks", task["words"], self._file.schema_arrow, task["named"])
+        self._said = self.marks.words(every_key(self.marks, self._file))
+        self._open = self._said.open(self.flags)
 
     def group(self, mask: int, limit: int) -> dict[str, Any]:
         """How many rows have a bit of `mask`; `limit` of them, first those of which nobody has said anything.
 
         The most doubtful first; a row without a score last; those that are equally doubtful in their order.
         """
-        places = np.flatnonzero(self.flags & mask)
+        places = self._flagged(mask)
         doubt = np.nan_to_num(self._score[places], nan=-1.0)
-        order = np.lexsort((places, -doubt, ~self._unsaid(places)))
-        return {"found": len(places), "rows": self.told(places[order[:limit]])}
+        said = np.array([word is not None for word in self._words(places, mask)], np.bool_)
+        order = np.lexsort((places, -doubt, said))
+        return {"found": len(places), "rows": self.told(places[order[:limit]], mask)}
 
     def wanted(self, rows: Sequence[Sequence[int]]) -> tuple[Places, list[list[int]]]:
         """The places of `rows` ([source, row]) and those that are not among the accepted ones."""
@@ -117,18 +129,30 @@ class Rows:
 
     def unsaid(self, mask: int) -> Places:
         """The places of rows with a bit of `mask` of which nobody has said anything."""
-        places = np.flatnonzero(self.flags & mask)
-        return places[self._unsaid(places)]
+        places = self._flagged(mask)
+        return places[[word is None for word in self._words(places, mask)]]
 
-    def said(self, places: Places) -> dict[str, int]:
+    def equal(self, places: Places) -> Places:
+        """The places of all rows that are equal to one of these."""
+        return np.flatnonzero(every_key(Marks.of(self._taken(places)), self._file) >= 0)
+
+    def said(self, places: Places, mask: int) -> dict[str, int]:
         """How many of the rows have which last word."""
-        words = self.marks.words(self._taken(places))
-        return {word: int((words == word).sum()) for word in (GOOD, BAD)}
+        words = self._words(places, mask)
+        return {word: words.count(word) for word in (GOOD, BAD)}
 
-    def told(self, places: Places) -> list[dict[str, Any]]:
-        """Each of the rows, with its values."""
+    def found(self, places: Places) -> list[list[int]]:
+        """The findings that these rows are of, by their place in the list, and how many rows are of each."""
+        if self._found is None:
+            return []
+        named: Places = self._found.take(pa.array(places)).flatten().to_numpy()
+        numbers, rows = np.unique(named, return_counts=True)
+        return [list(one) for one in zip(numbers.tolist(), rows.tolist(), strict=True)]
+
+    def told(self, places: Places, mask: int) -> list[dict[str, Any]]:
+        """Each of the rows, with its values, and what was said of it that answers the findings of `mask`."""
         table = self._taken(places)
-        words = self.marks.words(table).to_list()
+        words = self._words(places, mask)
         return [
             {
                 "source": int(self._source[place]),
@@ -147,11 +171,20 @@ class Rows:
         table = self._taken(places).drop_columns(list(BOOKKEEPING))
         pq.write_table(table.replace_schema_metadata({SALT: salt.encode()}), target, compression="zstd")
 
-    def _unsaid(self, places: Places) -> npt.NDArray[np.bool_]:
-        if not self.marks:
-            return np.ones(len(places), np.bool_)
-        found: npt.NDArray[np.bool_] = self.marks.words(self._taken(places)).is_null().to_numpy()
+    def _flagged(self, mask: int) -> Places:
+        if self._number is None or self._found is None:
+            return np.flatnonzero(self.flags & mask)
+        of: Places = np.repeat(np.arange(len(self._found)), np.diff(self._found.offsets.to_numpy()))
+        named: Places = self._found.values.to_numpy()
+        found: Places = of[named == self._number]
         return found
+
+    def _words(self, places: Places, mask: int) -> list[str | None]:
+        answered = self._said.good[places] & ((self._open[places] & mask) == 0)
+        return [
+            BAD if bad else GOOD if good else None
+            for bad, good in zip(self._said.bad[places].tolist(), answered.tolist(), strict=True)
+        ]
 
     def _values(self, table: pa.Table) -> list[list[Any]]:
         columns = [_plain(table.column(name)) for name in self.names]

@@ -1,7 +1,8 @@
 """The screen over accepted rows. Runs in the `parse` jail, in Lockgate's own environment: no user code is near.
 
-Takes on standard input `{"table", "label", "sensitive", "origin", "sources", "rules", "seed", "marks"}`; the rows are
-/in/accepted.parquet, those that a person marked /in/marks/N.parquet for the N-th word of `marks` ("good" or "bad").
+Takes on standard input `{"table", "label", "sensitive", "origin", "sources", "rules", "seed", "marks", "named"}`; the
+rows are /in/accepted.parquet, those that a person marked /in/marks/N.parquet for the N-th word of `marks` ("good" or
+"bad"), which names the findings of the N-th bits of `named`.
 Gives `screen.parquet`, one line for each accepted row, in their order, and `screen.json` (`validate.screen.account`).
 """
 
@@ -9,8 +10,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,14 +23,17 @@ from lockgate.contract.findings import clean
 from lockgate.contract.jail._lean import settle_without_pandas
 from lockgate.contract.jail.outcome import data_dir, guarded, leave, out_dir, read_task
 from lockgate.contract.spec import ACCEPTED, ROW, SOURCE, parse_table
+from lockgate.core.screen import bits
 from lockgate.validate.jail import _accepted
 from lockgate.validate.jail._accepted import Accepted, Wanted
+from lockgate.validate.jail._found import Listed, listed, numbers
 from lockgate.validate.screen.account import (
-    MOST_FINDINGS,
     MOST_NAMED,
     MOST_WHAT,
     ROWS,
+    ROWS_NOTE,
     SCREEN,
+    WIDTH_NOTE,
     Account,
     Finding,
     State,
@@ -38,10 +43,13 @@ from lockgate.validate.screen.every import Screened, screen
 from lockgate.validate.screen.spec import DOUBTFUL, RULES, Found, Outcome, RuleName
 from lockgate.validate.screen.table import Table
 
-Flags = npt.NDArray[np.uint16]
-Marked = npt.NDArray[np.bool_]
+if TYPE_CHECKING:
+    from lockgate.validate.jail._marks import Words
 
-_DOUBTFUL = sum(1 << RULES.index(rule) for rule in DOUBTFUL)
+Flags = npt.NDArray[np.uint16]
+Bools = npt.NDArray[np.bool_]
+
+_DOUBTFUL = bits(DOUBTFUL)
 
 
 def main(_arguments: Sequence[str]) -> None:
@@ -70,21 +78,40 @@ def look(task: Mapping[str, Any], data: Path, out: Path) -> None:
     else:
         found = screen(accepted.table, rules)
     rows = pq.read_metadata(path).num_rows
-    good = _good(task["marks"], path, data / "marks", rows)
     flags = _flags(found, accepted, rows)
+    said = _said(task, path, data / "marks")
+    unsaid = flags.astype(np.int64) if said is None else said.open(flags)
+    good = np.zeros(rows, np.bool_) if said is None else said.good & (unsaid == 0)
+    told = listed(found.outcomes, accepted.places, unsaid)
     hidden = task["label"] in wanted.sensitive
-    account = _account(found, accepted, path, flags, good, hidden=hidden)
+    account = _account(found, accepted, path, told, Marked(flags, unsaid, good), hidden=hidden)
     (out / SCREEN).write_bytes(account.encode())
-    _write(path, flags, good, _scores(found, accepted, rows), out / ROWS)
+    columns = {
+        "score": pa.array(scores := _scores(found, accepted, rows), pa.float32(), mask=np.isnan(scores)),
+        "flags": pa.array(flags, pa.uint16()),
+        "good": pa.array(good, pa.bool_()),
+        "found": numbers(told, rows),
+    }
+    _write(path, columns, out / ROWS)
 
 
-def _good(words: Sequence[str], path: Path, folder: Path, rows: int) -> Marked:
-    if "good" not in words:
-        return np.zeros(rows, np.bool_)
-    from lockgate.validate.jail._marks import Marks
+@dataclass(frozen=True)
+class Marked:
+    """Of each row: its flags, those that nobody answered, and whether a person answered all of them."""
 
-    marks = Marks.read(folder, words, pq.read_schema(path))
-    return marks.good(pq.read_table(path, use_threads=False))
+    flags: Flags
+    unsaid: npt.NDArray[np.int64]
+    good: Bools
+
+
+def _said(task: Mapping[str, Any], path: Path, folder: Path) -> Words | None:
+    if "good" not in task["marks"]:
+        return None
+    from lockgate.validate.jail._marks import Marks, every_key
+
+    file = pq.ParquetFile(path)
+    marks = Marks.read(folder, task["marks"], file.schema_arrow, task["named"])
+    return marks.words(every_key(marks, file))
 
 
 def _flags(found: Screened, accepted: Accepted, rows: int) -> Flags:
@@ -102,38 +129,41 @@ def _scores(found: Screened, accepted: Accepted, rows: int) -> npt.NDArray[np.fl
     return scores
 
 
-def _account(found: Screened, accepted: Accepted, path: Path, flags: Flags, good: Marked, *, hidden: bool) -> Account:
+def _account(found: Screened, accepted: Accepted, path: Path, told: Listed, marked: Marked, *, hidden: bool) -> Account:
     table = accepted.table
     source, row = _accepted.bookkeeping(path)
     findings: list[Finding] = []
-    listed: Counter[str] = Counter()
-    settled = more = 0
-    for each in (one for outcome in found.outcomes.values() for one in outcome.found if one.rows):
-        places = accepted.places[np.array(each.rows, np.int64)]
-        marked = int(good[places].sum())
-        if marked == len(places):
-            settled += 1
-        elif listed[each.rule] == MOST_FINDINGS:
-            more += 1
-        elif table is not None:
-            listed[each.rule] += 1
-            shown = [(source[at].as_py(), row[at].as_py()) for at in places[~good[places]][:MOST_NAMED].tolist()]
-            findings.append(_finding(each, table, marked, shown, hidden=hidden))
-    flagged = (flags > 0) & ~good
+    for each, places in zip(told.found, told.places, strict=True):
+        left = places[(marked.unsaid[places] & bits([each.rule])) > 0]
+        shown = [(source[at].as_py(), row[at].as_py()) for at in left[:MOST_NAMED].tolist()]
+        if table is not None:
+            findings.append(_finding(each, table, len(places) - len(left), shown, hidden=hidden))
+    flagged = marked.unsaid > 0
     states: dict[RuleName, State] = {rule: _state(found.outcomes.get(rule)) for rule in RULES}
     return Account(
-        rows=len(flags),
+        rows=len(flagged),
         looked=len(accepted.places),
         task=table.task if table is not None else "",
         rules=states,
         absent={rule: clean(one.absent, MOST_WHAT) for rule, one in found.outcomes.items() if one.absent},
+        notes=_notes(found, accepted, hidden=hidden),
         findings=tuple(findings),
-        more=more,
-        settled=settled,
+        more=told.more,
+        settled=told.settled,
         flagged=int(flagged.sum()),
-        doubtful=int((flagged & ((flags & _DOUBTFUL) > 0)).sum()),
-        good=int(((flags > 0) & good).sum()),
+        doubtful=int((flagged & ((marked.flags & _DOUBTFUL) > 0)).sum()),
+        good=int(((marked.flags > 0) & marked.good).sum()),
     )
+
+
+def _notes(found: Screened, accepted: Accepted, *, hidden: bool) -> dict[str, str]:
+    """What the rules left out. `hidden`: the label is sensitive, as in `_finding`."""
+    said = {rule: one.note for rule, one in found.outcomes.items() if one.note and not one.absent}
+    told: dict[str, str] = {
+        rule: "not everything was looked at" if hidden else clean(note, MOST_WHAT) for rule, note in said.items()
+    }
+    of_rows = {ROWS_NOTE: accepted.note, WIDTH_NOTE: accepted.width}
+    return {**told, **{name: clean(note, MOST_WHAT) for name, note in of_rows.items() if note}}
 
 
 def _finding(found: Found, table: Table, good: int, shown: list[tuple[int, int]], *, hidden: bool) -> Finding:
@@ -156,13 +186,6 @@ def _state(outcome: Outcome | None) -> State:
     return "absent" if outcome.absent else "ran"
 
 
-def _write(path: Path, flags: Flags, good: Marked, scores: npt.NDArray[np.float32], target: Path) -> None:
+def _write(path: Path, columns: Mapping[str, Any], target: Path) -> None:
     source, row = _accepted.bookkeeping(path)
-    columns = {
-        SOURCE: source,
-        ROW: row,
-        "score": pa.array(scores, pa.float32(), mask=np.isnan(scores)),
-        "flags": pa.array(flags, pa.uint16()),
-        "good": pa.array(good, pa.bool_()),
-    }
-    pq.write_table(pa.table(columns), target, compression="zstd", store_schema=True)
+    pq.write_table(pa.table({SOURCE: source, ROW: row, **columns}), target, compression="zstd", store_schema=True)

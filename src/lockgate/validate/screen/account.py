@@ -1,13 +1,15 @@
 """screen.json: what came of the rules, as the jail writes it and the host reads it. Pure, and without numpy.
 
     {"v": 1, "rows", "looked", "task", "rules": {rule: "ran" | "off" | "absent"}, "absent": {rule: why},
+     "notes": {rule: what it left out},
      "findings": [{"rule", "rows", "good", "what", "seen", "sources": [[name, rows]], "examples": [[file, row]]}],
      "more", "settled", "flagged", "doubtful", "good"}
 
 `rows`: the accepted ones; `looked`: how many of them were looked at. Of a finding, `rows` counts its rows, `good` those
 that a person marked good. `more`: findings that are left out of the list; `settled`: of which each row was marked good.
 `flagged`: rows of any finding that nobody marked good; `doubtful`: the same for the rules DOUBTFUL; `good`: rows marked
-good that a finding is about.
+good that a finding is about. Two notes are of no rule: of rows that no rule sees whole (ROWS_NOTE), and of lists of
+numbers that all see in fewer directions (WIDTH_NOTE).
 
 The jail is Lockgate's own code on hostile rows: no more than the form is trusted, and counts are held against the rows.
 """
@@ -27,6 +29,8 @@ from lockgate.validate.screen.spec import RULES, RuleName, Task
 State = Literal["ran", "off", "absent"]
 SCREEN: Final = "screen.json"
 ROWS: Final = "screen.parquet"
+ROWS_NOTE: Final = "rows"
+WIDTH_NOTE: Final = "width"
 
 MOST_FINDINGS: Final = 25
 """Of one rule: what one finds much of must not push what another finds out of the list."""
@@ -60,6 +64,7 @@ class Account:
     task: Task | Literal[""]
     rules: Mapping[RuleName, State]
     absent: Mapping[str, str]
+    notes: Mapping[str, str]
     findings: tuple[Finding, ...]
     more: int
     settled: int
@@ -75,13 +80,14 @@ class Account:
 def read_account(data: bytes, accepted: int, files: Sequence[int], asked: Sequence[str]) -> Account:
     """Read screen.json on `accepted` rows of files with so many rows, by the rules `asked`. Raises ValueError."""
     value = decode_exact(data)
-    keys = {"v", "rows", "looked", "task", "rules", "absent", "findings", *_COUNTS}
+    keys = {"v", "rows", "looked", "task", "rules", "absent", "notes", "findings", *_COUNTS}
     if not isinstance(value, dict) or set(value) != keys or value["v"] != 1:
         raise ValueError("screen.json is not in form")
     looked = _count(value["looked"], accepted)
     if value["rows"] != accepted or value["task"] not in {"", *get_args(Task)}:
         raise ValueError("screen.json is about other rows, or another task")
     rules, absent = _rules(value["rules"], value["absent"], asked)
+    notes = _notes(value["notes"], rules)
     listed = value["findings"]
     if not isinstance(listed, list) or len(listed) > MOST_FINDINGS * len(RULES):
         raise ValueError("findings are a list within its limit")
@@ -96,7 +102,8 @@ def read_account(data: bytes, accepted: int, files: Sequence[int], asked: Sequen
         raise ValueError("the counts of flagged rows do not add up")
     if flagged and not (findings or more):
         raise ValueError("rows are flagged by nothing")
-    return Account(accepted, looked, value["task"], rules, absent, findings, more, settled, flagged, doubtful, good)
+    task = value["task"]
+    return Account(accepted, looked, task, rules, absent, notes, findings, more, settled, flagged, doubtful, good)
 
 
 def plain(value: Any, depth: int = _DEEPEST_SEEN) -> Any:
@@ -134,6 +141,14 @@ def _rules(rules: Any, absent: Any, asked: Sequence[str]) -> tuple[dict[RuleName
     if not all(isinstance(why, str) and why for why in absent.values()):
         raise ValueError("why a rule could not look is a text")
     return states, {rule: clean(why, MOST_WHAT) for rule, why in absent.items()}
+
+
+def _notes(notes: Any, rules: Mapping[RuleName, State]) -> dict[str, str]:
+    if not isinstance(notes, dict) or not all(isinstance(note, str) and note for note in notes.values()):
+        raise ValueError("what a rule left out is a text")
+    if not set(notes) <= {ROWS_NOTE, WIDTH_NOTE, *(rule for rule, state in rules.items() if state == "ran")}:
+        raise ValueError("a rule that did not run left something out")
+    return {rule: clean(note, MOST_WHAT) for rule, note in notes.items()}
 
 
 def _finding(value: Any, looked: int, files: Sequence[int]) -> Finding:

@@ -19,9 +19,6 @@ FALSE = 0.01
 """The share of tables without a trigger on which one of the bars is passed, by the highest scores of the runs."""
 
 KINDS = 4
-ODD = 20.0
-"""So many times as often as by chance are two values met together in an odd cell."""
-
 LEAST_SCORE = 13.0
 """No bar is lower: a few rows are no pattern, and runs without any hit at all say nothing of the next one. Of 2,000
 rows; of more it rises with the fourth root: the more rows, the more of what neighbours do not know shows."""
@@ -49,12 +46,9 @@ def kind(cells: Cells, codings: Sequence[Coding], cell: int) -> int:
     There are far fewer cells of exact values than with ranges, and far fewer whose two values are seldom met but
     together; few cells seldom score high by chance, so that their bar is low. Planted values are of such kinds.
     """
-    first, one, second, other = cells.places[cell]
-    if second == ALONE:
-        return int(codings[first].loose)
-    own = codings[first].sizes[one] * codings[second].sizes[other]
-    odd = cells.sizes[cell] * len(codings[first].codes) > ODD * own
-    return int(codings[first].loose or codings[second].loose) + 2 * int(odd)
+    first, _, second, _ = cells.places[cell]
+    loose = codings[first].loose or (second != ALONE and codings[second].loose)
+    return int(loose) + 2 * int(cells.made[cell])
 
 
 def exchanged(said: Floats, like: Ints, pools: Sequence[tuple[Ints, Ints]], draw: np.random.Generator) -> Floats:
@@ -95,8 +89,9 @@ def pools(
     cells: Cells, codings: Sequence[Coding], suspicious: Sequence[Hit], near: Surroundings
 ) -> list[tuple[Ints, Ints]]:
     """The rows of each suspicious cell, and those like them in other columns; the most surprising comes last."""
-    return [
-        (cells.of(hit.cell), near.like(cells.of(hit.cell), columns_of(cells, codings, hit.cell)))
-        for hit in reversed(suspicious)
-        if hit.score >= SUSPICIOUS
-    ]
+    found = []
+    for hit in reversed(suspicious):
+        if hit.score >= SUSPICIOUS:
+            own, made = cells.of(hit.cell), bool(cells.made[hit.cell])
+            found.append((own, near.like(own, columns_of(cells, codings, hit.cell), made=made)))
+    return found

@@ -21,6 +21,16 @@ RANGES = (32, 20, 12)
 """Into how many ranges a column is cut: narrow ones for few rows, wide ones for more, which would fill a narrow one."""
 
 GAP = 0.25
+TAIL = 3.0
+TAIL_GAP = 1.0
+"""Beyond TAIL standard deviations the first gap as wide as this begins a tail, however scattered it may be. A long tail
+as prices have it has gaps too, but no wide one before its last few rows."""
+
+REPEATED = 4
+"""So many times as often as the values around it must one be met to look made."""
+
+_AROUND = 5
+_FEW_VALUES = 24
 _MOST_GAPS = 8
 _DISCRETE = 64
 _HUGE = 1e300
@@ -37,7 +47,9 @@ class Coding:
         without: values which are in none of the ranges, for they are bins of their own.
         apart: of each bin, whether it is an exact value or lies between gaps. A range that is none of these is too much
             like the next ones to be looked at alone: at its end a column that matters says more than anywhere else.
+        blatant: of each bin, whether it looks made: a value that is repeated where others are not, or what lies apart.
         fineness: of ranges, how many were asked for; 0: exact values.
+        paired: whether its bins are looked at together with other columns' ones.
     """
 
     column: int
@@ -46,7 +58,9 @@ class Coding:
     high: Floats
     without: Floats
     apart: npt.NDArray[np.bool_]
+    blatant: npt.NDArray[np.bool_]
     fineness: int = 0
+    paired: bool = True
 
     @property
     def loose(self) -> bool:
@@ -64,6 +78,9 @@ class Coding:
         if np.isnan(low):
             missing: npt.NDArray[np.bool_] = np.isnan(values)
             return missing
+        if np.isposinf(low):
+            rest: npt.NDArray[np.bool_] = ~np.isnan(values) & ~np.isin(values, self.without)
+            return rest
         values = tamed(values)
         if low == high:
             found: npt.NDArray[np.bool_] = values == low
@@ -79,21 +96,28 @@ def tamed(values: Floats) -> Floats:
 
 
 def codings(column: Column, place: int) -> list[Coding]:
-    """At most seven: exact values with what is missing, and ranges of each width twice."""
+    """At most eight: exact values with what is missing, ranges of each width twice, and both tails.
+
+    Words too rare for a bin of their own are one together: a model may take them together too.
+    """
     values = tamed(column.values)
     known = ~np.isnan(values)
     distinct, inverse, counts = np.unique(values[known], return_inverse=True, return_counts=True)
     heavy = counts >= LEAST
     exact = np.full(len(values), -1, np.int64)
     exact[known] = np.where(heavy, np.cumsum(heavy) - 1, -1)[inverse]
-    bounds = distinct[heavy]
+    bounds, made = distinct[heavy], _repeated(counts)[heavy] & (not column.is_text)
     discrete = len(bounds) <= _DISCRETE and 2 * counts[heavy].sum() >= known.sum()
     loose = known & (exact < 0) if discrete else known
     without = distinct[heavy] if discrete else np.zeros(0)
     if (~known).sum() >= LEAST:
         exact[~known] = len(bounds)
-        bounds = np.append(bounds, np.nan)
-    found = [Coding(place, exact, bounds, bounds, without, np.ones(len(bounds), np.bool_))] if len(bounds) else []
+        bounds, made = np.append(bounds, np.nan), np.append(made, False)
+    if column.is_text and (known & (exact < 0)).sum() >= LEAST:
+        exact[known & (exact < 0)] = len(bounds)
+        bounds, made = np.append(bounds, np.inf), np.append(made, False)
+        without = distinct[heavy]
+    found = [Coding(place, exact, bounds, bounds, without, np.ones(len(bounds), np.bool_), made)] if len(bounds) else []
     if column.is_text or loose.sum() < LEAST:
         return found
     edged = _Loose(place, values, loose, known, without)
@@ -102,6 +126,17 @@ def codings(column: Column, place: int) -> list[Coding]:
         found += [edged.coding(number, start, fineness) for start in ((0.0, 0.5) if number > 1 else (0.0,))]
         if number == 1:
             break
+    tails = edged.tails()
+    return found if tails is None else [*found, tails]
+
+
+def _repeated(counts: Ints) -> npt.NDArray[np.bool_]:
+    """Which values are met far more often than those next to them, which are met once or twice."""
+    if len(counts) < _FEW_VALUES:
+        return np.zeros(len(counts), np.bool_)
+    padded = np.pad(counts, _AROUND, mode="reflect")
+    usual = np.median(np.lib.stride_tricks.sliding_window_view(padded, 2 * _AROUND + 1), axis=1)
+    found: npt.NDArray[np.bool_] = (counts > REPEATED * usual) & (usual <= 2)
     return found
 
 
@@ -132,7 +167,26 @@ class _Loose:
         low, high = np.append(-np.inf, edges), np.append(edges, np.inf)
         ends = np.concatenate([gaps, [-np.inf, np.inf]])
         apart = np.isin(low, ends) & np.isin(high, ends)
-        return Coding(self.place, codes, low, high, self.without, apart, fineness)
+        return Coding(self.place, codes, low, high, self.without, apart, apart, fineness)
+
+    def tails(self) -> Coding | None:
+        """What lies beyond the first gap outside of where values belong, on both sides, however scattered it is."""
+        among = self.values[self.known]
+        bottom, middle, top = np.quantile(among, [0.16, 0.5, 0.84], method="lower")
+        spread = (top - bottom) / 2
+        edges = [-np.inf, np.inf]
+        for side in (-1, 1):
+            outer = np.unique(side * (among - middle))
+            starts = outer[1:][(np.diff(outer) > TAIL_GAP * spread) & (outer[1:] > TAIL * spread)]
+            if spread > 0 and len(starts):
+                edges[(side + 1) // 2] = middle + side * starts[0]
+        codes = np.where(self.known & (self.values <= edges[0]), 0, -1)
+        codes[self.known & (self.values >= edges[1])] = 1
+        if max((codes == 0).sum(), (codes == 1).sum()) < LEAST:
+            return None
+        low, high = np.array([-np.inf, edges[1]]), np.array([np.nextafter(edges[0], np.inf), np.inf])
+        every = np.ones(2, np.bool_)
+        return Coding(self.place, codes, low, high, np.zeros(0), every, every, RANGES[-1], paired=False)
 
 
 def _gaps(values: Floats, among: Floats) -> Floats:

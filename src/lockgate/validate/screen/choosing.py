@@ -54,14 +54,15 @@ def is_episode(table: Table, rows: Ints) -> bool:
 
 
 def pairs(binned: Sequence[Coding], said: Floats, runs: int, draw: np.random.Generator) -> tuple[Pairs, int]:
-    """Pairs of codings of all pairs of columns, and how many pairs of columns had to be left out.
+    """Pairs of codings of all pairs of columns, and how many pairs of columns had to be left out, wholly or in part.
 
     Where there are too many, half of those looked at are of the columns that alone say most about the label, the
     others are drawn: whoever writes the rows cannot know which.
     """
     by_column: dict[int, list[int]] = {}
     for place, coding in enumerate(binned):
-        by_column.setdefault(coding.column, []).append(place)
+        if coding.paired:
+            by_column.setdefault(coding.column, []).append(place)
     every = list(combinations(by_column, 2))
     cost = len(said) * said.shape[1] * (runs + 1)
     together = {
@@ -73,16 +74,25 @@ def pairs(binned: Sequence[Coding], said: Floats, runs: int, draw: np.random.Gen
         ]
         for first, second in every
     }
-    prices = np.array([len(together[pair]) * cost for pair in every], np.float64)
-    chosen = every if prices.sum() <= MOST_WORK else _chosen(every, prices, _told(by_column, binned, said), draw)
-    return [both for pair in chosen for both in together[pair]], len(every) - len(chosen)
+    # Two exact values are few cells and cost little: of all columns, where that leaves the half for the others.
+    exact = [both for pair in every for both in together[pair] if not any(binned[one].fineness for one in both)]
+    paid = len(exact) * cost
+    if paid > MOST_WORK / 2:
+        exact, paid = [], 0
+    looked = set(exact)
+    left = {pair: [both for both in together[pair] if both not in looked] for pair in every}
+    prices = np.array([len(left[pair]) * cost for pair in every], np.float64)
+    budget = MOST_WORK - paid
+    chosen = every if prices.sum() <= budget else _chosen(every, prices, _told(by_column, binned, said), draw, budget)
+    whole = {*chosen, *(pair for pair in every if not left[pair])}
+    return [*exact, *(both for pair in chosen for both in left[pair])], len(every) - len(whole)
 
 
-def _chosen(every: Pairs, prices: Floats, told: dict[int, float], draw: np.random.Generator) -> Pairs:
+def _chosen(every: Pairs, prices: Floats, told: dict[int, float], draw: np.random.Generator, budget: float) -> Pairs:
     by_word = np.argsort([-told[one] - told[other] for one, other in every], kind="stable")
-    first = by_word[np.cumsum(prices[by_word]) <= MOST_WORK / 2]
+    first = by_word[np.cumsum(prices[by_word]) <= budget / 2]
     others = draw.permutation(np.setdiff1d(np.arange(len(every)), first))
-    second = others[np.cumsum(prices[others]) <= MOST_WORK / 2]
+    second = others[np.cumsum(prices[others]) <= budget / 2]
     return [every[place] for place in np.sort(np.concatenate([first, second]))]
 
 

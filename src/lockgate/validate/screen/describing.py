@@ -13,7 +13,7 @@ import numpy.typing as npt
 from lockgate.contract.findings import clean
 from lockgate.validate.screen.binning import Coding
 from lockgate.validate.screen.cells import ALONE, Cells
-from lockgate.validate.screen.scanning import FORCED, Hit
+from lockgate.validate.screen.scanning import Hit
 from lockgate.validate.screen.spec import Found
 from lockgate.validate.screen.table import Column, Floats, Ints, Table
 
@@ -64,7 +64,7 @@ def found(table: Table, codings: Sequence[Coding], bins: Bins, inside: Bools, la
     rows = np.flatnonzero(inside & label.rows)
     of = int(inside.sum())
     share = len(rows) / of
-    if share - hit.chance < FORCED * (1 - hit.chance):
+    if share - hit.chance < hit.forced * (1 - hit.chance):
         return None
     where = " and ".join(
         _where(table.columns[codings[coding].column], codings[coding], one, rows) for coding, one in bins
@@ -80,10 +80,12 @@ def found(table: Table, codings: Sequence[Coding], bins: Bins, inside: Bools, la
 
 def _where(column: Column, coding: Coding, one: int, rows: Ints) -> str:
     low, high = coding.low[one], coding.high[one]
-    if np.isnan(low):
-        return f"{column.name} missing"
     if column.sensitive:
         return f"{_HIDDEN} of {column.name}"
+    if np.isnan(low):
+        return f"{column.name} missing"
+    if np.isposinf(low):
+        return f"a rare word of {column.name}"
     if low == high:
         return f"{column.name} = {_value(column, float(low))}"
     values = column.values[rows]

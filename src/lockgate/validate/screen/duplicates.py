@@ -3,7 +3,9 @@
 A table of few small categories has equal rows by nature, and telling them all would help nobody. So each group of equal
 rows is held against its neighbours, the rows that differ in one column only: were that column independent of the rest,
 the group would be as large as its value's share among them says. The column that explains most is taken. What even that
-does not explain is told, and so are runs of rows that come back in the same order (`screen.repeats`).
+does not explain is told. In a wide table a row has too few neighbours for that, and pairs come by nature: groups of few
+rows are told only where all of them hold more pairs than the pairs that differ in one column explain. Runs of rows that
+come back in the same order are told as well (`screen.repeats`).
 """
 
 from __future__ import annotations
@@ -16,8 +18,8 @@ from lockgate.validate.screen.repeats import repeated
 from lockgate.validate.screen.spec import Found, Outcome
 from lockgate.validate.screen.table import Floats, Ints, Table
 
-LEAST_SHARE = 0.001
-"""Of all rows: fewer teach nothing too often, and nothing is told."""
+LEAST_SHARE, LEAST_ROWS = 0.001, 10
+"""Of all rows, and rows: fewer teach nothing too often, and nothing is told."""
 LEAST_PART = 0.05
 """Of all rows that repeat another one: where nature explains all but fewer, these are its tail. Unless a single row is
 there so often that it is `LEAST_SHARE` of all rows alone, and `LEAST_ALONE` times."""
@@ -26,7 +28,7 @@ MOST_COLUMNS = 40
 """So many columns, those with the fewest values, are tried as an explanation."""
 _FEW_KINDS, _TYPICAL = 100, 5
 """Where there are so few different rows, and most of them so often, being there often means nothing."""
-_DEVIATIONS = 5.0
+_DEVIATIONS, _GENEROUS = 5.0, 1.25
 
 Bools = npt.NDArray[np.bool_]
 
@@ -47,7 +49,7 @@ def screen(table: Table) -> Outcome:
     runs = repeated(groups) & extra
     often = _unexplained(table, total, groups) & extra & ~runs
     alone = int(np.bincount(groups.group[often]).max(initial=0))
-    few = often.sum() < max(LEAST_SHARE * table.rows, LEAST_PART * extra.sum())
+    few = often.sum() < max(LEAST_ROWS, LEAST_SHARE * table.rows, LEAST_PART * extra.sum())
     found = []
     if not few or alone >= max(LEAST_ALONE, LEAST_SHARE * table.rows):
         found.append(_often(groups, often, table.rows))
@@ -92,14 +94,33 @@ def _unexplained(table: Table, total: Keys, groups: Groups) -> Bools:
     if len(groups.size) <= _FEW_KINDS and np.median(groups.size) >= _TYPICAL:
         return np.zeros(table.rows, np.bool_)
     many = np.flatnonzero(groups.size > 1)
-    explained = np.zeros(len(many))
+    explained, pairs = np.zeros(len(many)), 0.0
     rows = groups.first[many]
     for keys in _few_valued(table):
         explained = np.maximum(explained, _expected(total - keys, keys, rows, groups.size[many]))
+        pairs = max(pairs, _pairs_by_nature(total - keys, keys, groups))
     surplus = groups.size[many] - 1 > explained + _DEVIATIONS * np.sqrt(explained * (1 + explained / 4))
+    small = groups.size[many] < LEAST_ALONE
+    if _pairs(groups.size[many][small]) <= _GENEROUS * pairs + _DEVIATIONS * np.sqrt(pairs):
+        surplus &= ~small
     large = np.zeros(len(groups.size), np.bool_)
     large[many] = surplus
     return large[groups.group]
+
+
+def _pairs(sizes: Ints) -> float:
+    return float((sizes * (sizes - 1.0)).sum()) / 2
+
+
+def _pairs_by_nature(rest: Keys, own: Keys, groups: Groups) -> float:
+    """How many pairs of equal rows there would be, were one column independent of all others.
+
+    By the pairs that differ in it alone: copies add nothing to these, however many there are.
+    """
+    differ = _pairs(np.unique(rest, return_counts=True)[1]) - _pairs(groups.size)
+    share = np.unique(own, return_counts=True)[1] / len(own)
+    same = float((share**2).sum())
+    return differ * same / (1 - same) if same < 1 else 0.0
 
 
 def _few_valued(table: Table) -> list[Keys]:

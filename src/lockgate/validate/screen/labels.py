@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from lockgate.contract.findings import clean
 from lockgate.validate.screen.folds import Bools, dealt, inputs, models, outside, points
 from lockgate.validate.screen.neighbours import DRAWN, MOST_EXACT, disagreement, nearest, votes
-from lockgate.validate.screen.noise import NOMINAL, Noise, doubt, fitted, sight
+from lockgate.validate.screen.noise import DOUBT, NOMINAL, Noise, doubt, fitted, settled, sight
 from lockgate.validate.screen.spec import Found, Outcome
 from lockgate.validate.screen.table import Floats, Ints, Table
 
@@ -19,9 +20,12 @@ LEAST_OF_A_CLASS = 10
 MOST_CLASSES = 30
 MOST_TWICE = 50_000
 """Rows up to which all is done a second time, dealt anew and without the rows that were doubtful the first time."""
-DOUBT = 0.5
 LEAST_SIGHT = 0.2
 MOST_PAIRS = 5
+MOST_OF_A_CLASS = 0.95
+"""Were more of a class called wrong, the judges have not learned what it is."""
+MANY = 0.1
+"""From so many wrong labels on, labels that are uncertain by nature in all rows alike look the same, and it is said."""
 
 
 @dataclass(frozen=True)
@@ -115,16 +119,21 @@ def _even(doubts: Floats) -> Floats:
 
 def _outcome(table: Table, noise: Noise, label: Ints, judged: Bools) -> Outcome:
     far = sight(noise, DOUBT)
-    if far < LEAST_SIGHT:
+    heavy = settled(noise, label[judged])
+    if far < LEAST_SIGHT and not heavy:
         why = (
             f"the inputs say too little about {table.label_name}: of wrong labels {far:.0%} could be told from honest"
-            " ones; each row has its score"
+            " ones; each row has its score. A table in which very many labels are wrong looks the same"
         )
         return Outcome(absent=why)
+    far = max(far, sight(noise, DOUBT, noise.rate)) if heavy else far
     doubts = doubt(noise, label, noise.rate)
-    rows = np.flatnonzero(judged & (doubts > DOUBT))
+    flagged = judged & (doubts > DOUBT)
+    unlearned = _unlearned(label[judged], flagged[judged], noise.said.shape[1])
+    note = _unlearned_note(table, judged & unlearned[label])
+    rows = np.flatnonzero(flagged & ~unlearned[label])
     if not len(rows):
-        return Outcome()
+        return Outcome(note=note)
     rows = rows[np.argsort(-doubts[rows], kind="stable")]
     likely = noise.said[rows].copy()
     likely[np.arange(len(rows)), label[rows]] = -1
@@ -137,6 +146,8 @@ def _outcome(table: Table, noise: Noise, label: Ints, judged: Bools) -> Outcome:
         f"{len(rows):,} of {table.rows:,} rows have a label that the other rows contradict ({told}); about"
         f" {noise.rate:.1%} of all labels are wrong by this, and {far:.0%} of wrong ones can be seen"
     )
+    if noise.rate >= MANY:
+        what += f'; so many, or "{table.label_name}" is as uncertain everywhere by nature: the rows cannot tell'
     seen: dict[str, Any] = {
         "rate": round(noise.rate, 4),
         "sight": round(far, 3),
@@ -144,4 +155,19 @@ def _outcome(table: Table, noise: Noise, label: Ints, judged: Bools) -> Outcome:
         "not_judged": int((~judged).sum()),
         "neighbours": "all" if table.rows <= MOST_EXACT else f"of {DRAWN:,} drawn points",
     }
-    return Outcome((Found("labels", tuple(rows.tolist()), what, seen),))
+    return Outcome((Found("labels", tuple(rows.tolist()), what, seen),), note=note)
+
+
+def _unlearned(label: Ints, flagged: Bools, classes: int) -> Bools:
+    """Shape (classes,): those of which nearly every row would be called wrong. What is merely rare looks so."""
+    rows = np.bincount(label, minlength=classes)
+    found: Bools = np.bincount(label[flagged], minlength=classes) > MOST_OF_A_CLASS * rows
+    return found
+
+
+def _unlearned_note(table: Table, rows: Bools) -> str:
+    if not rows.any():
+        return ""
+    words = [clean(table.classes[one], 60) for one in np.unique(table.label[rows])[:MOST_PAIRS]]
+    named = ", ".join(f'"{word}"' for word in words)
+    return f"no label among the {int(rows.sum()):,} rows of {named} was judged: nothing tells these from other rows"

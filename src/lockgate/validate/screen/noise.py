@@ -8,6 +8,10 @@ that is: right, and drawn as the judges together say, or wrong and any other cla
 which the given labels are most probable. So a judge that only repeats another, or knows nothing, gets no weight; one
 that is too timid gets more than 1; and where the label is uncertain by nature, q says so and the rate stays low: an
 unlikely label is doubtful only as far as a mistake explains it better than chance does.
+
+Where a tenth or a fifth of all labels are changed evenly, both explain the labels nearly as well: judges who are sure
+and a high rate, or judges who are not and none. Then the first is taken (`SETTLED`): rows that go against a rule which
+holds everywhere else are for a person to look at.
 """
 
 from __future__ import annotations
@@ -26,8 +30,17 @@ MOST_WEIGHT, MOST_RATE = 6.0, 0.4
 STEPS = 60
 STARTS = (1.0, 5.0)
 """Sums of weights to begin with: a timid judge among wrong labels has two places from where no small step is better."""
+HEAVY_STARTS = (0.15, 0.3)
+"""Rates to begin with, at the greatest weights: what heavy poison among settled labels looks like."""
+NEARLY = 0.004
+"""Nats a row by which it may explain the labels worse."""
+SETTLED = 0.8
+"""It must see so many of wrong labels at its own rate; and be wrong half as often at most as who always says the
+commonest class: else what is rare would be called wrong wherever nothing can be learned."""
 NOMINAL = 0.02
 """The rate that scores and `sight` suppose at least: so many labels may be wrong unseen."""
+DOUBT = 0.5
+"""Above it a label is more probably wrong than right."""
 
 
 @dataclass(frozen=True)
@@ -40,19 +53,33 @@ class Noise:
 
 def fitted(judges: Sequence[Floats], label: Ints, rows: Ints, draw: np.random.Generator) -> Noise:
     """The common word on all rows, fitted on `rows` of them (10,000 drawn of more)."""
-    from scipy.optimize import minimize
-
     some = rows if len(rows) <= MOST_FITTED else draw.choice(rows, MOST_FITTED, replace=False)
-    logs = np.stack([np.log(one[some] + LEAST) for one in judges])
-    bounds = [(0.0, MOST_WEIGHT)] * len(judges) + [(1e-5, MOST_RATE)]
-    tries = []
-    for weight in STARTS:
-        start = [weight / len(judges)] * len(judges) + [0.03]
-        options = {"maxiter": STEPS}
-        tries.append(minimize(_loss, start, (logs, label[some]), "L-BFGS-B", True, bounds=bounds, options=options))
-    best = min(tries, key=lambda one: float(one.fun)).x
+    logs, own = np.stack([np.log(one[some] + LEAST) for one in judges]), label[some]
+    least, best = min((_fit(logs, own, weight / len(judges), 0.03) for weight in STARTS), key=lambda one: one[0])
+    for rate in HEAVY_STARTS:
+        loss, values = _fit(logs, own, MOST_WEIGHT, rate)
+        noise = Noise(_shares(np.tensordot(values[:-1], logs, 1)), float(values[-1]))
+        if loss <= least + NEARLY and settled(noise, own):
+            best = values
+            break
     total = sum(weight * np.log(one + LEAST) for weight, one in zip(best[:-1], judges, strict=True))
     return Noise(_shares(np.asarray(total)), float(best[-1]))
+
+
+def _fit(logs: Floats, label: Ints, weight: float, rate: float) -> tuple[float, Floats]:
+    """The least loss that is near these values, and where it is."""
+    from scipy.optimize import minimize
+
+    bounds = [(0.0, MOST_WEIGHT)] * len(logs) + [(1e-5, MOST_RATE)]
+    start, options = [weight] * len(logs) + [rate], {"maxiter": STEPS}
+    found = minimize(_loss, start, (logs, label), "L-BFGS-B", True, bounds=bounds, options=options)
+    return float(found.fun), found.x
+
+
+def settled(noise: Noise, label: Ints) -> bool:
+    """Whether more labels are wrong than `NOMINAL`, by judges who are sure of nearly all others."""
+    rarer = 1 - float(np.bincount(label).max()) / len(label)
+    return NOMINAL < noise.rate <= rarer / 2 and sight(noise, DOUBT, noise.rate) >= SETTLED
 
 
 def _shares(logs: Floats) -> Floats:
@@ -82,13 +109,13 @@ def doubt(noise: Noise, label: Ints, rate: float) -> Floats:
     return found
 
 
-def sight(noise: Noise, above: float) -> float:
-    """Of labels that were wrong, the share that would get a doubt above `above`: how far one can see at all.
+def sight(noise: Noise, above: float, rate: float = NOMINAL) -> float:
+    """Of labels that were wrong, the share that would get a doubt above `above`, were `rate` of all wrong.
 
     For each row the class that the judges think likeliest is taken for the right one, and each other class tried.
     """
     others = noise.said.shape[1] - 1
-    odds = above / (1 - above) * (1 - NOMINAL) / NOMINAL * others
+    odds = above / (1 - above) * (1 - rate) / rate * others
     seen = noise.said < 1 / (1 + odds)
     seen[np.arange(len(seen)), noise.said.argmax(axis=1)] = False
     return float(seen.sum() / (len(seen) * others))

@@ -9,8 +9,13 @@ from lockgate.validate.screen.neighbours import nearest
 from lockgate.validate.screen.spec import Found, Outcome
 from lockgate.validate.screen.table import Floats, Ints, Table
 
-FALSE = 0.1
-"""Of the flagged rows, the share that a tail as heavy as an exponential one would put there."""
+FALSE, CHANCE = 0.1, 0.002
+"""Of the flagged rows, the share that an honest tail would put there; and how often it would put so many there."""
+MOST_STEEP, LEAST_FAR = 8.0, 4.0
+"""Of the law, which would fall at once where many are equally far; and of the middle distance, to be far at all."""
+MOST_BEYOND = 0.2
+BEHIND, LEAST_BEHIND = (1.5, 2, 4), 25
+"""The tail is drawn through the row so many times as far back as the last in question, and that twice as far."""
 FAR = 20.0
 MOST = 1e150
 STRATA = 20
@@ -29,19 +34,29 @@ def screen(table: Table) -> tuple[Outcome, Floats, Floats]:
     point = points(table)
     near = nearest(table, point)
     residual = value - _expected(table, value, point)
-    unlike = np.abs(value - np.median(value[near], axis=1))
+    away = _unlike(value, near)
     distance = np.abs(residual) / _spread(np.abs(residual), value - residual, near)
-    order = np.sqrt(distance * unlike / (np.median(unlike) or 1.0))
+    order = np.sqrt(distance * away / (np.median(away) or 1.0))
     score = _quantile(distance)
     skill = 1 - np.abs(residual).mean() / (np.abs(value - np.median(value)).mean() or 1.0)
     if skill < LEAST_SKILL:
         why = f"the inputs say too little about {table.label_name}: a wrong value cannot be told from an honest one"
-        return Outcome(absent=f"{why}; each row has its score"), score, _quantile(unlike)
+        return Outcome(absent=f"{why}; each row has its score"), score, _quantile(away)
     chosen = _beyond(distance)
     chosen &= order > np.median(order)
     rows = np.flatnonzero(chosen)
     rows = rows[np.argsort(-distance[rows], kind="stable")]
-    return _outcome(table, rows, distance), score, _quantile(unlike)
+    return _outcome(table, rows, distance), score, _quantile(away)
+
+
+def unlike(table: Table, near: Ints) -> Floats:
+    """How far each value is from the middle one of its neighbours, as a quantile."""
+    return _quantile(_unlike(_bounded(table.label.astype(np.float64)), near))
+
+
+def _unlike(value: Floats, near: Ints) -> Floats:
+    found: Floats = np.abs(value - np.median(value[near], axis=1))
+    return found
 
 
 def _bounded(value: Floats) -> Floats:
@@ -85,15 +100,30 @@ def _quantile(values: Floats) -> Floats:
 
 
 def _beyond(distance: Floats) -> np.typing.NDArray[np.bool_]:
-    """Rows so far out that an exponential tail, drawn from the middle of all, explains a tenth of them at most."""
-    middle, upper = np.quantile(distance, [0.5, 0.8])
-    slope = np.log(2.5) / max(upper - middle, 1e-9)
-    order = np.sort(distance)[::-1]
-    expected = len(order) * 0.5 * np.exp(-slope * (order - middle))
-    good = np.flatnonzero(expected <= FALSE * np.arange(1, len(order) + 1))
-    if not len(good):
-        return np.zeros(len(distance), np.bool_)
-    found: np.typing.NDArray[np.bool_] = distance >= order[good[-1]]
+    """The farthest rows, as many as a power law through those behind them explains a tenth of at most.
+
+    Honest tails thin out at least as fast as a power law that is drawn nearer to the middle, however heavy they are: t
+    with two degrees, or lognormal. What was moved lies beyond a place where there are fewer. The law is drawn through
+    two ranks behind the rows in question, these left out, and one standard error flatter.
+    """
+    from scipy.stats import poisson
+
+    order = np.maximum(np.sort(distance)[::-1], np.finfo(np.float64).tiny)
+    many = 0
+    number = np.arange(1, int(len(order) * MOST_BEYOND) + 1)
+    for times in BEHIND:
+        near = np.maximum(np.ceil(times * number).astype(np.int64), number + LEAST_BEHIND)
+        fits = 2 * near <= len(order)
+        rows, near = number[fits], near[fits]
+        rest = near - rows
+        fall = np.log(order[near - 1] / order[2 * near - 1])
+        steep = np.log((near + rest) / rest) / np.maximum(fall, 1e-12) * (1 - 1 / np.sqrt(rest))
+        steep = np.minimum(steep, MOST_STEEP)
+        expected = rest * (order[rows - 1] / order[near - 1]) ** -steep
+        far = order[rows - 1] >= LEAST_FAR * np.median(distance)
+        good = far & (expected <= FALSE * rows) & (poisson.sf(rows - 1, expected) < CHANCE)
+        many = max(many, int(rows[good].max(initial=0)))
+    found: np.typing.NDArray[np.bool_] = distance >= order[many - 1] if many else np.zeros(len(distance), np.bool_)
     return found
 
 

@@ -34,8 +34,10 @@ class Found:
 class Outcome:
     """What came of one rule. It may find several things (one for each trigger, say), or nothing.
 
-    `absent`: why it could not look ("" where it did): "not available for regression", "10 rows are too few".
+    `absent`: why it could not look ("" where it did): "not available for regression", "10 rows are too few". `note`:
+    what it left out although it looked: "1,413 of 1,770 pairs of columns were not looked at".
     """
 
     found: tuple[Found, ...] = ()
     absent: str = ""
+    note: str = ""

@@ -3,10 +3,10 @@
 What is looked for: rows with a rare value, or a rare pair of values, that nearly all have one label, although neither
 the two columns alone nor the rows most like them in the other columns have it. On pictures a pair of pixels says much
 about the digit, and so do the other pixels: that is no finding. Rows to which somebody gave a trigger and a label are
-in everything else like rows with other labels.
+in everything else like rows with other labels, and they are more than the two values have together by chance.
 
-Not to be seen in this way: a trigger on rows that had its label anyhow (clean-label), one of more than two columns of
-which each pair is common, and one on fewer rows than a bin needs.
+Not to be seen in this way: a trigger on rows that had its label anyhow (clean-label) unless its value looks made, one
+of more than two columns of which each pair is common, and one on fewer rows than a bin needs.
 """
 
 from __future__ import annotations
@@ -61,8 +61,20 @@ def screen(table: Table) -> Outcome:
     scan = _prepared(_only(table, held))
     if not len(scan.labels):
         return Outcome(absent=f"no label has {LEAST} rows")
-    passed, bars = _passed(scan)
-    return Outcome(tuple(_told(table, scan, passed, bars)))
+    passed, bars, untold = _passed(scan)
+    return Outcome(tuple(_told(table, scan, passed, bars)), note=_note(scan, untold, len(passed)))
+
+
+def _note(scan: _Scan, untold: int, told: int) -> str:
+    """What nobody looked at, or is not told."""
+    parts = []
+    if scan.left_out:
+        number = len({coding.column for coding in scan.codings})
+        pairs = f"{scan.left_out:,} of {number * (number - 1) // 2:,} pairs of columns"
+        parts.append(f"{pairs} were not looked at, or not wholly")
+    if untold:
+        parts.append(f"{untold:,} more findings than the {told} that are told")
+    return "; ".join(parts)
 
 
 def _only(table: Table, rows: Ints) -> Table:
@@ -103,9 +115,10 @@ def _ranges(value: Floats) -> tuple[Ints, Floats]:
     return np.arange(said.shape[1]), said
 
 
-def _passed(scan: _Scan) -> tuple[list[Hit], bar.Bars]:
+def _passed(scan: _Scan) -> tuple[list[Hit], bar.Bars, int]:
     like = scan.near.everywhere()
     rest = scan.said[like].mean(axis=1)
+    scan = replace(scan, near=scan.near.learned(like, scan.said))
     asked = likely(scan.cells, scan.codings, scan.said[:, None, :], rest)[0]
     found = hits(scan.cells, scan.codings, asked, scan.said, scan.near, bar.SUSPICIOUS)
     pools = bar.pools(scan.cells, scan.codings, found, scan.near)
@@ -117,17 +130,18 @@ def _passed(scan: _Scan) -> tuple[list[Hit], bar.Bars]:
         if hit.score > bars.height[bar.kind(scan.cells, scan.codings, hit.cell)]
         and not choosing.is_episode(scan.table, scan.cells.of(hit.cell))
     ]
-    return _apart(scan, passed), bars
+    kept = _apart(scan, passed)
+    return kept[:MOST_FOUND], bars, len(kept[MOST_FOUND:])
 
 
 def _apart(scan: _Scan, passed: Sequence[Hit]) -> list[Hit]:
-    """The most surprising ones, without those whose rows were told before."""
+    """The most surprising first, without those whose rows were told before."""
     covered = np.zeros(scan.table.rows, np.bool_)
     kept: list[Hit] = []
     for hit in passed:
         rows = scan.cells.of(hit.cell)
         rows = rows[scan.said[rows, hit.label] > 0]
-        if covered[rows].mean() > COVERED or len(kept) == MOST_FOUND:
+        if covered[rows].mean() > COVERED:
             continue
         covered[rows] = True
         kept.append(hit)
