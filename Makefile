@@ -32,6 +32,7 @@ nightly: test bench  ## All tests, the benchmarks, the long tests and fault roun
 	@$(BIN)/python -m bench.ladders --longer 10 --only stops
 	@$(BIN)/python -m bench.drift_null
 	@$(BIN)/python -m bench.drift_harmless
+	@$(BIN)/python -m bench.screen_triggers
 	@$(BIN)/pytest -n auto tests/properties --hypothesis-profile=nightly --timeout 7200
 
 bench: .venv/made  ## The measured claims, each as a ratio in one run
@@ -48,6 +49,9 @@ bench: .venv/made  ## The measured claims, each as a ratio in one run
 	@$(BIN)/python -m bench.ladder_moves
 	@$(BIN)/python -m bench.drift
 	@$(BIN)/python -m bench.drift_flights
+	@$(BIN)/python -m bench.screen_cost
+	@$(BIN)/python -m bench.screen_labels
+	@$(BIN)/python -m bench.screen_sources
 	@if command -v wrk >/dev/null; then $(BIN)/python -m bench.gateway_controls; fi
 	@if command -v wrk >/dev/null; then $(BIN)/python -m bench.gateway; fi
 

@@ -13,6 +13,9 @@ from hypothesis import settings
 if TYPE_CHECKING:
     from tests.support.shell import Ready
 
+# Two workers with two threads each spin while they wait for one another: eight times the CPU of one thread.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 settings.register_profile("default", deadline=None)
 settings.register_profile("nightly", deadline=None, max_examples=1000)
 settings.load_profile("default")

@@ -21,7 +21,7 @@ WIDE = 100
 """With more columns each tree of boosting looks at too many bins; random trees look at the square root."""
 ROWS_A_CLASS = 1_000
 """With fewer rows for each class random trees are better, and boosting is left out."""
-MOST_FOREST = 50_000
+MOST_FOREST = 20_000
 """With more rows, boosting alone, where it can be paid."""
 MOST_IN_A_TREE = 16_000
 MOST_IN_TREES = 500_000

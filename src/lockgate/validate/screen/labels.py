@@ -18,7 +18,7 @@ from lockgate.validate.screen.table import Floats, Ints, Table
 LEAST_ROWS = 100
 LEAST_OF_A_CLASS = 10
 MOST_CLASSES = 30
-MOST_TWICE = 50_000
+MOST_TWICE = 20_000
 """Rows up to which all is done a second time, dealt anew and without the rows that were doubtful the first time."""
 LEAST_SIGHT = 0.2
 MOST_PAIRS = 5
