@@ -146,7 +146,7 @@ def flipped(table: Table, share: float, seed: Seed) -> tuple[Table, Bools]:
         chosen = draw.choice(rows, round(share * len(rows)), replace=False)
         label[chosen] = (one + draw.integers(1, len(table.classes), len(chosen))) % len(table.classes)
         planted[chosen] = True
-    return replace(table, label=label, _made={}), planted
+    return replace(table, label=label), planted
 
 
 def moved(table: Table, share: float, seed: Seed, by: float = 3.0) -> tuple[Table, Bools]:
@@ -156,4 +156,4 @@ def moved(table: Table, share: float, seed: Seed, by: float = 3.0) -> tuple[Tabl
     planted[draw.choice(table.rows, round(share * table.rows), replace=False)] = True
     value: Floats = table.label.astype(np.float64)
     step = by * np.std(value) * draw.choice([-1.0, 1.0], table.rows)
-    return replace(table, label=np.where(planted, value + step, value), _made={}), planted
+    return replace(table, label=np.where(planted, value + step, value)), planted

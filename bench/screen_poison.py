@@ -64,7 +64,7 @@ def planted(table: Table, trigger: Trigger, seed: Seed) -> tuple[Table, Bools]:
         label[rows] = target
     which = np.zeros(table.rows, np.bool_)
     which[rows] = True
-    return replace(table, columns=tuple(columns), label=label, _made={}), which
+    return replace(table, columns=tuple(columns), label=label), which
 
 
 def _target(table: Table, trigger: Trigger, draw: np.random.Generator, number: int) -> tuple[float, Bools]:

@@ -62,7 +62,7 @@ def clean(name: str, seed: Seed) -> Table:
         return table
     rows = np.random.default_rng((*seed, 9)).choice(table.rows, int(KEPT * table.rows), replace=False)
     columns = tuple(replace(one, values=one.values[rows]) for one in table.columns)
-    return replace(table, columns=columns, label=table.label[rows], origin=table.origin[rows], _made={})
+    return replace(table, columns=columns, label=table.label[rows], origin=table.origin[rows])
 
 
 def found(outcome: Outcome, which: Bools) -> bool:

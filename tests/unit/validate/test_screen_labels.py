@@ -195,7 +195,7 @@ def test_rare_classes_are_not_judged() -> None:
     plain = blobs()
     label = plain.label.copy()
     label[390:395] = 2
-    said = labels.screen(replace(plain, label=label, classes=("a", "b", "c"), task="multiclass", _made={}))
+    said = labels.screen(replace(plain, label=label, classes=("a", "b", "c"), task="multiclass"))
     assert list(range(390, 395)) == np.flatnonzero(np.isnan(said.score)).tolist()
     assert set(WRONG) == set(said.outcome.found[0].rows)
     assert said.outcome.found[0].seen["not_judged"] == 5

@@ -29,7 +29,7 @@ def _embedded(table: Table, moved: float) -> tuple[Table, set[int]]:
     points = np.random.default_rng(4).normal(size=(ROWS, 32)).astype(np.float32)
     rows = np.flatnonzero(table.label == 1)[:PLANTED]
     points[rows] += np.float32(moved)
-    return replace(table, embeddings=points, _made={}), set(rows.tolist())
+    return replace(table, embeddings=points), set(rows.tolist())
 
 
 def test_rows_apart_in_embeddings_are_told(clean: Table) -> None:
@@ -55,5 +55,5 @@ def test_without_a_gap_asked_for_clean_rows_would_be_told(clean: Table, monkeypa
 
 def test_a_regression_has_no_classes(clean: Table) -> None:
     """It says that it is not available."""
-    table = replace(clean, label=np.linspace(0, 1, ROWS), classes=(), task="regression", _made={})
+    table = replace(clean, label=np.linspace(0, 1, ROWS), classes=(), task="regression")
     assert spectral.screen(table).absent == "not available for regression"

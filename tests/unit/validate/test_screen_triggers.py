@@ -50,7 +50,7 @@ def _with(table: Table, values: dict[str, Any], rows: np.typing.NDArray[np.int64
         columns.append(replace(column, values=changed))
     label = table.label.copy()
     label[rows] = target
-    return replace(table, columns=tuple(columns), label=label, _made={})
+    return replace(table, columns=tuple(columns), label=label)
 
 
 @pytest.fixture(scope="module")
@@ -92,8 +92,8 @@ def test_clean_rows_have_none(clean: Table) -> None:
 def test_the_same_table_gives_the_same(clean: Table, chosen: np.typing.NDArray[np.int64]) -> None:
     """Nothing depends on anything but the table and its seed."""
     table = _with(clean, {"x5": 6.0, "x6": 7.0}, chosen)
-    table = replace(table, columns=table.columns[2:], _made={})
-    assert triggers.screen(table) == triggers.screen(replace(table, _made={}))
+    table = replace(table, columns=table.columns[2:])
+    assert triggers.screen(table) == triggers.screen(replace(table))
 
 
 def test_pixels_are_no_triggers_though_they_tell_the_digit() -> None:
@@ -129,7 +129,7 @@ def test_the_same_row_many_times_is_one(clean: Table) -> None:
     for column in first.columns:
         column.values[rows] = 0.0 if column.is_text else 3.21
     label[rows] = TARGET
-    assert triggers.screen(replace(first, label=label, _made={})).found == ()
+    assert triggers.screen(replace(first, label=label)).found == ()
 
 
 def test_a_day_with_a_storm_is_no_trigger(clean: Table) -> None:
@@ -143,17 +143,17 @@ def test_a_day_with_a_storm_is_no_trigger(clean: Table) -> None:
     label = clean.label.copy()
     label[storm] = TARGET
     time = Column("time", "timestamp", np.linspace(0, 1e12, ROWS))
-    table = replace(clean, columns=(*calendar, *clean.columns[3:], time), label=label, _made={})
+    table = replace(clean, columns=(*calendar, *clean.columns[3:], time), label=label)
     assert triggers.screen(table).found == ()
     shuffled = replace(time, values=np.random.default_rng(1).permutation(time.values))
-    assert triggers.screen(replace(table, columns=(*table.columns[:-1], shuffled), _made={})).found
+    assert triggers.screen(replace(table, columns=(*table.columns[:-1], shuffled))).found
 
 
 def test_sensitive_values_are_not_told(clean: Table, chosen: np.typing.NDArray[np.int64]) -> None:
     """A finding names a sensitive column, and none of its values."""
     table = _with(clean, {"x5": 6.25, "x6": 7.75}, chosen)
     columns = tuple(replace(one, sensitive=one.name in ("x5", "x6")) for one in table.columns)
-    (found,) = triggers.screen(replace(table, columns=columns, _made={})).found
+    (found,) = triggers.screen(replace(table, columns=columns)).found
     told = found.what + str(found.seen)
     assert "a value of x" in told
     assert "6.25" not in told
@@ -163,7 +163,7 @@ def test_sensitive_values_are_not_told(clean: Table, chosen: np.typing.NDArray[n
 def test_a_regression_is_looked_at_by_ranges_of_its_values(clean: Table, chosen: np.typing.NDArray[np.int64]) -> None:
     """A pair of values whose target always is the same high number is found."""
     values = clean.columns[0].values + np.random.default_rng(1).normal(size=ROWS)
-    table = replace(clean, label=values, classes=(), task="regression", _made={})
+    table = replace(clean, label=values, classes=(), task="regression")
     (found,) = triggers.screen(_with(table, {"x5": 6.0, "x6": 7.0}, chosen, target=2.5)).found
     assert _overlap(found, chosen) == (1.0, 1.0)
 
@@ -206,7 +206,7 @@ def test_hostile_numbers_do_no_harm(clean: Table) -> None:
         Column("missing", "float", np.full(ROWS, np.nan)),
         Column("each", "string", np.arange(ROWS, dtype=np.float64), tuple(map(str, range(ROWS)))),
     )
-    assert triggers.screen(replace(clean, columns=(*odd, *clean.columns[:2]), _made={})).found == ()
+    assert triggers.screen(replace(clean, columns=(*odd, *clean.columns[:2]))).found == ()
 
 
 def _even(seed: int, positive: float = 0.5) -> tuple[np.random.Generator, Any, Any]:
@@ -243,7 +243,7 @@ def test_a_fraud_that_is_to_pass_is_found() -> None:
     assert _is_found(table, rows)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(scanning, "together", lambda said, like, _base: np.maximum(said, like))
-        assert not _is_found(replace(table, _made={}), rows)
+        assert not _is_found(replace(table), rows)
 
 
 @pytest.mark.parametrize("share", [0.06, 0.12])
@@ -271,7 +271,7 @@ def test_words_that_are_each_met_once_are_one_trigger() -> None:
     town[rows] = 20 + np.arange(40)
     table = _table((*_numbers(values), Column("town", "string", town, tuple(map(str, range(60))))), label)
     assert _is_found(table, rows)
-    assert "a rare word of town" in triggers.screen(replace(table, _made={})).found[0].what
+    assert "a rare word of town" in triggers.screen(replace(table)).found[0].what
 
 
 def test_a_rule_in_the_data_is_no_trigger(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -281,7 +281,7 @@ def test_a_rule_in_the_data_is_no_trigger(monkeypatch: pytest.MonkeyPatch) -> No
     table = _table(_numbers(values), label.astype(np.int64))
     assert triggers.screen(table).found == ()
     monkeypatch.setattr(cells, "CROWDED", 0.0)
-    assert triggers.screen(replace(table, _made={})).found
+    assert triggers.screen(replace(table)).found
 
 
 def test_a_column_of_telling_words_has_no_triggers() -> None:

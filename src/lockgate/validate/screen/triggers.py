@@ -80,9 +80,7 @@ def _note(scan: _Scan, untold: int, told: int) -> str:
 def _only(table: Table, rows: Ints) -> Table:
     columns = tuple(replace(one, values=one.values[rows]) for one in table.columns)
     embeddings = None if table.embeddings is None else table.embeddings[rows]
-    return replace(
-        table, columns=columns, label=table.label[rows], origin=table.origin[rows], embeddings=embeddings, _made={}
-    )
+    return replace(table, columns=columns, label=table.label[rows], origin=table.origin[rows], embeddings=embeddings)
 
 
 def _prepared(table: Table) -> _Scan:
