@@ -40,7 +40,7 @@ TABLE = Table(
         "control_time": Key(
             duration(),
             600.0,
-            "Where training took longer than this, no second model is trained: it would takelong.",
+            "Where training took longer than this, there is no second one: it would take as long.",
         ),
         "gpu": Key(flag(), default=False, help="Show the GPU to training: isolation of level 2, not 3."),
     }
