@@ -5,8 +5,6 @@ Nothing is served: rows are drawn, binned by the model's own plans and told as a
 
 from __future__ import annotations
 
-import copy
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -31,10 +29,9 @@ from lockgate.monitor import judged, making
 from lockgate.monitor.binning import Binner, counted
 from lockgate.monitor.plan import Plan
 from lockgate.project import Project
-from lockgate.store.blobs import BlobStore
-from lockgate.store.layout import RegistryStore
 from lockgate.trust import pin
 from tests.support.project import SignedProject, register_here, signed_project
+from tests.support.project import fork as fork_project
 from tests.support.sealed_predictions import seal_predictions
 from tests.support.told_rows import Gateway, Step
 
@@ -195,14 +192,6 @@ def drifting(folder: Path, monkeypatch: pytest.MonkeyPatch, *, models: int = 1, 
 
 def fork(house: Drifting, folder: Path) -> Drifting:
     """The same project in a folder of its own, with the same keys: what happens to it, the first one does not see."""
-    root = folder / "project"
-    shutil.copytree(house.signed.root, root)
-    signed = copy.copy(house.signed)
-    signed.root, signed.home = root, root / ".lockgate"
-    signed.clock = replace(house.signed.clock)
-    signed.registry = RegistryStore(signed.home / "registry")
-    signed.data = BlobStore(signed.home / "data" / "sha256", signed.home / "state" / "tmp")
-    signed.ledger = signed.open_ledger()
-    pin.pin(signed.created.project_id, root, signed.clock())
+    signed = fork_project(house.signed, folder)
     gateway = replace(house.gateway, records=list(house.gateway.records))
     return Drifting(signed, signed.home / "state" / "spool", gateway, house.parts, house.seed)

@@ -6,6 +6,8 @@ ONNX model. Tests set XDG_CONFIG_HOME and XDG_STATE_HOME to temporary folders fi
 
 from __future__ import annotations
 
+import copy
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -34,6 +36,7 @@ from lockgate.sandbox.interpreter import PythonEnv
 from lockgate.sandbox.report import JailReport, Probe
 from lockgate.store.blobs import BlobStore
 from lockgate.store.layout import RegistryStore
+from lockgate.trust import pin
 from lockgate.trust.keyring import Created, Keyring, create_keys
 from lockgate.trust.policy import Policy
 
@@ -258,6 +261,20 @@ def signed_project(
     root = tmp_path / name
     root.mkdir()
     return SignedProject(root, **options)
+
+
+def fork(signed: SignedProject, folder: Path) -> SignedProject:
+    """The same project in a folder of its own, with the same keys: what happens to it, the first one does not see."""
+    root = folder / "project"
+    shutil.copytree(signed.root, root)
+    other = copy.copy(signed)
+    other.root, other.home = root, root / ".lockgate"
+    other.clock = replace(signed.clock)
+    other.registry = RegistryStore(other.home / "registry")
+    other.data = BlobStore(other.home / "data" / "sha256", other.home / "state" / "tmp")
+    other.ledger = other.open_ledger()
+    pin.pin(other.created.project_id, root, other.clock())
+    return other
 
 
 def at_home(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import copy
 import io
-import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -26,12 +24,11 @@ from lockgate.core.moments import rfc3339
 from lockgate.core.statement import MARK, Statement, Subject, claim_uri, test_result
 from lockgate.project import Project
 from lockgate.sandbox.settings import JailSettings
-from lockgate.store.blobs import BlobStore
-from lockgate.store.layout import RegistryStore
-from lockgate.trust import pin as pins
+from lockgate.trust import pin
 from lockgate.validate import reviewing
 from lockgate.validate.jail.review import review
 from tests.support.project import SignedProject, signed_project
+from tests.support.project import fork as fork_project
 
 CONFIG = """[project]
 name = "flights"
@@ -113,21 +110,13 @@ def reviewed(folder: Path, patch: pytest.MonkeyPatch) -> Reviewed:
     root, key = signed.created.project_id, signed.ledger.roles.sealer_key()
     sign = signed.keyring.signer("sealer").sign_note
     seal(signed.home / "log" / PREDICTIONS, [], origin=origin(root, PREDICTIONS), sign=sign, public_key=key)
-    pins.pin(root, signed.root, signed.clock())
+    pin.pin(root, signed.root, signed.clock())
     return Reviewed(signed, signed.record("validator", validate_statement(signed)))
 
 
 def fork(house: Reviewed, folder: Path) -> Reviewed:
     """The same project in a folder of its own, with the same keys: what happens to it, the first one does not see."""
-    root = folder / "project"
-    shutil.copytree(house.signed.root, root)
-    signed = copy.copy(house.signed)
-    signed.root, signed.home = root, root / ".lockgate"
-    signed.clock = replace(house.signed.clock)
-    signed.registry = RegistryStore(signed.home / "registry")
-    signed.data = BlobStore(signed.home / "data" / "sha256", signed.home / "state" / "tmp")
-    signed.ledger = signed.open_ledger()
-    pins.pin(signed.created.project_id, root, signed.clock())
+    signed = fork_project(house.signed, folder)
     return Reviewed(signed, house.validate)
 
 
