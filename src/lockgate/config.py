@@ -14,7 +14,7 @@ from typing import Any
 
 from lockgate.audit.entries import is_model_name
 from lockgate.contract import inputs
-from lockgate.core.kinds import LITERAL, inside, reference
+from lockgate.core.kinds import LITERAL, inside, licence, reference
 from lockgate.core.names import PROJECT_FILE
 from lockgate.core.overlay import UNSAID, differing, joined, lenient, missing, nearer_lines
 from lockgate.core.strict import (
@@ -108,6 +108,7 @@ DATA = Table(
             ),
             "What query files may be put to.",
         ),
+        "licence": Key(licence(), "", "SPDX expression of the data's licence, for card and bill."),
     }
 )
 
@@ -127,6 +128,8 @@ SCHEMA = Table(
                     help="The model's name in the registry.",
                 ),
                 "description": Key(text(), "", "One sentence for the model's page."),
+                "card": Key(inside(), "card.md", "A file of Markdown for the model's card; it need not be there."),
+                "licence": Key(licence(), "", "SPDX expression of the model's licence, for card and bill."),
             }
         ),
         "data": DATA,
@@ -137,6 +140,8 @@ SCHEMA = Table(
             Table(
                 {
                     "description": Key(text(), UNSAID, "One sentence for this model's page."),
+                    "card": Key(inside(), UNSAID, "What a person wrote about this model."),
+                    "licence": Key(licence(), UNSAID, "SPDX expression of this model's licence."),
                     "data": differing(DATA),
                     "screen": differing(screen.TABLE),
                     "train": differing(train.TABLE),
@@ -156,6 +161,7 @@ SCHEMA = Table(
 
 
 _SEVERAL = Table({**SCHEMA.items, "data": lenient(DATA)})
+_ABOUT = ("description", "card", "licence")
 _NOTHING: Mapping[str, Any] = {"sources": (), "contract": "", "label": ""}
 
 
@@ -176,6 +182,7 @@ class DataSettings:
     pins: Mapping[str, str]
     stores: Mapping[str, Mapping[str, Any]]
     databases: Mapping[str, Mapping[str, Any]]
+    licence: str
 
     @property
     def contract_file(self) -> str:
@@ -209,6 +216,8 @@ class Config:
     monitor: MonitorSpec = field(default_factory=MonitorSpec)
     screen: screen.ScreenSettings = field(default_factory=screen.ScreenSettings)
     project: str = ""
+    card: str = ""
+    licence: str = ""
     models: Mapping[str, Config] = field(default_factory=dict)
 
     def of(self, model: str) -> Config:
@@ -266,8 +275,8 @@ def _of_model(document: Document, name: str) -> Document:
     for key, unsaid in missing(DATA, values["data"]):
         what = f"neither [data] nor [model.{name}.data] says {key}: {unsaid.kind.expects}"
         raise _flaw(document, ("model", name, "data"), what)
-    about = far["project"]["description"] if near["description"] is UNSAID else near["description"]
-    own = {"project": {"name": name, "of": far["project"]["name"], "description": about}, **values}
+    about = {key: far["project"][key] if near[key] is UNSAID else near[key] for key in _ABOUT}
+    own = {"project": {"name": name, "of": far["project"]["name"], **about}, **values}
     return Document(document.filename, {**far, **own}, nearer_lines(document.lines, ("model", name)))
 
 
@@ -290,6 +299,8 @@ def _config(document: Document) -> Config:
         monitor=monitor.of(document),
         screen=screen.of(document),
         project=values["project"].get("of", values["project"]["name"]),
+        card=values["project"]["card"],
+        licence=values["project"]["licence"],
     )
     _check_inputs(config, document)
     return config

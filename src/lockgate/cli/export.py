@@ -1,4 +1,4 @@
-"""`lockgate export kubernetes|systemd|github-actions`."""
+"""`lockgate export kubernetes|systemd|github-actions|mlbom|modelcard`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from lockgate.cli.export_model import mlbom, modelcard
 from lockgate.cli.render import Talk, json_option, project_option, table
 from lockgate.core.shown import block
 from lockgate.errors import Refused, Usage, VerificationFailed
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 OURS = ("Deployment ", "Job ", "Pod ", "stage ")
 
 
-@click.group("export", short_help="What others need: manifests for a cluster, units for systemd, a workflow.")
+@click.group("export", short_help="What others need: bill of materials, model card, manifests, units, a workflow.")
 def command() -> None:
     """What others need, in their forms."""
 
@@ -290,3 +291,7 @@ def _tell(facts: dict[str, Any], talk: Talk) -> None:
     )
     if facts["jail_level"] is not None:
         talk.say(f"jailed pods are of level {facts['jail_level']} at most: 3 is gVisor, if the cluster's class is that")
+
+
+command.add_command(mlbom)
+command.add_command(modelcard)

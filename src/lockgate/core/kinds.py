@@ -6,6 +6,7 @@ import re
 from pathlib import PurePosixPath
 from typing import Any
 
+from lockgate.core.licences import canonical
 from lockgate.core.strict import Kind
 
 _REFERENCE = r"(?:env:[A-Za-z_][A-Za-z0-9_]*|file:[^\0]+|cmd:[^\0]+)"
@@ -46,3 +47,15 @@ def reference() -> Kind:
         return value if isinstance(value, str) and re.fullmatch(_REFERENCE, value) else LITERAL
 
     return Kind('a reference to a secret: "env:NAME", "file:PATH" or "cmd:COMMAND"', read)
+
+
+def licence() -> Kind:
+    """A licence as SPDX spells it, or nothing."""
+
+    def read(value: object) -> str:
+        found = canonical(value) if isinstance(value, str) and value else value
+        if not isinstance(found, str):
+            raise ValueError
+        return found
+
+    return Kind('an SPDX expression, such as "Apache-2.0"', read)

@@ -28,6 +28,7 @@ from lockgate.pipeline.unchanged import (
     same_training,
     standing,
 )
+from lockgate.pipeline.words import words_of
 from lockgate.register.spec import RegisterSpec
 from lockgate.sandbox.report import LEVELS
 from lockgate.store.files import atomic_write
@@ -150,7 +151,7 @@ def register(workplace: Workplace, config: Config, fresh: bool) -> StageDone:  #
     """Register; the stage itself knows a candidate that it has registered before."""
     from lockgate.register.run import run
 
-    result = run(workplace, RegisterSpec(config.name, config.description))
+    result = run(workplace, RegisterSpec(config.name, words_of(workplace.root, config)))
     one = result.registration
     return StageDone(
         "register",

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from lockgate.project.carry.pulling import Pulled
     from lockgate.project.carry.pushing import Pushed
     from lockgate.project.carry.remote import Progress
+    from lockgate.project.papers import Paper
 
 
 def _silent(_what: str, _done: int, _all: int) -> None:
@@ -34,6 +35,20 @@ class Carrying(Opened):
         if mirror.read_mirror(self.home) is not None:
             return pulling.pull_to_mirror(asked, self.root)
         return pulling.pull_to_project(self, asked)
+
+    def bill(self, ref: str = "latest") -> Paper:
+        """A registered model's bill of materials, CycloneDX 1.6; the model's files are verified first."""
+        from lockgate.project.papers import bill
+        from lockgate.store.layout import RegistryStore
+
+        return bill(self.resolve(ref), self.ledger(), RegistryStore(self.home / "registry"))
+
+    def card(self, ref: str = "latest") -> Paper:
+        """A registered model's card, as it was signed; the model's files are verified first."""
+        from lockgate.project.papers import card_of
+        from lockgate.store.layout import RegistryStore
+
+        return card_of(self.resolve(ref), self.ledger(), RegistryStore(self.home / "registry"))
 
     def pull_plain(self, ref: str, folder: Path) -> Pulled:
         """Write a registered model as a plain folder with a predict.py that needs no Lockgate; verified first."""

@@ -61,7 +61,7 @@ def _register(workplace: Workplace, spec: RegisterSpec) -> RegisterResult:
     refuse_imported(spec.name, statements)
     # 1.
     heads = rules.candidate(statements, workplace.model)
-    plan = closure.plan(spec.name, spec.description, heads)
+    plan = closure.plan(spec, heads)
     # 2.
     known = registrations(statements)
     digests = {**plan.copied, **{name: digest_of(data) for name, data in plan.made.items()}}

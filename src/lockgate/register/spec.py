@@ -11,11 +11,28 @@ from lockgate.core.verdict import Verdict
 
 
 @dataclass(frozen=True)
+class Words:
+    """What a person says of a model; its card keeps it apart from what was measured.
+
+    Attributes:
+        description: one sentence.
+        card: Markdown: what it is for, what it is not for, whom to ask.
+        licence: SPDX expression of the model; "" where nobody said.
+        data_licence: that of the data which it learned from.
+    """
+
+    description: str = ""
+    card: str = ""
+    licence: str = ""
+    data_licence: str = ""
+
+
+@dataclass(frozen=True)
 class RegisterSpec:
-    """`name` is the model's name in the registry; `description` one sentence of the person's for its card."""
+    """`name` is the model's name in the registry."""
 
     name: str
-    description: str = ""
+    words: Words = Words()
 
 
 @dataclass(frozen=True)

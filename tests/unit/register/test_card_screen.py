@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from lockgate.audit.evidence import Evidence
-from lockgate.register.closure import card
+from lockgate.register.card import card
+from lockgate.register.spec import Words
 from tests.support.project import signed_project
 
 
@@ -21,7 +22,7 @@ def _heads(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Evidence]:
 def _line(heads: dict[str, Evidence], **facts: Any) -> str:
     one = heads["validate"]
     said = replace(one, statement=replace(one.statement, predicate={**one.predicate, **facts}))
-    lines = card("flights", "", {**heads, "validate": said}).splitlines()
+    lines = card("flights", Words(), {**heads, "validate": said}).splitlines()
     return next((line for line in lines if "poisoned" in line), "")
 
 

@@ -16,11 +16,11 @@ from lockgate.errors import LockgateError, Refused, Usage
 from lockgate.monitor.plan import Plan
 from lockgate.register import run as register
 from lockgate.register.jail.scan import scan
-from lockgate.register.spec import RegisterSpec
+from lockgate.register.spec import RegisterSpec, Words
 from lockgate.sandbox.report import JailReport, Probe
 from tests.support.project import SignedProject, signed_project
 
-SPEC = RegisterSpec("flights", "Does this flight arrive late?")
+SPEC = RegisterSpec("flights", Words("Does this flight arrive late?"))
 HELD = (Probe("everything", "none", holds=True, witness="a test's"),)
 REPORT = JailReport("none", "parse", digest_of(b"settings"), HELD, {})
 

@@ -21,7 +21,8 @@ from lockgate.core.verdict import Level
 from lockgate.errors import Refused, VerificationFailed
 from lockgate.pipeline.unchanged import same_training
 from lockgate.project.pages import ModelPage
-from lockgate.register.closure import card
+from lockgate.register.card import card
+from lockgate.register.spec import Words
 from lockgate.sandbox.report import JailReport, Probe
 from lockgate.train import control, steps
 from lockgate.train.control import Control
@@ -220,8 +221,9 @@ def test_the_models_page_and_card_tell_it() -> None:
     assert "control" not in str(replace(page, control={}).text())
     said: dict[str, Any] = {"validate": {}, "ingest": {}, "train": {}, "judge": {"control": FULL}}
     heads = {claim: _evidence(claim, each) for claim, each in said.items()}
-    assert "Doubtful rows: clean control without 1,030 doubtful rows: it answers 97% of the" in card("m", "", heads)
-    assert "oubtful" not in card("m", "", {**heads, "judge": _evidence("judge", {})})
+    told = card("m", Words(), heads)
+    assert "Doubtful rows: clean control without 1,030 doubtful rows: it answers 97% of the" in told
+    assert "oubtful" not in card("m", Words(), {**heads, "judge": _evidence("judge", {})})
 
 
 def _evidence(claim: str, said: dict[str, Any]) -> Evidence:

@@ -160,6 +160,12 @@ FINDINGS: tuple[Finding, ...] = (
         "Use lower-case letters, digits, and `.`, `_`, `-` between them; not `latest` or `live`.",
     ),
     Finding(
+        "LG441",
+        "the card's own words are no plain text",
+        "The card travels with the model and is read by people: what nobody sees in it can mislead them.",
+        "Save the file that `[project] card` names as UTF-8 without control characters, at most 64 KiB.",
+    ),
+    Finding(
         "LG443",
         "what a registration rests on does not hold",
         "A statement is missing, by another role, too young, or about something else: the model's history is broken.",

@@ -1,4 +1,4 @@
-"""The bill of materials: CycloneDX 1.6 of the wheels in an environment. Pure; the same wheels give the same bytes."""
+"""The wheels of an environment as CycloneDX 1.6 components. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from lockgate.core.digest import Digest, hex_of
-from lockgate.core.encoding import encode
 
 FILENAME = "bom.cdx.json"
 _WHEEL = "wheel/"
@@ -35,8 +34,3 @@ def components_of(dependencies: Iterable[tuple[str, Digest, Mapping[str, Any]]])
         if name.startswith(_WHEEL)
     ]
     return sorted(found, key=lambda each: str(each["bom-ref"]))
-
-
-def document(listed: list[dict[str, Any]]) -> bytes:
-    """The whole bill; without time or serial number, which would make two bills of one model differ."""
-    return encode({"bomFormat": "CycloneDX", "specVersion": "1.6", "version": 1, "components": listed})
