@@ -55,6 +55,13 @@ bench: .venv/made  ## The measured claims, each as a ratio in one run
 	@if command -v wrk >/dev/null; then $(BIN)/python -m bench.gateway_controls; fi
 	@if command -v wrk >/dev/null; then $(BIN)/python -m bench.gateway; fi
 
+fuzz: .venv-fuzz/made  ## Fuzz each parser of strangers' bytes (FUZZ_SECONDS=60 each; FUZZ="onnx npy" for some)
+	@OMP_NUM_THREADS=1 .venv-fuzz/bin/python -m scripts.fuzz $(FUZZ)
+
+torch: .venv-torch/made  ## Tests with torch and Keras, in an environment of their own (large)
+	@PYTHONPATH=src OMP_NUM_THREADS=1 .venv-torch/bin/python -m pytest -p no:randomly \
+	  tests/unit/train/test_export_torch.py tests/unit/train/test_train_torch.py tests/unit/register/test_convert_torch.py
+
 docs: .venv/made  ## Write docs/reference/ from the code
 	@$(BIN)/python scripts/reference.py
 
@@ -62,12 +69,25 @@ lock: .venv/made  ## Resolve requirements/*.in anew
 	@$(BIN)/python scripts/lock.py
 
 clean:  ## Remove what these targets made
-	rm -rf .venv .venv-demo build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-demo .venv-fuzz .venv-torch build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 
 .venv-demo/made: requirements/runtime.txt | python
 	@echo "making .venv-demo from requirements/runtime.txt, each wheel checked against its hash" >&2
 	@$(PYTHON) -m venv --clear .venv-demo
 	@.venv-demo/bin/python $(PIP) install --no-deps --require-hashes --only-binary :all: -r requirements/runtime.txt
+	@touch $@
+
+.venv-torch/made: requirements/torch.in pyproject.toml | python
+	@$(PYTHON) -m venv --clear .venv-torch
+	@.venv-torch/bin/python $(PIP) install -r requirements/torch.in
+	@.venv-torch/bin/python $(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv-fuzz/made: requirements/fuzz.txt pyproject.toml | python
+	@echo "making .venv-fuzz from requirements/fuzz.txt, each wheel checked against its hash" >&2
+	@$(PYTHON) -m venv --clear .venv-fuzz
+	@.venv-fuzz/bin/python $(PIP) install --no-deps --require-hashes --only-binary :all: -r requirements/fuzz.txt
+	@.venv-fuzz/bin/python $(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
 .venv/made: requirements/dev.txt pyproject.toml | python
@@ -91,4 +111,4 @@ packages:
 	  else echo "no $$tool here and no right to install it: the tests that need it will be skipped" >&2; fi; \
 	done
 
-.PHONY: help demo test lint nightly bench docs lock clean python packages
+.PHONY: help demo test lint nightly bench fuzz docs lock clean python packages

@@ -16,6 +16,7 @@ import uv
 ROOT = Path(__file__).resolve().parents[1]
 PLACE = ROOT / "requirements"
 OPTIONS = ["--system-certs", "--quiet", "--universal", "--python-version", "3.11", "--generate-hashes"]
+UNLOCKED = {"torch"}  # which torch a machine gets, with a GPU's libraries or without, is its index's to say
 FORM = ["--no-emit-index-url", "--no-emit-find-links", "--no-header"]
 
 
@@ -32,7 +33,7 @@ def index_of_pip() -> list[str]:
 
 def main() -> None:
     """Resolve each file, then hand the project's lock to the examples."""
-    for source in sorted(PLACE.glob("*.in")):
+    for source in sorted(each for each in PLACE.glob("*.in") if each.stem not in UNLOCKED):
         target = source.with_suffix(".txt")
         command = [uv.find_uv_bin(), "pip", "compile", *OPTIONS, *FORM, *index_of_pip(), source.name, "-o", target.name]
         subprocess.run(command, cwd=PLACE, check=True)

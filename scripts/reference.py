@@ -1,4 +1,4 @@
-"""Write docs/reference/ from the code: commands, configuration keys, findings.
+"""Write docs/reference/ from the code: commands, configuration keys, findings, frameworks.
 
 python scripts/reference.py            # write
 python scripts/reference.py --check    # exit 1 when a page is not what the code says (a test runs this)
@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import click
+import frameworks  # type: ignore[import-not-found] # it lies beside this file, which is run as a script
 
 from lockgate.cli.main import VERBS, cli
 from lockgate.config import SCHEMA as CONFIG
@@ -167,7 +168,7 @@ def findings() -> Iterator[str]:
             yield f"{finding.why}\n\n*What to do:* {finding.do}"
 
 
-PAGES = {"cli.md": commands, "config.md": configuration, "findings.md": findings}
+PAGES = {"cli.md": commands, "config.md": configuration, "findings.md": findings, "frameworks.md": frameworks.page}
 
 
 def main() -> None:

@@ -211,7 +211,7 @@ def test_a_worker_that_dies_answers_nothing(project: ServableProject, monkeypatc
     closed = evidence.read(registration, project.ledger, project.registry)
     settings, _ = jails.worker("model", PythonEnv.own())
     dead = settings, Target("lockgate.runtime.jail.worker", ("99",))
-    monkeypatch.setattr(jails, "worker", lambda _kind, _python: dead)
+    monkeypatch.setattr(jails, "worker", lambda *_: dead)
     with pytest.raises(LockgateError) as caught, Worker(registration, closed, PythonEnv.own()):
         pass
     assert caught.value.finding == "LG676"

@@ -81,7 +81,7 @@ def test_each_move_is_followed_with_its_rung(project: LadderProject) -> None:
     assert (second.candidate.share, second.candidate.rung.pairs, second.candidate.ladder.sticky) == (0.0, 0.5, "key")
     assert second.candidate.same_contract
     assert first is not None
-    assert second.live.model is first.live.model, "no byte of it is read again"
+    assert second.live.files is first.live.files, "no byte of it is read again"
     project.move(2, "canary", reason="seen enough")
     third = looking.look(second)
     assert third is not None

@@ -23,12 +23,12 @@ from lockgate.deploy.spec import DeploySpec
 from lockgate.errors import LockgateError
 from lockgate.project import Project
 from lockgate.register import run as register
-from lockgate.register.jail.scan import scan
 from lockgate.register.spec import RegisterSpec
 from lockgate.sandbox.report import JailReport, Probe
 from lockgate.trust import pin
 from tests.support.killing import leftovers
 from tests.support.project import START, Clock, SignedProject, register_here
+from tests.support.scanning import scan
 
 TOML = """[project]
 name = "flights"

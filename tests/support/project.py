@@ -29,7 +29,6 @@ from lockgate.core.encoding import encode
 from lockgate.core.moments import rfc3339
 from lockgate.core.statement import PROVENANCE, Statement, Subject, claim_uri, resource, test_result
 from lockgate.register import run as register
-from lockgate.register.jail.scan import scan
 from lockgate.register.spec import RegisterResult, RegisterSpec
 from lockgate.runtime.serving import Field, Input, ServingSpec
 from lockgate.sandbox.interpreter import PythonEnv
@@ -39,6 +38,7 @@ from lockgate.store.layout import RegistryStore
 from lockgate.trust import pin
 from lockgate.trust.keyring import Created, Keyring, create_keys
 from lockgate.trust.policy import Policy
+from tests.support.scanning import scan
 
 POLICY = """version = 1
 [environment.dev]
@@ -142,6 +142,7 @@ class SignedProject:
         *,
         skip: Sequence[str] = (),
         model: bytes | None = None,
+        data: bytes | None = None,
         io: bytes = IO,
         code: bytes = CONTRACT,
         auc: float = 0.8,
@@ -153,15 +154,18 @@ class SignedProject:
     ) -> dict[str, Evidence]:
         """Sign what the four stages before register would have, leaving out those in `skip`.
 
-        `of`: for which model; `monitored`: the plans by which its inputs and outputs are watched.
+        `data`: model.onnx.data, of a large model; `of`: for which model; `monitored`: the plans by which its inputs and
+        outputs are watched.
         """
         model = tiny_model(seed) if model is None else model
         snapshot, accepted = f"snapshot {seed}".encode(), f"accepted {seed}".encode()
         blobs = [snapshot, accepted, model, io, code, b"lock\n", encode({"baseline": seed})]
-        for data in (*blobs, *(monitored or ())):
-            self.data.put(data)
+        for blob in (*blobs, *(monitored or ()), *([] if data is None else [data])):
+            self.data.put(blob)
         asked, answered = _watched(monitored)
         candidate = {"model.onnx": digest_of(model), "io.json": digest_of(io)}
+        if data is not None:
+            candidate["model.onnx.data"] = digest_of(data)
         statements = {
             "ingest": self._provenance("ingest", {"snapshot.parquet": digest_of(snapshot)}, {}, jail_level),
             "validate": test_result(

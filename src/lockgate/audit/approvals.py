@@ -18,6 +18,7 @@ from lockgate.trust.persons import distinct, fold
 if TYPE_CHECKING:
     from lockgate.audit.entries import Registration, Summary
     from lockgate.audit.evidence import Evidence
+    from lockgate.audit.imports import Import
     from lockgate.core.digest import Digest
     from lockgate.trust.policy import EnvironmentPolicy
 
@@ -38,8 +39,10 @@ class Automatic:
     rests_on: tuple[Digest, ...] = ()
 
 
-def approvals_of(registration: Registration, environment: str, statements: Iterable[Evidence]) -> list[Evidence]:
-    """The approvals that count: for this manifest, in this environment, given after it was registered, not withdrawn.
+def approvals_of(
+    registration: Registration | Import, environment: str, statements: Iterable[Evidence]
+) -> list[Evidence]:
+    """The approvals that count: for this manifest, in this environment, given after it came in, not withdrawn.
 
     One is withdrawn when it was revoked itself, or when the roles file in force revokes the key that signed it.
     """

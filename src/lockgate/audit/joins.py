@@ -2,11 +2,12 @@
 
     ingest    subjects: `snapshot.parquet`, ...      the digest of the rows as captured
     validate  fact `snapshot`                     -> that digest;   subjects: `accepted.parquet`, ...
-    train     a resolved dependency               -> the accepted rows;   subjects: `model.onnx`, `io.json`
+    train     a resolved dependency               -> the accepted rows;   subjects: `model.onnx`, `io.json`, and
+                                                     `model.onnx.data` where tensors lie beside the graph
               dependency `code/<contract's file>` -> the contract that validate judged by
               dependency `screen.parquet`         -> the rows that validate doubts, where there are any
-    judge     subjects `model.onnx`, `io.json`    -> the same two digests
-    register  `files`: `model.onnx`, `io.json`    -> the same two digests;   `code/...`, the lock -> train's own
+    judge     the same subjects                   -> the same digests
+    register  `files`: the same names             -> the same digests;   `code/...`, the lock -> train's own
 
 `gap` says in one sentence why a statement does not rest on another, or "" when it does.
 """
@@ -18,6 +19,7 @@ from typing import Any
 
 from lockgate.core.digest import Digest, parse_digest, short
 from lockgate.core.statement import Statement, digest_of_resource
+from lockgate.runtime.sizes import DATA
 
 ORDER: tuple[tuple[str, str], ...] = (
     ("validate", "ingest"),
@@ -28,8 +30,8 @@ ORDER: tuple[tuple[str, str], ...] = (
 """(stage, the stage whose statement it rests on), in the order of the pipeline."""
 
 SCREEN = "screen.parquet"
-CANDIDATE_FILES = ("model.onnx", "io.json")
-"""What training makes and the judge judges: both names are subjects of both statements."""
+CANDIDATE_FILES = ("model.onnx", "io.json", DATA)
+"""What training makes and the judge judges, subjects of both statements: the data with all of them, or with none."""
 
 
 def gap(stage: str, statement: Statement, before: Statement) -> str:
@@ -87,7 +89,7 @@ def contract(validate: Statement) -> tuple[str, Digest | None]:
 
 
 def candidate(statement: Statement) -> dict[str, Digest]:
-    """`model.onnx` and `io.json` as a train, judge or register statement names them; those it names."""
+    """`CANDIDATE_FILES` as a train, judge or register statement names them; those it names."""
     listed = statement.predicate.get("files")
     if isinstance(listed, list):
         files = {entry.get("name"): f"sha256:{entry.get('sha256')}" for entry in listed if isinstance(entry, Mapping)}
@@ -131,6 +133,8 @@ def _doubts_gap(statement: Statement, before: Statement) -> str:
 def _candidate_gap(stage: str, statement: Statement, before: Statement) -> str:
     made, found = candidate(before), candidate(statement)
     for name in CANDIDATE_FILES:
+        if name == DATA and name not in made and name not in found:
+            continue
         if name not in made:
             return f"train names no {name}"
         if name not in found:

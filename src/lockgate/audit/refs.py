@@ -62,13 +62,13 @@ def resolve(ref: str, evidences: Sequence[Evidence], environment: str) -> Regist
 
 
 def _refuse_import(ref: str, evidences: Sequence[Evidence]) -> None:
-    """An import has no contract, no judge and no training: it is named, and is no model that could be moved."""
+    """An import has no contract, no judge and no training: it is named, and is no model that our gateway loads."""
     found = named(ref.partition(":")[0], evidences)
     if found is not None:
         file = max(found.files, key=lambda each: each.size).name
         raise Usage(
             "LG468",
-            f"{found.ref} was imported: it can be trained with, and not deployed",
+            f"{found.ref} was imported: it can be trained with, or loaded by another server, and is not deployed here",
             seen={"manifest": found.manifest, "statement": found.evidence.digest},
             next=f'in lockgate.toml: [[input]], source = "import:{found.ref}/{file}"; then lockgate run',
         )

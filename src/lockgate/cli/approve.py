@@ -50,4 +50,4 @@ def command(
         talk.say(f"{done.missing} more needed, by other persons")
         talk.next(f"lockgate approve {done.ref} --env {environment}   # by somebody else")
     else:
-        talk.next(f"lockgate deploy {done.ref} --env {environment}")
+        talk.next(done.following)

@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 @project_option
 @json_option
 def command(ref: str, folder: Path | None, directory: str, as_json: bool) -> None:
-    """Show a registered model: its files, what it was made from, how it was judged, where it is live."""
+    """Show a registered model: its files, what it was made from, how it was judged, where it is live.
+
+    Of an imported one: who vouched for it, what Lockgate proves about it, and what it does not.
+    """
     from lockgate.project import Project
 
     talk = Talk(as_json)
@@ -36,7 +39,7 @@ def command(ref: str, folder: Path | None, directory: str, as_json: bool) -> Non
     page = project.show(ref)
     talk.data(page.text())
     talk.result("model", page.as_json())
-    talk.next(f"lockgate verify {page.ref}", f"lockgate deploy {page.ref} --env dev")
+    talk.next(*page.following)
 
 
 def _attachments(talk: Talk, project: Project, ref: str, folder: Path) -> None:

@@ -52,6 +52,9 @@ if TYPE_CHECKING:
 @click.option("--all", "everything", is_flag=True, help="Every file under .lockgate/registry and .lockgate/log.")
 @click.option("--materialize", type=click.Path(file_okay=False), default=None, metavar="DIR", help="Write the files.")
 @click.option(
+    "--env", "environment", default="", help="An imported REF: refused unless enough persons approved it there."
+)
+@click.option(
     "--input",
     "record",
     type=click.Path(dir_okay=False),
@@ -77,6 +80,7 @@ def command(
     signature: str | None,
     everything: bool,
     materialize: str | None,
+    environment: str,
     record: str | None,
     rows: str | None,
     directory: str,
@@ -89,7 +93,8 @@ def command(
     whoever one of ROOTS certifies, or else by the project's signer. Nothing is taken from a name, a path or a
     database. Exit 3: something is not what was signed. Exit 1: the root is not pinned.
 
-    --materialize DIR (new or empty) writes exactly the signed files and model.sig.
+    --materialize DIR (new or empty) writes exactly the signed files and model.sig. With --env, of an imported model,
+    only where enough persons approved it: what another server loads is taken from there.
     """
     talk = Talk(as_json)
     if sum((bool(target or rows), everything)) != 1:
@@ -117,7 +122,8 @@ def command(
     elif target.startswith(("lgr1.", "lgr2.")):
         report = project.verify_receipt(target, root=root, record=Path(record) if record else None)
     else:
-        report = project.verify(target, root=root, materialize=Path(materialize) if materialize else None)
+        into = Path(materialize) if materialize else None
+        report = project.verify(target, root=root, materialize=into, environment=environment)
     talk.data(report.text())
     talk.result("verify", report.as_json())
     if materialize:

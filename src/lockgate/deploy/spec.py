@@ -10,6 +10,7 @@ from typing import Any
 from lockgate.audit.entries import Authorisation, Deployment, Registration, Waiver
 from lockgate.audit.evidence import Evidence
 from lockgate.audit.heads import Stale
+from lockgate.audit.imports import Import
 from lockgate.audit.ladder.checks import Result
 from lockgate.audit.load import LoadStanding
 from lockgate.core.digest import Digest
@@ -107,7 +108,7 @@ class Asked:
         waivers: what would refuse without them.
     """
 
-    registration: Registration
+    registration: Registration | Import
     environment: str
     verdict: Verdict
     persons: tuple[str, ...]

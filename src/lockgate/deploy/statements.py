@@ -9,6 +9,7 @@ from typing import Any
 from lockgate.audit import entries
 from lockgate.audit.entries import LIVE, Deployment, Registration
 from lockgate.audit.evidence import Evidence
+from lockgate.audit.imports import Import
 from lockgate.audit.standings import Target, leads_down, standing
 from lockgate.core.digest import Digest
 from lockgate.core.moments import rfc3339
@@ -127,8 +128,10 @@ def authorisation_statement(
     return Statement((_subject(registration),), LADDER, predicate)
 
 
-def approval_statement(registration: Registration, environment: str, *, reason: str, now: datetime) -> Statement:
-    """A person's word that this manifest may go live in this environment."""
+def approval_statement(
+    registration: Registration | Import, environment: str, *, reason: str, now: datetime
+) -> Statement:
+    """A person's word that this manifest may go live, or be used by another server, in this environment."""
     predicate = {
         "claim": claim_uri("approve"),
         "time": rfc3339(now),
@@ -183,7 +186,7 @@ def revocation_statement(target: Registration | Evidence, *, reason: str, now: d
     return Statement(subjects, REVOCATION, predicate | {"statement": target.digest, "of": target.claim})
 
 
-def _subject(registration: Registration) -> Subject:
+def _subject(registration: Registration | Import) -> Subject:
     return Subject(registration.ref, registration.manifest)
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from lockgate.audit import entries, waivers
+from lockgate.audit import entries, imports, waivers
 from lockgate.audit.approvals import approvals_of, persons_of
 from lockgate.audit.entries import Registration
+from lockgate.audit.imported_gate import gate
 from lockgate.audit.load import policy_in_force, refuse_revoked
 from lockgate.audit.origins import inputs_of
 from lockgate.audit.refs import resolve
@@ -27,12 +28,19 @@ def _nobody_looks(_: Asked) -> None:
 def asked(workplace: Workplace, ref: str, environment: str) -> Asked:
     """What somebody who approves `ref` for `environment` is asked to agree to. Signs nothing.
 
+    Of an import there is only the gate of `audit.imported_gate`: another server loads it, and nobody here judged it.
+
     Raises:
         Usage: `ref` names no model, or several; no such environment.
-        Refused: LG514 it is revoked.
+        Refused: LG514, LG466 it is revoked.
         VerificationFailed: LG443 what it rests on is not there.
     """
     statements = workplace.ledger.statements()
+    brought = imports.named(ref, statements)
+    if brought is not None:
+        imports.refuse_revoked(brought, statements)
+        found_gate = gate(brought, workplace.policy.environment(environment), statements)
+        return Asked(brought, environment, found_gate.verdict, found_gate.persons, found_gate.missing, ())
     registration = resolve(ref, statements, environment)
     inputs = inputs_of(registration, statements)
     refuse_revoked(registration, statements)

@@ -14,6 +14,7 @@ from lockgate.config import Config
 from lockgate.contract.inputs import inputs_of, is_input
 from lockgate.core.control_words import control_line
 from lockgate.core.encoding import decode
+from lockgate.core.parity_words import parity_line
 from lockgate.core.screen import FINDINGS
 from lockgate.core.verdict import Reason, Verdict
 from lockgate.export import metrics
@@ -113,9 +114,11 @@ def train(workplace: Workplace, config: Config, fresh: bool) -> StageDone:  # no
     judged = _judgement_of(workplace, trained) if trained else None
     cached = trained is not None and judged is not None
     reasons: tuple[Reason, ...] = ()
+    worst: Mapping[str, str] = {}
     if trained is None or judged is None:
         result = run(workplace, spec)
         trained, judged, reasons = result.evidence, result.judgement, result.reasons
+        worst = result.worst
     inside, said = internal(trained), judged.predicate
     split = inside.get("split", {})
     cut = f"{split.get('how')} split" + (f" at {split.get('cut')}" if split.get("cut") else "")
@@ -130,7 +133,8 @@ def train(workplace: Workplace, config: Config, fresh: bool) -> StageDone:  # no
         details=(
             f"judged on {said['rows']:,} rows that training never saw, {_times(said['judged'])}",
             str(inside.get("fit", {}).get("estimator", "")),
-            *filter(None, [control_line(said)]),
+            *filter(None, [parity_line(said), control_line(said)]),
+            *_features(inside),
             *_weaker(inside),
             *_left(trained, attached),
         ),
@@ -140,7 +144,9 @@ def train(workplace: Workplace, config: Config, fresh: bool) -> StageDone:  # no
             "metrics": said["metrics"],
             "slices": said["slices"],
             "judged": said["judged"],
+            "parity": {"train": inside.get("fit", {}).get("parity"), **said.get("parity", {}), "worst": dict(worst)},
             **{key: held[key] for held, key in ((said, "control"), (inside, "leak")) if key in held},
+            **({"features": inside["fit"]["featured"]} if "featured" in inside.get("fit", {}) else {}),
             "attachments": [{"name": one.name, "digest": one.digest, "size": one.size} for one in attached],
         },
         next="lockgate register",
@@ -228,6 +234,15 @@ def _reasons(found: Sequence[Mapping[str, Any]]) -> tuple[Reason, ...]:
         Reason(each["finding"], Level(each["level"]), each["message"], dict(each.get("seen", {})), each.get("next", ""))
         for each in found
     )
+
+
+def _features(inside: Mapping[str, Any]) -> list[str]:
+    """What features.py costs: a request of one row pays `alone`, rows that come together pay less each."""
+    cost = inside.get("fit", {}).get("featured")
+    if not isinstance(cost, Mapping):
+        return []
+    alone, among = cost["single_us"], cost["batch_us"]
+    return [f"{cost['function']} makes {cost['columns']} columns: {among:,.3g} µs a row, {alone:,.0f} µs for one alone"]
 
 
 def _weaker(inside: Mapping[str, Any]) -> list[str]:

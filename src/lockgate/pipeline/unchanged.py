@@ -25,6 +25,7 @@ from lockgate.core.statement import digest_of_resource
 from lockgate.ingest.spec import IngestSpec
 from lockgate.ingest.unchanged import unchanged
 from lockgate.store.files import hash_fd, open_nofollow
+from lockgate.train import featuring
 from lockgate.train.capture import capture
 from lockgate.train.rules import LOCK
 from lockgate.train.spec import TrainSpec
@@ -95,7 +96,8 @@ def same_training(one: Evidence, spec: TrainSpec, workplace: Workplace, osv: str
     head = workplace.head("validate")
     if head is None:
         return False
-    closure = capture(workplace.root, spec.code, spec.always, workplace.data)
+    closure = capture(workplace.root, spec.code, spec.named, workplace.data)
+    spec = featuring.resolved(spec, closure, workplace.data)
     named = {each["name"]: digest_of_resource(each) for each in dependencies(one)}
     inside = internal(one)
     return bool(

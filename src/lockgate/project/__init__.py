@@ -29,7 +29,9 @@ from lockgate.project.trusting import Trusting
 if TYPE_CHECKING:
     from lockgate.pipeline import Observer, RunResult, StageDone
     from lockgate.pipeline.scoring.spec import Scored
+    from lockgate.project.checked import Checked
     from lockgate.project.founding import Founded
+    from lockgate.project.import_page import ImportPage
     from lockgate.project.labelling import Asked, Told
     from lockgate.project.locking import Locked
     from lockgate.project.pages import ModelLine, ModelPage, StatusPage
@@ -92,6 +94,12 @@ class Project(Trusting, Admitting, Keeping, Bringing, Moving, Monitoring, Review
         with self.workplace(environment, say=watcher.say) as place:
             return run_stages(place, config, (name,), watcher, fresh=True)[0]
 
+    def check(self, *, environment: str = DEV, say: Callable[[str], None] = lambda _: None) -> Checked:
+        """Whether a training would run, convert and fit; see `lockgate.project.checking.check`. Signs nothing."""
+        from lockgate.project.checking import check
+
+        return check(self, environment, say)
+
     def lock(
         self,
         *,
@@ -115,11 +123,18 @@ class Project(Trusting, Admitting, Keeping, Bringing, Moving, Monitoring, Review
 
         return model_lines(self.ledger(), self.now())
 
-    def show(self, ref: str = "latest") -> ModelPage:
-        """One model's page."""
+    def show(self, ref: str = "latest") -> ModelPage | ImportPage:
+        """One model's page, or that of a model that was imported."""
+        from lockgate.audit.imports import named
+        from lockgate.audit.withdrawn import withdrawn
+        from lockgate.project.import_page import import_page
         from lockgate.project.pages import model_page
 
         ledger = self.ledger()
+        brought = named(ref, ledger.statements())
+        if brought is not None:
+            gone = withdrawn(ledger.statements()).digests
+            return import_page(brought, revoked=bool(gone & {brought.manifest, brought.evidence.digest}))
         return model_page(ledger, self.resolve(ref), self.policy(ledger), self.now())
 
     def status(self) -> StatusPage:

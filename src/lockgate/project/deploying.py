@@ -10,6 +10,7 @@ from typing import Any
 from lockgate.audit import waivers
 from lockgate.audit.entries import LIVE, Waiver
 from lockgate.audit.heads import STAGE_ROLES, Stale
+from lockgate.audit.imports import Import
 from lockgate.audit.workplace import Workplace
 from lockgate.core.digest import Digest
 from lockgate.core.moments import rfc3339
@@ -95,6 +96,13 @@ class Worded:
     missing: int
     persons: tuple[str, ...]
     verdict: Verdict
+    imported: bool = False
+
+    @property
+    def following(self) -> str:
+        """The command to run once nobody is missing."""
+        what = "verify" if self.imported else "deploy"
+        return f"lockgate {what} {self.ref} --env {self.environment}"
 
     def as_json(self) -> Mapping[str, Any]:
         """For `--json`."""
@@ -275,6 +283,7 @@ def approve(place: Workplace, ref: str, *, reason: str, show: Callable[[str], No
         asked.missing,
         asked.persons,
         asked.verdict,
+        isinstance(asked.registration, Import),
     )
 
 

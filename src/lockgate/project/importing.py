@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lockgate.audit.imported_gate import gate
 from lockgate.audit.imports import Import, check_follows, imports, refuse_revoked
 from lockgate.audit.stored_imports import check_imported
 from lockgate.audit.withdrawn import withdrawn
@@ -20,9 +21,11 @@ from lockgate.project.steps import Steps, as_warning, report_of
 from lockgate.store.layout import RegistryStore
 
 if TYPE_CHECKING:
+    from lockgate.audit.evidence import Evidence
     from lockgate.audit.ledger import Ledger
     from lockgate.audit.workplace import Workplace
     from lockgate.register.imports.run import Confirm
+    from lockgate.trust.policy import EnvironmentPolicy
 
 NOT_PROVED = (
     "anything about its training: data, code, who trained it",
@@ -87,13 +90,20 @@ def import_lines(ledger: Ledger) -> tuple[ImportLine, ...]:
 
 
 def prove_import(
-    ledger: Ledger, one: Import, now: datetime, *, revoked_fails: bool = True, steps: Steps | None = None
+    ledger: Ledger,
+    one: Import,
+    now: datetime,
+    *,
+    revoked_fails: bool = True,
+    steps: Steps | None = None,
+    policy: EnvironmentPolicy | None = None,
 ) -> ModelReport:
     """What of one import can be proved, in a verified log.
 
     1. Its statement follows the one before it, and rests on a scan of its files that passed.
     2. Manifest, files and the signature that they bore are in the registry, byte for byte.
     3. It is not revoked; without `revoked_fails` that is a warning.
+    4. Where an environment is asked about, by its `policy`: enough persons approved it there (`audit.imported_gate`).
 
     Raises VerificationFailed, Refused.
     """
@@ -117,7 +127,18 @@ def prove_import(
     scan = ledger.get(one.scan)
     links = [Link("scan", sentence(scan), scan), Link("import", sentence(one.evidence), one.evidence)]
     links += [Link("file", f"{file.name}   {file.size:,} bytes   {file.digest}") for file in one.files]
+    # 4.
+    if policy is not None:
+        with steps.step(f"approvals for {policy.name}", f"nobody loads {one.ref} there", one.evidence):
+            links += _passed(one, policy, statements)
     return report_of(ledger, one.ref, one.manifest, links, not_proved=NOT_PROVED, warnings=warnings, now=now)
+
+
+def _passed(one: Import, policy: EnvironmentPolicy, statements: Sequence[Evidence]) -> list[Link]:
+    found = gate(one, policy, statements)
+    for reason in found.verdict.refusals:
+        raise Refused(reason.finding, reason.message, seen=reason.seen, next=reason.next)
+    return [*(Link("approve", sentence(each), each) for each in found.approvals), Link("gate", found.words)]
 
 
 def _line(one: Import, *, revoked: bool) -> ImportLine:

@@ -20,6 +20,7 @@ from lockgate.config import Config
 from lockgate.core.control_words import control_line
 from lockgate.core.digest import Digest, short
 from lockgate.core.moments import rfc3339
+from lockgate.core.parity_words import parity_line
 from lockgate.core.shown import Lines, block
 from lockgate.core.verdict import Verdict
 from lockgate.core.verdict_lines import verdict_lines
@@ -70,6 +71,12 @@ class ModelPage:
     verdicts: Mapping[str, Verdict] = field(default_factory=dict)
     on_ladder_in: tuple[str, ...] = ()
     control: Mapping[str, Any] = field(default_factory=dict)
+    parity: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def following(self) -> tuple[str, ...]:
+        """The commands to run next."""
+        return f"lockgate verify {self.ref}", f"lockgate deploy {self.ref} --env dev"
 
     def text(self) -> Lines:
         """The page for a terminal."""
@@ -79,8 +86,8 @@ class ModelPage:
         lines += [f"{stage:<9} {text}" for stage, text in self.history]
         lines += ["", f"judged {'once' if self.judged == 1 else f'{self.judged} times'}, 95 % intervals"]
         lines += [f"    {name:<16} {interval(metric)}" for name, metric in self.metrics.items()]
-        told = control_line({"control": self.control})
-        lines += ["", told] if told else []
+        told = parity_line({"parity": self.parity}) if self.parity else "", control_line({"control": self.control})
+        lines += [line for each in told if each for line in ("", each)]
         if self.slices:
             lines += ["", "by slice"]
             lines += [
@@ -205,6 +212,7 @@ def model_page(ledger: Ledger, one: Registration, policy: Policy, now: datetime)
         verdicts_of(one, policy, statements, now),
         on_ladder_in(one, statements),
         control if isinstance(control := said.get("control"), Mapping) else {},
+        parity if isinstance(parity := said.get("parity"), Mapping) else {},
     )
 
 

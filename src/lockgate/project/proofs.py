@@ -15,11 +15,16 @@ if TYPE_CHECKING:
 class Proving(Opened):
     """Verification. Reads everything anew; believes no index, cache or name."""
 
-    def verify(self, ref: str = "latest", *, root: str = "", materialize: Path | None = None) -> ModelReport:
-        """Walk one model's chain back to the root. Raises VerificationFailed at the first step that fails."""
+    def verify(
+        self, ref: str = "latest", *, root: str = "", materialize: Path | None = None, environment: str = ""
+    ) -> ModelReport:
+        """Walk one model's chain back to the root. Raises VerificationFailed at the first step that fails.
+
+        `environment`: of an imported model, where it is to be loaded: enough persons must have approved it there.
+        """
         from lockgate.project.proving import verify_model
 
-        return verify_model(self, ref, root=root, materialize=materialize)
+        return verify_model(self, ref, root=root, materialize=materialize, environment=environment)
 
     def verify_everything(self, *, root: str = "") -> EverythingReport:
         """Every file under registry and log, every statement, every model."""

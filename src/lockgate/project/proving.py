@@ -32,8 +32,10 @@ if TYPE_CHECKING:
 DEV = "dev"
 
 
-def verify_model(project: Folder, ref: str, *, root: str = "", materialize: Path | None = None) -> ModelReport:
-    """Walk one model's chain.
+def verify_model(
+    project: Folder, ref: str, *, root: str = "", materialize: Path | None = None, environment: str = ""
+) -> ModelReport:
+    """Walk one model's chain. `environment`: where an imported one is to be loaded by another server.
 
     1. The root is the pinned one (or `root`), and the whole event log verifies under it.
     2. `ref` names one registration; then as `prove_model`. Or it names an import; then as `prove_import`.
@@ -48,7 +50,14 @@ def verify_model(project: Folder, ref: str, *, root: str = "", materialize: Path
     # 2.
     brought = named(ref, ledger.statements())
     if brought is not None:
-        return _verify_import(project, ledger, brought, steps, materialize)
+        return _verify_import(project, ledger, brought, steps, materialize, environment)
+    if environment:
+        raise Usage(
+            "LG940",
+            f"--env is for imported models; what {ref} rests on in each environment is verified anyway",
+            seen={"ref": ref},
+            next=f"lockgate verify {ref}",
+        )
     registration = resolve(ref, ledger.statements(), DEV)
     refuse_absent(project.home, registration.ref, registration.manifest)
     report = prove_model(ledger, registration, project.now(), steps=steps)
@@ -73,19 +82,17 @@ def _with_ladder(
 
 
 def _verify_import(
-    project: Folder, ledger: Ledger, brought: Import, steps: Steps, materialize: Path | None
+    project: Folder, ledger: Ledger, brought: Import, steps: Steps, materialize: Path | None, environment: str
 ) -> ModelReport:
     from lockgate.project.importing import prove_import
 
-    if materialize is not None:
-        raise Usage(
-            "LG468",
-            f"{brought.ref} was imported: its files are for training, and are not written out",
-            seen={"manifest": brought.manifest},
-            next=f"lockgate verify {brought.ref}",
-        )
     refuse_absent(project.home, brought.ref, brought.manifest)
-    return prove_import(ledger, brought, project.now(), steps=steps)
+    policy = project.policy(ledger).environment(environment) if environment else None
+    report = prove_import(ledger, brought, project.now(), steps=steps, policy=policy)
+    if materialize is not None:
+        materialize_model(brought, RegistryStore(project.home / "registry"), materialize)
+        report = replace(report, materialized=str(materialize))
+    return report
 
 
 def open_ledger(project: Folder, root: str, steps: Steps) -> Ledger:

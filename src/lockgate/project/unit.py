@@ -130,10 +130,10 @@ def _here(project: Project, no_root: str) -> _Here:
 
 
 def _most_memory(project: Project) -> int:
-    """The most that one jail of a run may take: they run one after the other."""
+    """The most that the jails of a run may take at a time: the judge's runs beside the one that compares with it."""
     from lockgate.pipeline.specs import train_spec
 
-    return max(train_spec(one.config).limits.memory for one in project.each())
+    return 2 * max(train_spec(one.config).limits.memory for one in project.each())
 
 
 def check_lock(path: Path) -> None:

@@ -15,17 +15,29 @@ from lockgate.register import formats
 SAFETENSORS: Final = ".safetensors"
 ONNX: Final = ".onnx"
 JSON: Final = ".json"
-TEXTS: Final = (JSON, ".cfg", ".csv", ".ini", ".jinja", ".md", ".rst", ".toml", ".tsv", ".txt", ".yaml", ".yml")
+NPY: Final = ".npy"
+NPZ: Final = ".npz"
+TEMPLATES: Final = (".j2", ".jinja", ".jinja2")
+TEXTS: Final = (
+    *(JSON, ".bpe", ".cfg", ".conf", ".csv", ".ini", ".jsonl", ".labels", ".lgb", ".lock", ".log", ".md", ".merges"),
+    *(".names", ".ndjson", ".pbtxt", ".properties", ".rst", ".svm", ".toml", ".tsv", ".txt", ".vocab", ".yaml", ".yml"),
+    *TEMPLATES,
+)
 BARE: Final = frozenset(
-    {".gitattributes", "LICENCE", "LICENSE", "MLmodel", "NOTICE", "README", "registered_model_meta"}
+    {".gitattributes", ".gitignore", "AUTHORS", "CHANGELOG", "COPYING", "LICENCE", "LICENSE", "MLmodel", "NOTICE"}
+    | {"README", "VERSION", "registered_model_meta"}
 )
 """Names of texts without an ending."""
 
 RECORDS: Final = ("metrics/", "params/", "tags/")
 """Folders in which MLflow keeps one small text for each value of a run."""
 
-CODE: Final = frozenset({".dll", ".dylib", ".ipynb", ".js", ".jl", ".lua", ".pyc", ".pyd", ".py", ".r", ".sh", ".so"})
-CODE_KEYS: Final = ("auto_map", "custom_pipeline", "custom_pipelines", "trust_remote_code")
+CODE: Final = frozenset(
+    {".a", ".bash", ".bat", ".c", ".class", ".cmd", ".command", ".cpp", ".cu", ".dll", ".dylib", ".egg", ".exe", ".h"}
+    | {".ipynb", ".jar", ".java", ".jl", ".js", ".lua", ".mjs", ".o", ".php", ".pl", ".ps1", ".py", ".pyc", ".pyd"}
+    | {".pyi", ".pyo", ".pyw", ".pyx", ".pyz", ".r", ".rb", ".sh", ".so", ".ts", ".vbs", ".wasm", ".whl", ".zsh"}
+)
+CODE_KEYS: Final = ("auto_map", "custom_generate", "custom_pipeline", "custom_pipelines", "trust_remote_code")
 """Settings by which a library loads code that comes with the model. `null`, `false` and empty ones are none."""
 
 MAX_HEADER: Final = 100_000_000
@@ -33,14 +45,21 @@ MAX_FILES: Final = 10_000
 MAX_BYTES: Final = 64 << 30
 MAX_RECORD: Final = 1 << 20
 
+SCAN_FINDINGS: Final = frozenset(
+    f"LG{number}" for number in (*range(410, 421), *range(422, 426), *range(463, 466), *range(470, 475))
+)
+"""What a look at one file can end with, other than that it is harmless."""
+
 
 def form_of(name: str, *, is_run: bool) -> str:
-    """What the name promises: `safetensors`, `onnx`, `json`, `text`, `code`, or "" for nothing that comes in."""
+    """What the name promises: `safetensors`, `onnx`, `npy`, `npz`, `json`, `text`, `code`, or "" for nothing that comes
+    in.
+    """
     last = name.rpartition("/")[2]
     ending = "." + last.rpartition(".")[2].lower() if "." in last else ""
     if ending in CODE:
         return "code"
-    if ending in (SAFETENSORS, ONNX):
+    if ending in (SAFETENSORS, ONNX, NPY, NPZ):
         return ending[1:]
     if ending in TEXTS:
         return "json" if ending == JSON else "text"
@@ -61,10 +80,10 @@ def rules_digest() -> Digest:
             {
                 "beneath": formats.rules_digest(),
                 "code": [sorted(CODE), list(CODE_KEYS)],
-                "forms": [SAFETENSORS, ONNX, list(TEXTS), sorted(BARE), list(RECORDS)],
+                "forms": [SAFETENSORS, ONNX, NPY, NPZ, list(TEXTS), sorted(BARE), list(RECORDS)],
                 "limits": [MAX_HEADER, MAX_FILES, MAX_BYTES, MAX_RECORD],
                 "what": "import",
-                "v": 1,
+                "v": 2,
             }
         )
     )

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from lockgate.audit.workplace import Workplace
 from lockgate.errors import Refused
 from lockgate.sandbox.launch import Jail, JailReport, JailResult, Target
 from lockgate.sandbox.settings import Bind, JailSettings, Limits, PythonEnv, named
+from lockgate.store.files import writing
 
 REPORT = "scan.json"
+_FOR_ALL = 0o444
 MOST_REPORT = 16 << 20
 
 LIMITS = Limits(
@@ -18,10 +23,11 @@ LIMITS = Limits(
 )
 
 
-def look(workplace: Workplace, files: Mapping[str, bytes]) -> tuple[bytes, JailReport]:
+def look(workplace: Workplace, files: Mapping[str, bytes | Path]) -> tuple[bytes, JailReport]:
     """Scan `files`; return the scan's report, still untrusted, and the jail's.
 
-    Raises:
+    A file that is stored is shown as it lies there, and is not read here: the report says what was scanned by digest,
+    and the caller compares. Raises:
         Refused: LG420 the scan did not finish (time, memory, a crash of a parser): not proved harmless.
         Unfit: the machine cannot give the jail.
     """
@@ -31,7 +37,10 @@ def look(workplace: Workplace, files: Mapping[str, bytes]) -> tuple[bytes, JailR
         for name, data in files.items():
             path = closure / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(data)
+            if isinstance(data, bytes):
+                path.write_bytes(data)
+            else:
+                _show(data, path)
         return _scan(_settings(workplace.python(), closure), out, "scan")
 
 
@@ -43,6 +52,20 @@ def look_at_import(workplace: Workplace, folder: Path, *, has_onnx: bool) -> tup
     python = workplace.python() if has_onnx else PythonEnv.own()
     with workplace.scratch() as out:
         return _scan(_settings(python, folder), out, "scan_import")
+
+
+def _show(stored: Path, path: Path) -> None:
+    """The same file under another name; a copy of what the jail's user might not read, or where no second name can be.
+
+    Models are for everybody to read. What is not is small.
+    """
+    if stored.stat().st_mode & _FOR_ALL == _FOR_ALL:
+        with suppress(OSError):
+            os.link(stored, path, follow_symlinks=False)
+            return
+    with writing(path):
+        shutil.copyfile(stored, path, follow_symlinks=False)
+        path.chmod(0o644)
 
 
 def _scan(settings: JailSettings, out: Path, module: str) -> tuple[bytes, JailReport]:

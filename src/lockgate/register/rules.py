@@ -18,6 +18,7 @@ from lockgate.core.verdict import Verdict
 from lockgate.errors import LockgateError, Refused, Usage, VerificationFailed
 from lockgate.register import formats
 from lockgate.register.closure import CODE
+from lockgate.register.import_formats import SCAN_FINDINGS
 from lockgate.store.oci import Kind
 
 HEADS = ("ingest", "validate", "train", "judge")
@@ -99,7 +100,7 @@ def read_scan(report: bytes, files: Mapping[str, Digest]) -> Mapping[str, Any]:
     """What the scan in the jail said, held against what it was given.
 
     Raises:
-        Refused: LG410 to LG419, as the jail found.
+        Refused: a finding of `SCAN_FINDINGS`, as the jail found.
         VerificationFailed: LG421 the report is malformed, or about other bytes than it was given.
     """
     try:
@@ -197,7 +198,7 @@ def registration_statement(
 
 def kind_of(name: str) -> Kind:
     """What ModelPack calls a file of the closure."""
-    if name == formats.MODEL:
+    if name in (formats.MODEL, formats.DATA):
         return "weight"
     if name == formats.SERVING:
         return "weight.config"
@@ -217,7 +218,7 @@ def policy_said_no(name: str, environment: str, verdict: Verdict) -> Refused:
 
 def _as_refusal(refused: Mapping[str, Any], files: Mapping[str, Digest]) -> LockgateError:
     name, finding = refused["name"], refused["finding"]
-    if name not in files or finding not in {f"LG{number}" for number in range(410, 420)}:
+    if name not in files or finding not in SCAN_FINDINGS:
         raise ValueError("it refuses what it was not asked about")
     return Refused(
         finding,

@@ -8,6 +8,7 @@ is rendered again by whoever comes next. A blob that no statement names is nobod
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from lockgate.audit import waivers
 from lockgate.audit.approvals import signers
@@ -26,6 +27,7 @@ from lockgate.errors import Refused
 from lockgate.register import closure, rules
 from lockgate.register.look import look
 from lockgate.register.spec import RegisterResult, RegisterSpec
+from lockgate.store.files import damaged
 from lockgate.store.lock import lock
 from lockgate.store.oci import ModelFile, model_config, model_manifest
 from lockgate.trust import oms
@@ -37,8 +39,9 @@ def run(workplace: Workplace, spec: RegisterSpec) -> RegisterResult:
 
     1. The heads of ingest, validate, train and judge are there and joined by digest.
     2. Their closure, if it is registered already, is returned as it is.
-    3. Each file has the digest that a statement gives it.
-    4. Each file is on the allowlist by content, as the scan in the parse jail found.
+    3. Each file has the digest that a statement gives it. Large ones are never held here: each step hashes what it
+    reads.
+    4. Each file is on the allowlist by content, as the scan in the parse jail found, of that digest.
     5. The policy of this environment does not refuse; the others say what they would miss.
     6. Files, configuration, manifest and signature are stored, write-once.
     7. The registration is signed and logged: the commit.
@@ -69,9 +72,12 @@ def _register(workplace: Workplace, spec: RegisterSpec) -> RegisterResult:
     if existing is not None:
         return _again(workplace, existing, statements)
     # 3.
-    files = {**{name: workplace.data.read(digest) for name, digest in plan.copied.items()}, **plan.made}
+    sizes = {name: workplace.data.check(digest) for name, digest in plan.copied.items()}
+    sizes |= {name: len(data) for name, data in plan.made.items()}
     # 4.
-    inputs = {**heads, "scan": _scanned(workplace, files, digests, statements)}
+    shown: dict[str, bytes | Path] = {name: workplace.data.path(digest) for name, digest in plan.copied.items()}
+    shown |= plan.made
+    inputs = {**heads, "scan": _scanned(workplace, shown, digests, statements)}
     # 5.
     verdicts = _verdicts(workplace, spec.name, inputs, statements)
     verdict = verdicts[workplace.environment]
@@ -79,8 +85,8 @@ def _register(workplace: Workplace, spec: RegisterSpec) -> RegisterResult:
         raise rules.policy_said_no(spec.name, workplace.environment, verdict)
     # 6.
     version = rules.next_version(spec.name, known)
-    entries = [FileEntry(name, digests[name], len(files[name])) for name in sorted(files)]
-    manifest, signature = _store(workplace, spec.name, version, entries, files, heads["train"])
+    entries = [FileEntry(name, digests[name], sizes[name]) for name in sorted(sizes)]
+    manifest, signature = _store(workplace, spec.name, version, entries, plan.made, heads["train"])
     # 7.
     statement = rules.registration_statement(
         spec.name,
@@ -109,7 +115,10 @@ def _again(workplace: Workplace, existing: Registration, statements: Sequence[Ev
 
 
 def _scanned(
-    workplace: Workplace, files: Mapping[str, bytes], digests: Mapping[str, Digest], statements: Sequence[Evidence]
+    workplace: Workplace,
+    files: Mapping[str, bytes | Path],
+    digests: Mapping[str, Digest],
+    statements: Sequence[Evidence],
 ) -> Evidence:
     earlier = rules.earlier_scan(digests, statements)
     if earlier is not None:
@@ -167,7 +176,7 @@ def _store(
     name: str,
     version: int,
     entries: Sequence[FileEntry],
-    files: Mapping[str, bytes],
+    made: Mapping[str, bytes],
     train: Evidence,
 ) -> tuple[bytes, bytes]:
     """Store everything that the manifest names, and the signature; return the manifest's and the signature's bytes.
@@ -176,7 +185,10 @@ def _store(
     """
     blobs = workplace.registry.blobs
     for entry in entries:
-        blobs.put(files[entry.name])
+        if entry.name in made:
+            blobs.put(made[entry.name])
+        else:
+            _copy(workplace, entry)
     layers = [ModelFile(one.name, one.digest, one.size, rules.kind_of(one.name)) for one in entries]
     config = model_config(name, version, train.time, layers)
     manifest = model_manifest(config, layers)
@@ -184,3 +196,15 @@ def _store(
     for data in (config, manifest, signature):
         blobs.put(data)
     return manifest, signature
+
+
+def _copy(workplace: Workplace, entry: FileEntry) -> None:
+    """Store a file that an earlier stage made: what is stored was hashed as it was copied."""
+    blobs = workplace.registry.blobs
+    if blobs.has(entry.digest):
+        blobs.check(entry.digest)
+        return
+    with open(workplace.data.open(entry.digest), "rb") as source:
+        stored = blobs.put(source)
+    if stored != entry.digest:
+        raise damaged(workplace.data.path(entry.digest), entry.digest, stored)

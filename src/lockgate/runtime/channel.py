@@ -3,6 +3,9 @@
 A model travels as a memfd that is sealed against write, shrink and grow *before* it is hashed: what was verified
 is then what is loaded, however hostile the process at the other end. The receiver trusts neither: it reads the
 seals back and hashes again.
+
+What is too large for the sender's memory travels as the descriptor of the stored file itself. Whoever owns that file
+can write into it, so that the receiver makes the sealed copy (`seal_file`), and loads that, once it has the digest.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ import hashlib
 import mmap
 import os
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +27,7 @@ from lockgate.core.wire import Frame, WireError
 SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
 MAX_DESCRIPTORS = 16
 
+_PIECE = 4 << 20
 _INT = array.array("i").itemsize
 
 
@@ -42,17 +46,46 @@ class Sealed:
 
 def seal(data: bytes | memoryview, name: str) -> Sealed:
     """Put `data` into a memfd, seal it, then hash what is in it. Raises OSError where memfds are forbidden."""
+    return _sealed(name, lambda fd: _write(fd, memoryview(data)))
+
+
+def seal_file(source: int, name: str, *, max_bytes: int) -> Sealed:
+    """A sealed memfd with what is behind `source` now, whose position is neither used nor moved; hashed once sealed.
+
+    Whatever happens to `source` afterwards, the copy stays. Raises WireError above `max_bytes`; OSError.
+    """
+
+    def copy(fd: int) -> None:
+        offset = 0
+        while piece := os.pread(source, _PIECE, offset):
+            offset += len(piece)
+            if offset > max_bytes:
+                raise WireError(f"the file has more than the {max_bytes} bytes that are taken")
+            _write(fd, memoryview(piece))
+
+    return _sealed(name, copy)
+
+
+def mapped(sealed: Sealed) -> memoryview:
+    """The bytes of a sealed memfd, read-only and not copied. They stay when `sealed` is closed."""
+    return memoryview(_map(sealed.fd, sealed.size))
+
+
+def _sealed(name: str, fill: Callable[[int], None]) -> Sealed:
     fd = os.memfd_create(name, os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     try:
-        view = memoryview(data)
-        while view:
-            view = view[os.write(fd, view) :]
+        fill(fd)
         fcntl.fcntl(fd, fcntl.F_ADD_SEALS, SEALS)
         digest, size = _hash(fd)
     except BaseException:
         os.close(fd)
         raise
     return Sealed(fd, digest, size)
+
+
+def _write(fd: int, view: memoryview) -> None:
+    while view:
+        view = view[os.write(fd, view) :]
 
 
 def read_sealed(fd: int, digest: Digest, *, max_bytes: int) -> bytes:

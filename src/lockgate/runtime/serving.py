@@ -14,18 +14,27 @@ A field's kind says which wire column carries it, and what stands for null, in t
     bool       bool     float32, 0 or 1           NaN
     string     string   string                    ""
     timestamp  int64    int64, microseconds since 1970-01-01 UTC      -2**63
+
+A model with a features.py has version 2, and one more key; then `inputs` name its columns, and each field is for it:
+
+    "features": {"function": "features.py:features", "nullable": ["age"], "columns": [{"name", "kind"}, ...]}
+
+`nullable`: numbers and booleans that may be null. The function is given them as float64 always, not only in those
+batches in which one is: else what it makes of a row would depend on the rows beside it.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import Enum
 from functools import cached_property
-from typing import Any, Literal, TypeGuard, get_args
+from typing import Any, Final, Literal, TypeGuard, get_args
 
 from lockgate.core.encoding import decode_exact, encode
+from lockgate.core.names import check_file_name
 from lockgate.core.wire import Column, ColumnType, WireError
 
 Task = Literal["binary", "multiclass", "regression"]
@@ -45,6 +54,8 @@ NULL_TIMESTAMP = -(2**63)
 MAX_CLASSES = 1000
 LONGEST_NAME = 255
 LABEL, VALUE = "label", "value"
+FUNCTION: Final = re.compile(r"(?P<file>[^:\\\0]{1,250}\.py):(?P<name>[A-Za-z_]\w{0,254})", re.ASCII)
+MAX_COLUMNS = 10_000
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -72,8 +83,32 @@ class Input:
 
 
 @dataclass(frozen=True)
+class FeatureSpec:
+    """What stands between a record and the model: a function of the closure, and the columns that it makes."""
+
+    function: str
+    nullable: tuple[str, ...]
+    columns: tuple[Field, ...]
+
+    @property
+    def file(self) -> str:
+        """The file below `code/`."""
+        return self.function.partition(":")[0]
+
+    @property
+    def name(self) -> str:
+        """The function's name in it."""
+        return self.function.partition(":")[2]
+
+    def as_json(self) -> dict[str, Any]:
+        """As io.json carries it."""
+        columns = [{"name": column.name, "kind": column.kind} for column in self.columns]
+        return {"function": self.function, "nullable": list(self.nullable), "columns": columns}
+
+
+@dataclass(frozen=True)
 class ServingSpec:
-    """A parsed io.json. `scores` is None for regression, `value` for everything else."""
+    """A parsed io.json. `scores` is None for regression, `value` for everything else; `features` where there are."""
 
     task: Task
     label: str
@@ -83,6 +118,7 @@ class ServingSpec:
     label_output: str | None
     scores_output: str | None
     value_output: str | None
+    features: FeatureSpec | None = None
 
     def encode(self) -> bytes:
         """The bytes of io.json."""
@@ -93,7 +129,7 @@ class ServingSpec:
         )
         return encode(
             {
-                "v": 1,
+                "v": 1 if self.features is None else 2,
                 "task": self.task,
                 "label": self.label,
                 "classes": None if self.classes is None else list(self.classes),
@@ -108,6 +144,7 @@ class ServingSpec:
                     for each in self.inputs
                 ],
                 "outputs": outputs,
+                **({} if self.features is None else {"features": self.features.as_json()}),
             }
         )
 
@@ -148,23 +185,26 @@ class ServingSpec:
 def parse(data: bytes) -> ServingSpec:
     """Read io.json. It comes out of a jail: everything is checked. Raises ValueError."""
     value = decode_exact(data)
-    if not isinstance(value, dict) or value.get("v") != 1:
-        raise ValueError("io.json is not an object of version 1")
-    if set(value) != {"v", "task", "label", "classes", "fields", "inputs", "outputs"}:
-        raise ValueError("io.json has exactly v, task, label, classes, fields, inputs and outputs")
+    if not isinstance(value, dict) or type(value.get("v")) is not int or value["v"] not in (1, 2):
+        raise ValueError("io.json is not an object of version 1 or 2")
+    keys = {"v", "task", "label", "classes", "fields", "inputs", "outputs", *(["features"] if value["v"] == 2 else [])}
+    if set(value) != keys:
+        raise ValueError(f"io.json of version {value['v']} has exactly {', '.join(sorted(keys))}")
     if value["task"] not in TASKS or not _is_field(value["label"]):
         raise ValueError("io.json: unknown task, or a label that is not a name")
-    fields = tuple(_field(entry) for entry in _list(value["fields"], "fields"))
+    fields = _fields(value["fields"], "fields", value["label"])
+    features = _features(value["features"], fields, value["label"]) if value["v"] == 2 else None
     inputs = tuple(_input(entry) for entry in _list(value["inputs"], "inputs"))
-    names = [field.name for field in fields]
     used = {name for each in inputs for name in each.fields}
-    if len(set(names)) != len(names) or used != set(names) or value["label"] in names:
-        raise ValueError("io.json: inputs must use each field, no other, and never the label")
+    if features is None and used != {field.name for field in fields}:
+        raise ValueError("io.json: inputs must use each field, and no other")
+    if features is not None and not used <= {column.name for column in features.columns}:
+        raise ValueError("io.json: inputs use columns that the features do not have")
     if len({each.input for each in inputs}) != len(inputs):
         raise ValueError("io.json: two inputs of one name")
     classes = _classes(value["classes"], value["task"])
     label, scores, answer = _outputs(value["outputs"], value["task"])
-    return ServingSpec(value["task"], value["label"], classes, fields, inputs, label, scores, answer)
+    return ServingSpec(value["task"], value["label"], classes, fields, inputs, label, scores, answer, features)
 
 
 def _plain(kind: Kind, value: Any) -> Any:
@@ -197,10 +237,33 @@ def microseconds(value: object) -> int:
     raise WireError(f"{value!r} is no point in time")
 
 
+def _features(value: object, fields: tuple[Field, ...], label: str) -> FeatureSpec:
+    if not isinstance(value, dict) or set(value) != {"function", "nullable", "columns"}:
+        raise ValueError("io.json: features have exactly function, nullable and columns")
+    function, nullable = value["function"], value["nullable"]
+    if not isinstance(function, str) or not FUNCTION.fullmatch(function):
+        raise ValueError("io.json: the function of the features is no FILE.py:NAME")
+    check_file_name(function.partition(":")[0])
+    able = {field.name for field in fields if field.kind in ("int", "bool")}
+    if not isinstance(nullable, list) or not all(isinstance(name, str) for name in nullable):
+        raise ValueError("io.json: nullable is a list of names")
+    if not able.issuperset(nullable) or len(set(nullable)) != len(nullable):
+        raise ValueError("io.json: nullable are fields, each once, that are numbers or booleans")
+    return FeatureSpec(function, tuple(nullable), _fields(value["columns"], "columns", label))
+
+
+def _fields(value: object, what: str, label: str) -> tuple[Field, ...]:
+    found = tuple(_field(entry) for entry in _list(value, what))
+    names = {field.name for field in found}
+    if len(names) != len(found) or label in names or len(names) > MAX_COLUMNS:
+        raise ValueError(f"io.json: {what} have names of their own, at most {MAX_COLUMNS}, and never the label's")
+    return found
+
+
 def _field(entry: object) -> Field:
     if not isinstance(entry, dict) or set(entry) != {"name", "kind"}:
         raise ValueError("io.json: a field has exactly name and kind")
-    if not _is_field(entry["name"]) or entry["kind"] not in WIRE:
+    if not _is_field(entry["name"]) or entry["kind"] not in get_args(Kind):
         raise ValueError("io.json: a field's name or kind is wrong")
     return Field(entry["name"], entry["kind"])
 

@@ -10,23 +10,26 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lockgate.audit.entries import Registration
+from lockgate.audit.entries import FileEntry, Registration
 from lockgate.audit.ledger import Ledger
 from lockgate.audit.load import LoadDecision
 from lockgate.audit.watched import planned
 from lockgate.core.digest import Digest, digest_of
 from lockgate.errors import VerificationFailed
 from lockgate.monitor.plan import MOST_PLAN
-from lockgate.runtime import serving
+from lockgate.runtime import code_bundle, serving
 from lockgate.runtime.serving import ServingSpec
+from lockgate.runtime.sizes import DATA, MAX_DATA, MAX_MODEL
 from lockgate.serve.seen import MemorySeen
 from lockgate.serve.spec import Served, ServedField, ServePolicy
 from lockgate.serve.standing import NOTHING, Standing
 from lockgate.store import oci
+from lockgate.store.blobs import BlobStore
 from lockgate.store.layout import RegistryStore
 
 MODEL, IO, CODE = "model.onnx", "io.json", "code/"
-_MAX_FILE = 2 << 30
+_MOST = {MODEL: MAX_MODEL, DATA: MAX_DATA}
+_MAX_FILE = 64 << 20
 _MAX_MANIFEST = 4 << 20
 
 
@@ -40,27 +43,51 @@ class Contract:
 
 
 @dataclass(frozen=True)
+class Stored:
+    """A file of the registry that is not held in memory. Its bytes were verified once, and are again where they go."""
+
+    blobs: BlobStore
+    digest: Digest
+    size: int
+
+    def open(self) -> int:
+        """A descriptor for whoever copies what is there now, and hashes the copy. The caller closes it.
+
+        Raises VerificationFailed LG803, LG805.
+        """
+        return self.blobs.open_unverified(self.digest)
+
+
+@dataclass(frozen=True)
+class ModelFiles:
+    """What a model worker is given. `data`: the tensors beside the graph; `code`: what features are computed with."""
+
+    model: Stored
+    io: bytes
+    data: Stored | None = None
+    code: bytes | None = None
+
+
+@dataclass(frozen=True)
 class Closed:
     """The files of a registered model, as verified."""
 
     spec: ServingSpec
     contract: Contract
-    model: bytes
-    io: bytes
+    files: ModelFiles
     plans: Mapping[str, bytes]
     """What is watched of it, by the file's name: not parsed. Nothing, of a model that was registered without."""
 
 
 @dataclass(frozen=True)
 class Loadable:
-    """A model that may be loaded, and the very bytes that were verified. `standing`: of its alarms."""
+    """A model that may be loaded, and what was verified of it. `standing`: of its alarms."""
 
     decision: LoadDecision
     served: Served
     spec: ServingSpec
     contract: Contract
-    model: bytes
-    io: bytes
+    files: ModelFiles
     policy: ServePolicy
     plans: Mapping[str, bytes] = field(default_factory=dict)
     standing: Standing = NOTHING
@@ -88,8 +115,10 @@ def load(
     1. `decision`: the deployment in force, its summary, its registration, what that rests on, no revocation
        (`load_standing`); `policy` says what a kind of client gets, and what a record must be before its answer leaves.
     2. The manifest is in the registry, has the registered digest, and lists exactly the registered files.
-    3. Each file that is loaded has the registered size and digest: hashed are the very bytes that are returned.
-    4. io.json is a serving spec, and the validate statement says which class of which file the contract is.
+    3. Each file that is loaded has the registered size and digest: of small ones, hashed are the very bytes that are
+    returned; model.onnx and model.onnx.data are hashed again as they are loaded (`handover`).
+    4. io.json is a serving spec, and the validate statement says which class of which file the contract is. The file
+    that computes features is there where it names one.
 
     Raises VerificationFailed: LG802 to LG806 a file; LG620 manifest and registration differ; LG624 io.json or the
     contract's name.
@@ -97,9 +126,7 @@ def load(
     # 2. to 4.
     closed = read(decision.registration, ledger, registry)
     served = _served(decision, closed.spec)
-    return Loadable(
-        decision, served, closed.spec, closed.contract, closed.model, closed.io, policy, closed.plans, standing
-    )
+    return Loadable(decision, served, closed.spec, closed.contract, closed.files, policy, closed.plans, standing)
 
 
 def read(registration: Registration, ledger: Ledger, registry: RegistryStore) -> Closed:
@@ -108,10 +135,11 @@ def read(registration: Registration, ledger: Ledger, registry: RegistryStore) ->
     _check_manifest(registration, registry.blobs.read(registration.manifest, _MAX_MANIFEST))
     # 3.
     plans = planned(registration)
+    stored = {entry.name: _stored(registry, entry) for entry in registration.files if entry.name in _MOST}
     files = {
         entry.name: _read(registry, entry.digest, entry.size)
         for entry in registration.files
-        if entry.name in (MODEL, IO) or entry.name.startswith(CODE) or (entry.name in plans and entry.size <= MOST_PLAN)
+        if entry.name == IO or entry.name.startswith(CODE) or (entry.name in plans and entry.size <= MOST_PLAN)
     }
     # 4.
     for needed in (MODEL, IO):
@@ -121,7 +149,22 @@ def read(registration: Registration, ledger: Ledger, registry: RegistryStore) ->
     except ValueError as error:
         raise _unusable(registration, str(error)) from None
     watched = {name: files[name] for name in plans if name in files}
-    return Closed(spec, _contract(registration, ledger, spec, files), files[MODEL], files[IO], watched)
+    contract = _contract(registration, ledger, spec, files)
+    code = None
+    if spec.features is not None:
+        if spec.features.file not in contract.files:
+            raise _unusable(registration, f"its features are computed by {spec.features.file}, which it does not have")
+        try:
+            code = code_bundle.pack(contract.files)
+        except ValueError as error:
+            raise _unusable(registration, str(error)) from None
+    return Closed(spec, contract, ModelFiles(stored[MODEL], files[IO], stored.get(DATA), code), watched)
+
+
+def sizes_of(registration: Registration) -> tuple[int, int]:
+    """Bytes of the graph, and of what lies beside it, as registered."""
+    sizes = {entry.name: entry.size for entry in registration.files}
+    return sizes.get(MODEL, 0), sizes.get(DATA, 0)
 
 
 def redeployed(
@@ -149,6 +192,19 @@ def _check_manifest(registration: Registration, data: bytes) -> None:
             },
             next="lockgate verify --all",
         )
+
+
+def _stored(registry: RegistryStore, entry: FileEntry) -> Stored:
+    """Hashed in small pieces: the gateway never holds a model. Raises VerificationFailed LG620, LG802, LG805."""
+    size = registry.blobs.check(entry.digest)
+    if size != entry.size or size > _MOST[entry.name]:
+        raise VerificationFailed(
+            "LG620",
+            f"{entry.name} has another size than its registration says, or a larger one than is served",
+            seen={"digest": entry.digest, "size": size, "size_registered": entry.size, "most": _MOST[entry.name]},
+            next="lockgate verify --all",
+        )
+    return Stored(registry.blobs, entry.digest, size)
 
 
 def _read(registry: RegistryStore, digest: Digest, size: int) -> bytes:

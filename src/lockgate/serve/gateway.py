@@ -198,9 +198,10 @@ class Gateway:
                 version.take(loaded)
                 continue
             caps, outcome = self._settings.caps, self.service.outcome()
-            self._versions[manifest] = Version(loaded, caps, outcome, lost=self._lost, refused=self._broken)
-            self._need(self._versions[manifest])
-            asyncio.get_running_loop().call_later(LOAD_SECONDS, self._overdue, self._versions[manifest])
+            version = Version(loaded, caps, outcome, lost=self._lost, refused=self._broken)
+            self._versions[manifest] = version
+            self._need(version)
+            asyncio.get_running_loop().call_later(version.seconds, self._overdue, version)
         if found.problem and found.problem != self._problem:
             self._tell("alarm", finding="LG651", message=f"the model on the ladder is not asked: {found.problem}")
         self._problem = found.problem

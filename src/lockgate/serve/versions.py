@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from lockgate.contract.plan import parse_plan
 from lockgate.contract.requests import RequestChecker
 from lockgate.errors import LockgateError
+from lockgate.runtime.sizes import load_seconds
 from lockgate.serve import control
 from lockgate.serve.declined import WorkerLost
 from lockgate.serve.engine import JailedEngine, Outcome
@@ -24,11 +25,11 @@ if TYPE_CHECKING:
     from lockgate.serve.spec import Caps
 
 LOAD_SECONDS = 60.0
-"""So long may it take until the workers of a model are there and have loaded it."""
+"""So long may it take until the workers of a small model are there and have loaded it."""
 
 
 class Version:
-    """A model's bytes, which were verified, its two workers, and its engine once both are there.
+    """A model that was verified, its two workers, and its engine once both are there.
 
     `lost` is told of a worker that was broken off, by kind; `refused` why this model can have no worker.
     """
@@ -59,6 +60,12 @@ class Version:
         return self.loaded.decision.manifest
 
     @property
+    def seconds(self) -> float:
+        """So long may its workers take."""
+        files = self.loaded.files
+        return LOAD_SECONDS + load_seconds(files.model.size, files.data.size if files.data is not None else 0)
+
+    @property
     def ready(self) -> bool:
         """Whether both workers were there once: from then on a lost one is replaced while requests wait."""
         return self._checker is not None and self._loaded >= set(control.WORKERS)
@@ -78,7 +85,7 @@ class Version:
         """Load this model into the worker at the other end. Whether it is in service now."""
         sock = socket.socket(fileno=descriptor)
         try:
-            found = await asyncio.to_thread(hand_over, kind, sock, self.loaded, seconds=LOAD_SECONDS)
+            found = await asyncio.to_thread(hand_over, kind, sock, self.loaded, seconds=self.seconds)
             if kind == "contract":
                 self._checker = await asyncio.to_thread(_checker, found, self.loaded)
         except LockgateError as error:

@@ -58,8 +58,8 @@ class Library:
     def look(self, before: Shelf | None) -> Shelf | None:
         """What is to be here; None when the log has not changed since the last good look, and no waiver ended.
 
-        Of a manifest that is in `before` no file is read again: its verified bytes are in memory. A look that meets a
-        writer at work is repeated. Raises LockgateError, OSError: then nothing may be answered.
+        Of a manifest that is in `before` no file is read again: it was verified, and is when it is loaded. A look that
+        meets a writer at work is repeated. Raises LockgateError, OSError: then nothing may be answered.
         """
         for _ in range(_TRIES - 1):
             with suppress(LockgateError):

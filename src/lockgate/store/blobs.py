@@ -72,15 +72,22 @@ class BlobStore:
         A file can still be written in place by whoever owns it: who needs the bytes unchanged copies them
         to memory first, or hashes while reading.
         """
-        try:
-            fd = open_nofollow(self.path(digest))
-        except FileNotFoundError:
-            raise missing(self.path(digest), digest) from None
+        fd = self.open_unverified(digest)
         seen = hash_fd(fd)
         if seen != digest:
             os.close(fd)
             raise damaged(self.path(digest), digest, seen)
         return fd
+
+    def open_unverified(self, digest: Digest) -> int:
+        """A descriptor at offset 0, for whoever copies and hashes the copy: nothing was read yet. The caller closes it.
+
+        Raises VerificationFailed: LG805 missing, LG803 not a regular file.
+        """
+        try:
+            return open_nofollow(self.path(digest))
+        except FileNotFoundError:
+            raise missing(self.path(digest), digest) from None
 
     def check(self, digest: Digest) -> int:
         """Verify a blob and return its size."""
@@ -89,6 +96,20 @@ class BlobStore:
             return os.fstat(fd).st_size
         finally:
             os.close(fd)
+
+    def write_to(self, digest: Digest, path: Path, mode: int = 0o644) -> None:
+        """Write a blob to `path`, durably and in small pieces: what has that name then was hashed as it was written.
+
+        Raises VerificationFailed: LG805 missing, LG802 other bytes; Unavailable LG801.
+        """
+        with open(self.open_unverified(digest), "rb") as source, writing(path), staged(path.parent, mode) as made:
+            fd, temporary = made
+            seen = _copy(source, fd)
+            if seen != digest:
+                raise damaged(self.path(digest), digest, seen)
+            os.fsync(fd)
+            os.rename(temporary, path)
+            fsync_folder(path.parent)
 
     def path(self, digest: Digest) -> Path:
         """Where the blob is, or would be."""

@@ -159,7 +159,7 @@ class Crew:
         doors = self._doors
         ours, theirs = socket.socketpair()
         try:
-            jail, target = jails.worker(kind, pair.python)
+            jail, target = jails.worker(kind, pair.python, *doors.own.sizes_for(pair.manifest))
             name = pair.workers[kind].name
             process = doors.start(name, jail, target, {jails.WORKER_FD: theirs.fileno()}, spoken=False)
             doors.post.tell(self._gateway, "worker", files=(ours.fileno(),), kind=kind, manifest=pair.manifest)

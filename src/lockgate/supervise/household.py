@@ -31,10 +31,11 @@ class Household:
     `listeners`: one for each gateway. `reloaded`: what a gateway is handed at its start, by name and in this order, and
     again whenever it changes. `redis` connects to the server of the shared limits, where there is one.
 
-    `python_for` gives the verified environment of a manifest's workers, or raises LockgateError. `book` is the event
-    log as verified here; `guard` makes a move that was proposed, and gives a line for a person, or raises
-    LockgateError: None where the guard's key is not. `alarmer` raises the alarms that a watcher proposes, and `webhook`
-    sends them. `former_sealers` sealed the predictions log before.
+    `python_for` gives the verified environment of a manifest's workers, or raises LockgateError; `sizes_for` the bytes
+    of its graph and of what lies beside it, which its worker needs room for. `book` is the event log as verified here;
+    `guard` makes a move that was proposed, and gives a line for a person, or raises LockgateError: None where the
+    guard's key is not. `alarmer` raises the alarms that a watcher proposes, and `webhook` sends them. `former_sealers`
+    sealed the predictions log before.
     """
 
     home: Path
@@ -52,6 +53,7 @@ class Household:
     edge_secrets: Callable[[], bytes]
     reloaded: Mapping[str, Callable[[], bytes]]
     python_for: Callable[[str], PythonEnv]
+    sizes_for: Callable[[str], tuple[int, int]] = lambda _: (0, 0)
     traces: float = 0.0
     redis: Callable[[], socket.socket] | None = None
     book: Book | None = None

@@ -11,9 +11,11 @@ watcher    controller  the same
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
+from lockgate.runtime import sizes
 from lockgate.sandbox.launch import Target
 from lockgate.sandbox.settings import Bind, JailSettings, Limits, PythonEnv, named
 from lockgate.serve.settings import (
@@ -36,13 +38,14 @@ WRITTEN = {"spool": SPOOL, "feedback": FEEDBACK, "payloads": PAYLOADS, "traces":
 def gateway(home: Path, settings: GatewaySettings) -> tuple[JailSettings, Target]:
     """It answers on a socket that it inherits, and can call nobody: `edge` without the host's network.
 
-    The connection to the server of the shared limits comes through the control socket; it cannot be turned round.
+    The connection to the server of the shared limits comes through the control socket; it cannot be turned round. While
+    a model is handed over its graph counts as the gateway's memory.
     """
     binds = [Bind(home / name, f"{HOME}/{name}") for name in ("registry", "log/events")]
     jail = named(
         "edge",
         python=PythonEnv.own(),
-        limits=Limits(memory=1 << 30, tasks=64, files=4096),
+        limits=Limits(memory=(1 << 30) + sizes.MAX_MODEL, tasks=64, files=4096),
         binds=binds,
         writable=[Bind(home / "state" / folder, place) for folder, place in WRITTEN.items() if _used(place, settings)],
     )
@@ -53,12 +56,23 @@ def _used(place: str, settings: GatewaySettings) -> bool:
     return place != TRACES or settings.traces > 0
 
 
-def worker(kind: str, python: PythonEnv) -> tuple[JailSettings, Target]:
-    """The contract worker or the model worker, in the locked environment of the project."""
+def refuse_beyond_machine(ref: str, model: int, data: int) -> None:
+    """Raises Unfit LG426 when this machine has not the memory that a worker of this model may need."""
+    sizes.refuse_too_large(ref, model, data, os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+
+
+def worker(kind: str, python: PythonEnv, model: int = 0, data: int = 0) -> tuple[JailSettings, Target]:
+    """The contract worker or the model worker, in the locked environment of the project.
+
+    `model`, `data`: bytes of model.onnx and of what lies beside it, by which the memory is measured. The copy that the
+    worker seals counts as a file, and may be as large as one in /tmp.
+    """
     if kind == "contract":
         jail = named("contract", python=python, limits=Limits(memory=1 << 30, tasks=32))
         return jail, Target("lockgate.contract.jail.worker", (str(WORKER_FD),))
-    jail = named("worker", python=python, limits=Limits(memory=2 << 30, tasks=32))
+    limits = Limits(memory=sizes.worker_memory(model, data), tasks=32)
+    limits = replace(limits, tmp_bytes=max(limits.tmp_bytes, data))
+    jail = named("worker", python=python, limits=limits)
     return jail, Target("lockgate.runtime.jail.worker", (str(WORKER_FD),))
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from lockgate.audit.entries import registrations
 from lockgate.audit.ledger import EVENTS, PREDICTIONS
 from lockgate.audit.load import load_standing
 from lockgate.audit.log import Log
@@ -22,6 +23,7 @@ from lockgate.errors import Refused, Usage
 from lockgate.sandbox.settings import PythonEnv
 from lockgate.serve import run as stage
 from lockgate.serve.clients import FILE, MAX_BYTES
+from lockgate.serve.evidence import sizes_of
 from lockgate.serve.recording import spools
 from lockgate.serve.spec import Caps, ServeSpec, TlsSpec
 from lockgate.store.files import read_regular
@@ -141,6 +143,7 @@ def _household(
         )
         for decision in (standing.live, standing.candidate, standing.previous):
             if decision is not None and decision.manifest == manifest:
+                jails.refuse_beyond_machine(decision.registration.ref, *sizes_of(decision.registration))
                 if manifest == plan.decision.manifest:
                     return plan.python
                 return stage.environment_of(workplace, decision)
@@ -149,6 +152,10 @@ def _household(
             "the gateway asks for a model that is neither live, nor on the ladder, nor was live before",
             seen={"manifest": manifest},
         )
+
+    def sizes_for(manifest: str) -> tuple[int, int]:
+        known = registrations(workplace.ledger.statements())
+        return next((sizes_of(one) for one in known if one.manifest == manifest), (0, 0))
 
     return Household(
         home=home,
@@ -166,6 +173,7 @@ def _household(
         edge_secrets=partial(handed_secrets, workplace.keyring.folder, subject_field),
         reloaded={"clients": clients, "tokens": tokens, "tls": certificate, "shared": limits.read},
         python_for=python_for,
+        sizes_for=sizes_for,
         traces=traces,
         redis=shared.connect if shared is not None else None,
     )

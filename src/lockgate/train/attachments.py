@@ -16,12 +16,19 @@ from lockgate.train.spec import Attachment, Attachments
 MOST_FILES = 100
 MOST_BYTES = 64 << 20
 _MOST_TOLD = 50
-_OURS = frozenset({"model.onnx", "model.joblib", "io.json", "fit.json", FINDING})
+TOOK = "took.json"
+_MODELS = ("model.onnx", "model.onnx.data", "model.joblib", "model.json", "model.ubj", "model.txt")
+_OURS = frozenset({*_MODELS, "io.json", "fit.json", "estimator.joblib", TOOK, FINDING})
 
 
 def beside(files: Mapping[str, Path]) -> dict[str, Path]:
     """The files that are neither the model nor what describes it."""
     return {name: path for name, path in files.items() if name not in _OURS}
+
+
+def took(files: Mapping[str, Path]) -> dict[str, Path]:
+    """The file that says how long the user's code took, where there is one."""
+    return {TOOK: files[TOOK]} if TOOK in files else {}
 
 
 def choose(sizes: Mapping[str, int], skipped: Mapping[str, str]) -> tuple[tuple[str, ...], dict[str, str]]:

@@ -17,10 +17,11 @@ from lockgate.contract.jailed import Task, run_task
 from lockgate.core.catalog.lg3_control import UNMADE
 from lockgate.core.digest import Digest
 from lockgate.core.verdict import Reason
-from lockgate.errors import LockgateError, Refused, VerificationFailed
+from lockgate.errors import Refused, VerificationFailed
+from lockgate.runtime.sizes import DATA
 from lockgate.sandbox.settings import Bind, Limits, PythonEnv, named
 from lockgate.store.files import hash_fd, open_nofollow, read_regular
-from lockgate.train import compared, rules, steps
+from lockgate.train import compared, featuring, rules, steps
 from lockgate.train.jails import Trained
 from lockgate.train.spec import Denied, Doubts, Split, TrainSpec
 from lockgate.train.steps import Recipe
@@ -95,7 +96,7 @@ def run(
         try:
             trained = _train(workplace, recipe, doubts, python, scratch)  # 2
         except Refused as error:
-            return replace(_unmade(doubts, compared.failed(error), error.message), denied=_denied(error))
+            return replace(_unmade(doubts, compared.failed(error), error.message), denied=rules.attempts_of(error))
         found = _compared(workplace, recipe, python, candidate, trained, scratch)  # 3
         proofs = steps.proofs(recipe, trained, None)
         jails = {f"control {name}": report for name, report in proofs.items()}
@@ -128,6 +129,7 @@ def _compared(
         return Control()
     files = {**candidate, "heldout.parquet": split.heldout, "doubtful.parquet": doubts.doubtful}
     try:
+        files |= featuring.compared(workplace, recipe, python, candidate, scratch)
         found, report = _compare(workplace, recipe.spec, python, files, trained, scratch)
         read = compared.read(found, doubts, control=trained is not None)
     except Refused as error:
@@ -154,6 +156,8 @@ def _compare(
     binds = [Bind(workplace.data.path(digest), f"/in/{name}") for name, digest in shown.items()]
     if trained is not None:
         other = {"control.onnx": trained.files[rules.MODEL], "control.json": trained.files[rules.IO]}
+        if DATA in trained.files:
+            other["control.onnx.data"] = trained.files[DATA]
         for path in other.values():
             path.chmod(0o444)
         binds += [Bind(path, f"/in/{name}") for name, path in other.items()]
@@ -182,12 +186,6 @@ def _digest(path: Path) -> Digest:
 def _unmade(doubts: Doubts, why: str, told: str = "") -> Control:
     fact = compared.fact(doubts, compared.unmade(why))
     return Control(fact, compared.reasons(fact, told))
-
-
-def _denied(error: LockgateError) -> tuple[Denied, ...]:
-    """What a training that failed was denied before: then that is its finding (`rules.taint`)."""
-    attempts = error.seen.get("attempts") if error.finding == "LG325" else None
-    return tuple(Denied(**each) for each in attempts) if isinstance(attempts, list) else ()
 
 
 def _told(say: Callable[[str], None]) -> Callable[[str], None]:

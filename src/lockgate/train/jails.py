@@ -118,15 +118,17 @@ def run_training(
     *,
     least: int,
     say: Callable[[str], None],
+    jail: Jail | None = None,
 ) -> Trained:
-    """Run a jail in which the user's code is.
+    """Run a jail in which the user's code is. `jail`: one of `settings`, for whoever wants to be able to stop it.
 
     Raises the finding that the jail names (of `rules.FIT_FINDINGS`), or the one for the way in which it ended. When
     it failed after a denied attempt, that attempt is the finding (LG325): it is what a person must know.
     """
     into.mkdir(mode=0o700)
     talk = Talk(say)
-    result = Jail(settings, least=least).run(Target(module), stdin=encode(dict(task)), talk=talk.take, out_dir=into)
+    jail = jail or Jail(settings, least=least)
+    result = jail.run(Target(module), stdin=encode(dict(task)), talk=talk.take, out_dir=into)
     talk.end()
     attempts = rules.denied(result.talk)
     error = _error(result, settings.limits)

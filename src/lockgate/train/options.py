@@ -18,6 +18,12 @@ TABLE = Table(
             "def train(data: pandas.DataFrame, params: dict) -> fitted estimator.",
         ),
         "script": Key(inside(), "", "Instead of a function: reads $LOCKGATE_DATA, writes $LOCKGATE_OUT."),
+        "features": Key(
+            text(form=r"|auto|none|[^:]+\.py:[A-Za-z_]\w*", expects='"auto", "none", or FILE.py:FUNCTION'),
+            "auto",
+            "def features(batch: pandas.DataFrame) -> pandas.DataFrame, between the contract's fields and the model, "
+            "in training, judging and serving alike. auto: features.py at the project's root, where it has one.",
+        ),
         "code": Key(list_of(inside(), least=1), ("*.py",), "Which files the jail gets, captured by digest."),
         "lock": Key(inside(), "requirements.lock", "The hash-locked environment."),
         "holdout": Key(share(), 0.2, "The part of the rows that training never sees."),
@@ -32,6 +38,16 @@ TABLE = Table(
         "out": Key(size(), 256 << 20, "Size of /out, and most output."),
         "shm": Key(size(), 64 << 20, "Size of /dev/shm."),
         "inodes": Key(whole(100), 10_000, "Most files in each of these."),
+        "parity": Key(
+            share(),
+            0.001,
+            "The largest share of rows in which graph and estimator may disagree, and 32 bits do not explain it.",
+        ),
+        "parity_metric": Key(
+            share(),
+            0.001,
+            "The largest change of the judge's leading metric from the estimator to the graph, on the held-out rows.",
+        ),
         "control": Key(
             one_of("flagged", "off"),
             "flagged",
@@ -53,6 +69,7 @@ class TrainSettings:
 
     function: str
     script: str
+    features: str
     code: tuple[str, ...]
     lock: str
     holdout: float
@@ -68,6 +85,8 @@ class TrainSettings:
     shm: int
     inodes: int
     gpu: bool
+    parity: float = 0.001
+    parity_metric: float = 0.001
     control: Literal["flagged", "off"] = "flagged"
     control_time: float = 600.0
 

@@ -17,8 +17,8 @@ from lockgate.core.statement import Statement, digest_of_resource
 from lockgate.errors import Refused
 from lockgate.monitor.asked import Asked
 from lockgate.sandbox.settings import Limits
-from lockgate.train.rules import IO, LOCK, MODEL
-from lockgate.train.spec import CONTROL, Closure, CodeFile, Split, TrainSpec
+from lockgate.train.rules import JUDGED_FILES, LOCK
+from lockgate.train.spec import CONTROL, PARITY_METRIC, Closure, CodeFile, Split, TrainSpec
 
 _CODE = "code/"
 
@@ -33,7 +33,7 @@ class Recorded:
         threads: of numerical libraries; None when an older statement does not say.
         machine: as the statement describes the machine that ran it; empty when it does not.
         versions: of the packages that made the model.
-        made: the digests of model.onnx and io.json.
+        made: the digests of model.onnx and io.json, and of model.onnx.data where there is one.
     """
 
     spec: TrainSpec
@@ -80,7 +80,7 @@ def _read(statement: Statement) -> Recorded:
         threads=around.get("threads"),
         machine=around.get("machine", {}),
         versions=inside["fit"]["versions"],
-        made={one.name: one.digest for one in statement.subjects if one.name in (MODEL, IO)},
+        made={one.name: one.digest for one in statement.subjects if one.name in JUDGED_FILES},
     )
 
 
@@ -92,6 +92,7 @@ def _spec(chosen: Mapping[str, Any], limits: Mapping[str, Any], inputs: Mapping[
         code=tuple(chosen["code"]),
         function=chosen["function"],
         script=chosen["script"],
+        features=chosen.get("features", ""),
         time=split["time"],
         group=split["group"],
         holdout=split["holdout"],
@@ -99,6 +100,7 @@ def _spec(chosen: Mapping[str, Any], limits: Mapping[str, Any], inputs: Mapping[
         params=chosen["params"],
         task=chosen["task"],
         parity=chosen["parity"],
+        parity_metric=chosen.get("parity_metric", PARITY_METRIC),
         lock=chosen["lock"],
         limits=Limits(**{name: value for name, value in limits.items() if name in known}),
         inputs=_wanted(chosen.get("inputs", []), inputs),

@@ -18,7 +18,7 @@ from lockgate.runtime import environment
 from lockgate.runtime.environment import Environment
 from lockgate.sandbox.settings import PythonEnv
 from lockgate.store.files import read_regular
-from lockgate.train import gpu, recorded, reproduction, rules, steps
+from lockgate.train import featuring, gpu, recorded, reproduction, rules, steps
 from lockgate.train.machine import surroundings
 from lockgate.train.recorded import Recorded
 from lockgate.train.reproduction import Outcome
@@ -94,8 +94,11 @@ def reproduce(workplace: Workplace, train: Evidence, *, tolerance: float = repro
     jails = dict(again.jails)
     metrics: Mapping[str, Any] = {}
     if differs:
-        found, report, _ = steps.judge(workplace, was.spec, python, again.made, was.split)  # 5
+        with workplace.scratch() as scratch:
+            featured = featuring.heldout(workplace, _recipe(was), python, again.made, scratch)
+        found, report, _ = steps.judge(workplace, was.spec, python, again.made, was.split, featured)  # 5
         metrics, jails["judge"] = found["metrics"], report.as_json()
+        jails |= featured.jails
     outcome = reproduction.compare(
         differs, {} if judgement is None else judgement.predicate["metrics"], metrics, tolerance
     )
@@ -104,7 +107,7 @@ def reproduce(workplace: Workplace, train: Evidence, *, tolerance: float = repro
         reproduction.statement(
             outcome,
             made=was.made,
-            again={name: again.made[name] for name in was.made},
+            again={name: again.made[name] for name in rules.JUDGED_FILES if name in again.made},
             train=train.digest,
             rerun=again.rerun,
             judge=None if judgement is None else judgement.digest,

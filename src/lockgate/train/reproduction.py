@@ -1,6 +1,6 @@
 """Whether a run that was repeated gave the same model, and the judge's statement about it. Pure.
 
-    bytes     model.onnx and io.json are the same files
+    bytes     model.onnx, io.json and, where there is one, model.onnx.data are the same files
     metrics   they are not, and each judged metric of both lies within the tolerance on the same held-out rows
     no        neither
 
@@ -18,7 +18,7 @@ from typing import Any, Literal
 from lockgate.core.digest import Digest, digest_of
 from lockgate.core.moments import rfc3339
 from lockgate.core.statement import Statement, Subject, test_result
-from lockgate.train.rules import IO, MODEL
+from lockgate.train.rules import IO, JUDGED_FILES, MODEL
 
 CLAIM = "reproduce"
 RULES = "urn:lockgate:reproduce:v1"
@@ -50,8 +50,9 @@ class Outcome:
 
 
 def same_files(made: Mapping[str, Digest], again: Mapping[str, Digest]) -> tuple[str, ...]:
-    """The names among model.onnx and io.json whose digests differ, or that one of both runs does not have."""
-    return tuple(name for name in (MODEL, IO) if made.get(name) is None or made.get(name) != again.get(name))
+    """The model's files whose digests differ, or that one of both runs does not have; the data may be in neither."""
+    names = [name for name in JUDGED_FILES if name in (MODEL, IO) or name in made or name in again]
+    return tuple(name for name in names if made.get(name) is None or made.get(name) != again.get(name))
 
 
 def compare(

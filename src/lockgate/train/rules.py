@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from lockgate.audit.joins import CANDIDATE_FILES
 from lockgate.contract.findings import clean
 from lockgate.contract.inputs import dependency
 from lockgate.core.digest import Digest, digest_of
@@ -24,17 +25,20 @@ from lockgate.core.statement import (
     test_result,
 )
 from lockgate.core.verdict import Level, Reason
-from lockgate.errors import Refused
+from lockgate.errors import LockgateError, Refused
 from lockgate.monitor.asked import Asked
 from lockgate.runtime.serving import TASKS, parse
 from lockgate.train import doubts
 from lockgate.train.doubts import Parts
 from lockgate.train.metric_form import check_metrics
+from lockgate.train.parity import check_facts
 from lockgate.train.spec import Attachment, Attachments, Closure, Denied, Split, TrainSpec
 from lockgate.train.surroundings import Surroundings
 
 MODEL, IO, FIT, JUDGED = "model.onnx", "io.json", "fit.json", "judge.json"
 CANDIDATE = (MODEL, IO, FIT)
+JUDGED_FILES = CANDIDATE_FILES
+"""Of these the judge's statement speaks, as far as there are any; `model.onnx.data` is there in large models."""
 ATTACHMENT = "attachment/"
 LOCK = "requirements.lock"
 """What the provenance calls the file that locks the environment, whatever its name in the project."""
@@ -44,14 +48,15 @@ JUDGE_RULES = "urn:lockgate:judge:v1"
 FIT_FINDINGS = frozenset(
     {
         *("LG301", "LG303", "LG310", "LG311", "LG312", "LG313", "LG314", "LG315", "LG316", "LG317"),
-        *("LG319", "LG322", "LG376", "LG377"),
+        *("LG319", "LG322", "LG337", "LG338", "LG376", "LG377", "LG390", "LG391", "LG392", "LG393"),
     }
 )
 SPLIT_FINDINGS = frozenset({"LG303", "LG304", "LG335", "LG399"})
-JUDGE_FINDINGS = frozenset({"LG303", "LG320", "LG399"})
+JUDGE_FINDINGS = frozenset({"LG303", "LG320", "LG393", "LG399"})
 
 _TOLD = re.compile(rb"\x1e(\{[^\n\x1e]{0,4000}\})\n")
 _MOST_DENIED = 100
+_TOLD_OF_FIT = ("estimator", "task", "rows", "parity", "versions", "featured")
 
 
 @dataclass(frozen=True)
@@ -120,14 +125,32 @@ def read_split(data: bytes, train: Digest, heldout: Digest, parts: Parts | None 
 def read_fit(data: bytes) -> dict[str, Any]:
     """The train jail's fit.json: claims of the jail in which the user's code ran. Raises ValueError."""
     value = decode_exact(data)
-    keys = {"estimator", "task", "rows", "features", "left_out", "parity", "versions"}
-    if not isinstance(value, dict) or set(value) != keys or value["task"] not in TASKS:
-        raise ValueError(f"fit.json has exactly {', '.join(sorted(keys))}")
-    if not isinstance(value["estimator"], str) or type(value["rows"]) is not int:
-        raise ValueError("estimator or rows are not in form")
-    if not (value["parity"] is None or (isinstance(value["parity"], dict) and "share" in value["parity"])):
-        raise ValueError("parity is not in form")
-    return {**value, "estimator": clean(value["estimator"], 200)}
+    keys = {"estimator", "task", "rows", "features", "left_out", "parity", "saved", "versions"}
+    if not isinstance(value, dict) or set(value) - {"featured"} != keys or value["task"] not in TASKS:
+        raise ValueError(f"fit.json has exactly {', '.join(sorted(keys))}, and featured where there are features")
+    if not isinstance(value["estimator"], str) or type(value["rows"]) is not int or not isinstance(value["saved"], str):
+        raise ValueError("estimator, rows or saved are not in form")
+    if value["parity"] is not None:
+        check_facts(value["parity"], rows=value["rows"])
+    _check_cost(value.get("featured"))
+    return {**value, "estimator": clean(value["estimator"], 200), "saved": clean(value["saved"], 200)}
+
+
+def _check_cost(found: object) -> None:
+    """Raises ValueError unless this is what making features costs, or None."""
+    if found is None:
+        return
+    if not isinstance(found, dict) or set(found) != {"function", "columns", "batch_us", "single_us"}:
+        raise ValueError("featured has exactly function, columns, batch_us and single_us")
+    numbers = [found[key] for key in ("columns", "batch_us", "single_us")]
+    if not isinstance(found["function"], str) or any(type(each) not in (int, float) for each in numbers):
+        raise ValueError("featured is not in form")
+
+
+def attempts_of(error: LockgateError) -> tuple[Denied, ...]:
+    """What a jail that failed was denied before: then that is its finding (`taint`)."""
+    attempts = error.seen.get("attempts") if error.finding == "LG325" else None
+    return tuple(Denied(**each) for each in attempts) if isinstance(attempts, list) else ()
 
 
 def read_judged(data: bytes) -> dict[str, Any]:
@@ -188,7 +211,7 @@ def provenance(
         "split": split.as_json(),
         "environment": {"tree": tree, **({} if osv is None else {"osv": dict(osv)})},
         "reproducibility": around.as_json(),
-        "fit": {key: fit[key] for key in ("estimator", "task", "rows", "parity", "versions")},
+        "fit": {key: fit[key] for key in _TOLD_OF_FIT if key in fit},
         "denied": [attempt.as_json() for attempt in attempts],
         "tainted": bool(attempts),
     }
@@ -241,18 +264,27 @@ def judgement(
     monitor: Digest | None,
     time: datetime,
     control: Mapping[str, Any] | None = None,
+    parity: Mapping[str, Any] | None = None,
+    features: Mapping[str, Any] | None = None,
 ) -> Statement:
     """The judge's test result. It passes when it could be judged: what is good enough is the policy's to say.
 
     `monitor`: the plan of what is watched of the answers. `control`: what came of a model without the doubtful rows.
+    `parity`: how graph and estimator differ on these rows, as `train.parity` says; a claim of a jail with user code.
+    `features`: what was made of these rows, and that a row's features do not depend on other rows.
     """
     more: dict[str, Any] = {} if control is None else {"control": dict(control)}
+    if parity is not None:
+        more["parity"] = dict(parity)
+    if features is not None:
+        more["features"] = dict(features)
+    own = ("features-of-a-row-are-its-own",) if features else ()
     return test_result(
         "judge",
-        [Subject(name, candidate[name]) for name in (MODEL, IO)],
+        [Subject(name, candidate[name]) for name in JUDGED_FILES if name in candidate],
         "PASSED",
         rules=digest_of(JUDGE_RULES.encode()),
-        passed=("loads", "answers-every-row", "answers-are-finite"),
+        passed=("loads", "answers-every-row", "answers-are-finite", *own),
         task=found["task"],
         rows=found["rows"],
         metrics=found["metrics"],

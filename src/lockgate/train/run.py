@@ -13,7 +13,7 @@ from lockgate.errors import Refused, VerificationFailed
 from lockgate.runtime import building, environment
 from lockgate.runtime.environment import Environment
 from lockgate.sandbox.settings import PythonEnv
-from lockgate.train import attachments, control, doubts, gpu, inputs, rules, steps
+from lockgate.train import attachments, control, doubts, featuring, gpu, inputs, parity_judged, rules, steps
 from lockgate.train.capture import capture
 from lockgate.train.machine import surroundings
 from lockgate.train.spec import Closure, Denied, Split, TrainResult, TrainSpec
@@ -28,16 +28,19 @@ def run(workplace: Workplace, spec: TrainSpec) -> TrainResult:
     """Train on the accepted rows and judge what comes out.
 
     1. The head of validate passed, follows from the head of ingest, and its accepted rows have the digest signed.
-    2. The locked environment is there and unchanged.      3. The code is captured by digest.
+    2. The locked environment is there and unchanged.      3. The code is captured by digest; whether it makes
+    features is what it says.
     4. A jail without user code splits the rows.           5. The train jail, proved before it starts, fits and
     converts on the training rows alone, and on the inputs that ingest signed.
-    6. A jail without user code judges the candidate on the held-out rows.
+    6. Where the candidate takes features, they are made of the held-out rows without label (`train.featuring`). A jail
+    without user code judges the candidate on the held-out rows; beside it, one with user code says how far
+    the estimator and the graph differ on them.
     7. Where the screen doubts training rows, the same is trained without them and compared (`train.control`).
     8. Trainer and judge sign, one after the other.
 
-    Raises Refused LG301 to LG325 (what is wrong with rows, code or model), LG330, LG332 (the policy refuses a tainted
-    run, rows on both sides), LG372 to LG377 (inputs, limits), Unfit LG378, LG379 (GPU), LG906 (no jail of the level
-    that the policy asks for); VerificationFailed LG335 (the screen's lines are not those of its statement).
+    Raises Refused LG301 to LG325, LG383 (what is wrong with rows, code or model), LG330, LG332 (the policy refuses a
+    tainted run, rows on both sides), LG372 to LG377 (inputs, limits), Unfit LG378, LG379 (GPU), LG906 (no jail of the
+    level that the policy asks for); VerificationFailed LG335 (the screen's lines are not those of its statement).
     """
     started = workplace.now()
     accepted = accepted_rows(workplace)  # 1
@@ -48,8 +51,9 @@ def run(workplace: Workplace, spec: TrainSpec) -> TrainResult:
     inputs.refuse_rows(further, {accepted: "the accepted rows"})
     devices = gpu.look() if spec.gpu else None
     around = surroundings(spec.seed, spec.limits)
-    closure = capture(workplace.root, spec.code, (*spec.always, spec.entry), workplace.data)  # 3
-    _check_closure(workplace, closure)
+    closure = capture(workplace.root, spec.code, spec.named, workplace.data)  # 3
+    spec = featuring.resolved(spec, closure, workplace.data)
+    check_closure(workplace, closure)
     validate = workplace.head("validate")
     with workplace.scratch() as scratch:
         screen = control.doubted(validate, spec)
@@ -63,13 +67,21 @@ def run(workplace: Workplace, spec: TrainSpec) -> TrainResult:
         took = monotonic() - began
         fit, candidate = steps.keep(workplace, trained)
         left = attachments.keep(trained.files, trained.skipped, workplace.data)
-    reasons = _weigh(workplace, trained.denied)
-    found, judge_report, watched = steps.judge(workplace, spec, python, candidate, split)  # 6
+        featured = featuring.heldout(workplace, recipe, python, candidate, scratch)
+        denied = tuple(dict.fromkeys((*trained.denied, *featured.denied)))
+        reasons = _weigh(workplace, denied)
+        (found, judge_report, watched), parity = parity_judged.beside(  # 6
+            workplace,
+            recipe,
+            python,
+            parity_judged.Candidate(candidate, trained, fit, scratch),
+            lambda: steps.judge(workplace, spec, python, candidate, split, featured),
+        )
     if found["task"] != fit["task"]:
         raise steps.malformed("train", ValueError(f"the model is for {found['task']}, fit.json says {fit['task']}"))
     clean = control.run(workplace, recipe, python, candidate, took=took)  # 7
-    attempts = tuple(dict.fromkeys((*trained.denied, *clean.denied)))
-    if attempts != trained.denied:
+    attempts = tuple(dict.fromkeys((*denied, *parity.denied, *clean.denied)))
+    if attempts != denied:
         reasons = _weigh(workplace, attempts)
     statement = rules.provenance(
         spec,
@@ -82,7 +94,7 @@ def run(workplace: Workplace, spec: TrainSpec) -> TrainResult:
         tree=None if locked is None else locked.tree_digest,
         osv=known,
         around=around,
-        jails={**steps.proofs(recipe, trained, parse_report), **clean.jails},
+        jails={**steps.proofs(recipe, trained, parse_report), **featured.jails, **parity.jails, **clean.jails},
         attempts=attempts,
         fit=fit,
         attachments=left,
@@ -104,6 +116,8 @@ def run(workplace: Workplace, spec: TrainSpec) -> TrainResult:
             jail=judge_report.as_json(),
             monitor=watched,
             control=clean.fact,
+            parity=parity.fact,
+            features=featured.fact(),
             time=workplace.now(),
         ),
     )
@@ -125,10 +139,12 @@ def run(workplace: Workplace, spec: TrainSpec) -> TrainResult:
             *reasons,
             *leaked,
             *doubts.other_kind(validate.predicate if validate else None, found["task"]),
+            *parity.reasons,
             *clean.reasons,
             *rules.monitoring(watched, found["rows"], spec.monitor, io),
         ),
         attachments=left,
+        worst=parity.record,
     )
 
 
@@ -152,7 +168,7 @@ def accepted_rows(workplace: Workplace) -> Digest:
     return accepted
 
 
-def _check_closure(workplace: Workplace, closure: Closure) -> None:
+def check_closure(workplace: Workplace, closure: Closure) -> None:
     """Step 3: the contract is the one that the rows were judged by, and no ingested file, with the rows that only the
     judge may see, is among the code. Raises Refused LG302, LG305.
     """

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 Control = Literal["flagged", "off"]
 CONTROL: Final[Control] = "flagged"
 CONTROL_TIME: Final = 600.0
+PARITY: Final = 0.001
+PARITY_METRIC: Final = 0.001
+UNFEATURED: Final = ("", "none", "auto")
+"""What `features` says where no function is named."""
 
 
 @dataclass(frozen=True)
@@ -30,10 +34,13 @@ class TrainSpec:
         code: globs below the project; what matches is captured by digest and is all that the jail gets.
         always: single files captured beside them, such as the contract's.
         function: `file.py:name`, called as `name(data, params)`; `script`, when given, runs instead of it.
+        features: `file.py:name`, what makes a model's columns of the contract's fields; "" or "none": nothing does;
+            `auto`: `features.py:features` where the code has it (`train.featuring.resolved`).
         time, group: fields that order or group the rows for the split; "" for neither.
         holdout: the share of rows that training never sees.
         task: `auto`, `binary`, `multiclass` or `regression`.
-        parity: the largest share of training rows in which graph and estimator may disagree.
+        parity: the largest share of rows in which graph and estimator may disagree, and 32 bits do not explain it.
+        parity_metric: the largest change of the judge's leading metric from the estimator to the graph.
         lock: the file that locks the environment.
         inputs: further files, which ingest has fetched; at $LOCKGATE_DATA, beside the rows.
         gpu: whether the jail shows the machine's GPU.
@@ -47,13 +54,15 @@ class TrainSpec:
     always: tuple[str, ...] = ()
     function: str = "train.py:train"
     script: str = ""
+    features: str = "auto"
     time: str = ""
     group: str = ""
     holdout: float = 0.2
     seed: int = 0
     params: Mapping[str, Any] = field(default_factory=dict)
     task: str = "auto"
-    parity: float = 0.001
+    parity: float = PARITY
+    parity_metric: float = PARITY_METRIC
     lock: str = "requirements.lock"
     limits: Limits = field(default_factory=Limits)
     inputs: tuple[Wanted, ...] = ()
@@ -76,6 +85,10 @@ class TrainSpec:
             "parity": self.parity,
             "lock": self.lock,
         }
+        if self.parity_metric != PARITY_METRIC:
+            chosen["parity_metric"] = self.parity_metric
+        if self.features not in UNFEATURED:
+            chosen["features"] = self.features
         if self.inputs:
             chosen["inputs"] = [wanted.as_json() for wanted in self.inputs]
         if self.gpu:
@@ -92,6 +105,12 @@ class TrainSpec:
     def entry(self) -> str:
         """The file that holds the training code."""
         return self.script or self.function.partition(":")[0]
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """The single files that are captured whatever `code` matches."""
+        made = () if self.features in UNFEATURED else (self.features.partition(":")[0],)
+        return (*self.always, self.entry, *made)
 
 
 @dataclass(frozen=True)
@@ -214,6 +233,23 @@ class Split:
 
 
 @dataclass(frozen=True)
+class Featured:
+    """Features of the held-out rows: files for the judge's jail, by name, and the proofs of the jails they are from.
+
+    Empty for a model that takes the contract's fields.
+    """
+
+    files: Mapping[str, Digest] = field(default_factory=dict)
+    function: str = ""
+    jails: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    denied: tuple[Denied, ...] = ()
+
+    def fact(self) -> dict[str, Any] | None:
+        """As the judge's statement carries it."""
+        return {"function": self.function, "files": dict(self.files)} if self.function else None
+
+
+@dataclass(frozen=True)
 class TrainResult:
     """A judged candidate.
 
@@ -223,6 +259,7 @@ class TrainResult:
         judged: how many judgings of these held-out rows there are, this one included.
         fit: the facts of fit.json, as the train jail said them.
         reasons: what a person should know, such as denied attempts.
+        worst: of the held-out rows the one on which estimator and graph differ most; for the person at work only.
     """
 
     evidence: Evidence
@@ -239,3 +276,4 @@ class TrainResult:
     denied: tuple[Denied, ...]
     reasons: tuple[Reason, ...]
     attachments: Attachments = Attachments()
+    worst: Mapping[str, str] = field(default_factory=dict)

@@ -11,6 +11,7 @@ from lockgate.contract.jailed import Task, run_task
 from lockgate.core.digest import Digest
 from lockgate.errors import Refused
 from lockgate.monitor.plan import OUTPUTS, parse_plan
+from lockgate.runtime.sizes import DATA, beyond
 from lockgate.sandbox.report import JailReport
 from lockgate.sandbox.settings import Bind, Limits, PythonEnv, named
 from lockgate.store.files import read_regular
@@ -19,7 +20,7 @@ from lockgate.train.capture import lay_out
 from lockgate.train.doubts import Parts
 from lockgate.train.gpu import Devices
 from lockgate.train.jails import Trained, run_training, train_settings, withheld
-from lockgate.train.spec import Closure, Split, TrainSpec
+from lockgate.train.spec import Closure, Featured, Split, TrainSpec
 from lockgate.train.surroundings import Surroundings
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 _MOST_FACTS = 16 << 20
 _LEAST_OUTPUT = 256 << 20
+SCRIPT_MODELS = ("model.onnx", "model.joblib", "model.json", "model.ubj", "model.txt")
+"""What a script may write, the surest first."""
 _PARTS = ("train.parquet", "heldout.parquet")
 
 
@@ -110,11 +113,13 @@ def fit(
     task: dict[str, object] = {
         "function": spec.function,
         "script": spec.script,
+        "features": spec.features,
         "label": spec.label,
         "task": spec.task,
         "params": dict(spec.params),
         "seed": spec.seed,
         "parity": spec.parity,
+        "out": spec.limits.output_bytes,
     }
     more = inputs.binds(recipe.inputs, store)
     say = say or workplace.say
@@ -126,17 +131,20 @@ def fit(
     trained = run_training(settings, module, task, scratch / "fit", least=least, say=say)
     if not spec.script:
         return trained
-    wrote = next((name for name in ("model.onnx", "model.joblib") if name in trained.files), None)
+    wrote = next((name for name in SCRIPT_MODELS if name in trained.files), None)
     if wrote is None:
         raise Refused("LG315", f"{spec.script} left no model that is a regular file", next="lockgate explain LG315")
     trained.files[wrote].chmod(0o444)
-    model = Bind(trained.files[wrote], f"/model/{wrote}")
-    settings = train_settings(python, spec.limits, job, rows, recipe.around, model, absent=absent)
+    beside = {DATA: trained.files[DATA]} if wrote == rules.MODEL and DATA in trained.files else {}
+    for path in beside.values():
+        path.chmod(0o444)
+    model = [Bind(path, f"/model/{name}") for name, path in {wrote: trained.files[wrote], **beside}.items()]
+    settings = train_settings(python, spec.limits, job, rows, recipe.around, *model, absent=absent)
     module = "lockgate.train.jail.convert"
     converted = run_training(settings, module, task, scratch / "convert", least=least, say=say)
     return replace(
         converted,
-        files={**attachments.beside(trained.files), **converted.files},
+        files={**attachments.beside(trained.files), **attachments.took(trained.files), **beside, **converted.files},
         talk=trained.talk + converted.talk,
         report=trained.report,
         denied=tuple(dict.fromkeys(trained.denied + converted.denied)),
@@ -154,21 +162,32 @@ def keep(workplace: Workplace, trained: Trained) -> tuple[dict[str, Any], dict[s
         fit = rules.read_fit(read_regular(trained.files[rules.FIT], _MOST_FACTS))
     except ValueError as error:
         raise malformed("train", error) from None
+    sizes = {name: trained.files[name].stat().st_size for name in (rules.MODEL, DATA) if name in trained.files}
+    too_large = beyond(sizes[rules.MODEL], sizes.get(DATA, 0), sum(sizes.values()))
+    if too_large:
+        raise Refused("LG427", too_large, seen=sizes, next="lockgate explain LG427")
     candidate = {}
-    for name in rules.CANDIDATE:
+    for name in (*rules.CANDIDATE, *([DATA] if DATA in trained.files else [])):
         with trained.files[name].open("rb") as file:
             candidate[name] = workplace.data.put(file)
     return fit, candidate
 
 
 def judge(
-    workplace: Workplace, spec: TrainSpec, python: PythonEnv, candidate: Mapping[str, Digest], split: Split
+    workplace: Workplace,
+    spec: TrainSpec,
+    python: PythonEnv,
+    candidate: Mapping[str, Digest],
+    split: Split,
+    featured: Featured | None = None,
 ) -> tuple[dict[str, Any], JailReport, Digest | None]:
     """A jail that sees the candidate and the held-out rows, and nothing of the user's code.
 
+    `featured`: what was made of these rows, for a candidate that takes features (`train.featuring.heldout`).
     The digest is that of the plan of what is watched of the answers, None where the rows are too few for one.
     """
-    files = {rules.MODEL: candidate[rules.MODEL], rules.IO: candidate[rules.IO], "heldout.parquet": split.heldout}
+    files = {name: candidate[name] for name in rules.JUDGED_FILES if name in candidate}
+    files |= {"heldout.parquet": split.heldout, **(featured.files if featured else {})}
     for digest in files.values():
         workplace.data.check(digest)
     binds = [Bind(workplace.data.path(digest), f"/in/{name}") for name, digest in files.items()]

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,9 @@ from lockgate.core.wire import Frame
 from lockgate.project import Project
 from lockgate.project.carry import plain
 from lockgate.project.carry.pulling import pull_to_folder, pull_to_mirror
+from lockgate.runtime.jail.features import Features
 from lockgate.runtime.jail.predict import Model, answer_table, array_of
-from lockgate.runtime.serving import Field, Input, ServingSpec
+from lockgate.runtime.serving import FeatureSpec, Field, Input, ServingSpec
 from lockgate.serve.answers import Reader
 from tests.support.carried import MINUTES, MINUTES_CODE, elsewhere, finding, minutes_model, shared
 from tests.support.carrying import REMOTE
@@ -57,6 +59,36 @@ TEXT = ServingSpec(
     "label",
     "scores",
     None,
+)
+
+FEATURED_CODE = b"""from datetime import datetime
+
+from pydantic import BaseModel
+
+
+class Flight(BaseModel):
+    carrier: str | None
+    leaves: datetime
+    seats: int | None
+    late: bool
+"""
+FEATURES = b"""from pathlib import Path
+
+import pandas as pd
+
+TOWNS = Path(__file__).with_name("towns.txt").read_text().split()
+
+
+def features(batch):
+    moment = pd.to_datetime(batch["leaves"], unit="us", utc=True)
+    carrier = batch["carrier"].where(batch["carrier"].isin(TOWNS)).astype("category")
+    return pd.DataFrame({"distance": batch["seats"].fillna(moment.dt.hour), "carrier": carrier, "moment": moment})
+"""
+FEATURED = (Field("carrier", "string"), Field("leaves", "timestamp"), Field("seats", "int"))
+MADE = FeatureSpec(
+    "features.py:features",
+    ("seats",),
+    (Field("distance", "float"), Field("carrier", "string"), Field("moment", "timestamp")),
 )
 
 
@@ -129,7 +161,14 @@ def predicted(folder: Path, records: Sequence[Any]) -> Any:
     return json.loads(done.stdout)["predictions"]
 
 
-def served(folder: Path, spec: ServingSpec, name: str, records: Sequence[Any], patch: pytest.MonkeyPatch) -> Any:
+def served(
+    folder: Path,
+    spec: ServingSpec,
+    name: str,
+    records: Sequence[Any],
+    patch: pytest.MonkeyPatch,
+    features: Features | None = None,
+) -> Any:
     """What contract worker, model worker and gateway make of the same files and records."""
     patch.setattr(sys, "path", list(sys.path))
     patch.setattr(sys, "dont_write_bytecode", True)
@@ -142,7 +181,9 @@ def served(folder: Path, spec: ServingSpec, name: str, records: Sequence[Any], p
     assert errors == []
     kinds = {field.name: field.kind for field in spec.fields}
     arrays = {column.name: array_of(column, kinds[column.name]) for column in columns}
-    header, payload = answer_table(spec, Model((folder / "model.onnx").read_bytes(), spec).predict(arrays))
+    header, payload = answer_table(
+        spec, Model((folder / "model.onnx").read_bytes(), spec, features=features).predict(arrays)
+    )
     return Reader(spec).read(Frame({"op": "answer", "id": 1, **header}, payload), 1, rows)
 
 
@@ -192,6 +233,32 @@ def test_predict_py_answers_as_the_gateway_does(
     folder = folder_of(tmp_path, files, name)
 
     assert predicted(folder, records) == served(folder, spec, name, records, monkeypatch)
+
+
+def test_predict_py_makes_the_features_that_the_worker_makes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of texts, moments and what is null: by the signed function, which finds the table that lies beside it."""
+    files = {"features.py": FEATURES, "towns.txt": b"UA AA"}
+    code = {"contract.py": FEATURED_CODE, **files}
+    spec = replace(SPEC, fields=FEATURED, features=MADE)
+    folder = folder_of(
+        tmp_path / "folder",
+        {"model.onnx": model(), "io.json": spec.encode(), **{f"code/{name}": data for name, data in code.items()}},
+        "Flight",
+    )
+    records = [
+        {"carrier": "UA", "leaves": "2026-11-26T06:30:15+01:00", "seats": 1800},
+        {"carrier": None, "leaves": "2026-11-26", "seats": None},
+    ]
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    features = Features(files, spec, tmp_path / "worker")
+    for known, module in list(sys.modules.items()):
+        if str(getattr(module, "__file__", "")).startswith(str(tmp_path)):
+            del sys.modules[known]
+
+    answers = predicted(folder, records)
+    assert answers == served(folder, spec, "Flight", records, monkeypatch, features)
+    assert [answer["label"] for answer in answers] == [True, False]
 
 
 def test_predict_py_says_that_nobody_signed_it(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:

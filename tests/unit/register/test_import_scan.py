@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from lockgate.register import import_formats
-from lockgate.register.jail import scan_import, text_file
+from lockgate.register.jail import inspect
 from lockgate.register.jail.findings import NotAllowed
 from lockgate.register.jail.safetensors_file import check_safetensors
 from lockgate.register.jail.scan_import import scan
@@ -63,11 +63,11 @@ AUTO_MAP = json.dumps({"a": [{"auto_map": {"AutoModel": "modeling.X"}}]}).encode
     [
         ("model.safetensors", pickle.dumps([1]), "LG410"),
         ("model.safetensors", _zip(), "LG410"),
-        ("model.safetensors", PICKLE_0, "LG465"),
+        ("model.safetensors", PICKLE_0, "LG410"),
         ("model.safetensors", b"just a text", "LG465"),
         ("model.onnx", b"just a text", "LG411"),
         ("model.onnx", safetensors(), "LG411"),
-        ("pytorch_model.bin", PICKLE_0, "LG463"),
+        ("pytorch_model.bin", PICKLE_0, "LG410"),
         ("model.pkl", b"{}", "LG463"),
         ("model.pt", _zip(), "LG410"),
         ("model.bin", safetensors(), "LG463"),
@@ -135,11 +135,10 @@ def test_settings_that_load_nothing_come_in(tmp_path: Path) -> None:
 
 def test_a_text_beyond_the_limit_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """LG416, before it is read; the records of a run have a limit of their own."""
-    monkeypatch.setattr(scan_import, "MAX_TEXT_BYTES", 10)
-    monkeypatch.setattr(text_file, "MAX_TEXT_BYTES", 10)
+    monkeypatch.setattr(inspect, "MAX_TEXT_BYTES", 10)
     assert _refusal(write(tmp_path / "model", {"a.txt": b"a" * 11})) == ("a.txt", "LG416")
-    monkeypatch.setattr(scan_import, "MAX_TEXT_BYTES", 1000)
-    monkeypatch.setattr(scan_import, "MAX_RECORD", 1)
+    monkeypatch.setattr(inspect, "MAX_TEXT_BYTES", 1000)
+    monkeypatch.setattr(inspect, "MAX_RECORD", 1)
     run = write(tmp_path / "run", {"meta.yaml": b"run_id: 1", "metrics/a": b"ab"})
     assert _refusal(run) == ("metrics/a", "LG416")
 

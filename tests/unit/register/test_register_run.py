@@ -15,10 +15,10 @@ from lockgate.core.encoding import encode
 from lockgate.errors import LockgateError, Refused, Usage
 from lockgate.monitor.plan import Plan
 from lockgate.register import run as register
-from lockgate.register.jail.scan import scan
 from lockgate.register.spec import RegisterSpec, Words
 from lockgate.sandbox.report import JailReport, Probe
 from tests.support.project import SignedProject, signed_project
+from tests.support.scanning import scan
 
 SPEC = RegisterSpec("flights", Words("Does this flight arrive late?"))
 HELD = (Probe("everything", "none", holds=True, witness="a test's"),)
@@ -35,9 +35,10 @@ def _scan_here(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The scan runs in this process: these tests are about what is done with its report."""
     scanned: list[str] = []
 
-    def look(workplace: Workplace, files: Mapping[str, bytes]) -> tuple[bytes, JailReport]:
+    def look(workplace: Workplace, files: Mapping[str, bytes | Path]) -> tuple[bytes, JailReport]:
         scanned.extend(files)
-        return encode(scan(files)), REPORT
+        read = {name: file if isinstance(file, bytes) else file.read_bytes() for name, file in files.items()}
+        return encode(scan(read)), REPORT
 
     monkeypatch.setattr(register, "look", look)
     return scanned

@@ -34,7 +34,6 @@ def _indexes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         "pydantic",
         "scikit_learn",
         "skl2onnx",
-        "onnxmltools",
     ):
         wheel(folder / "public", name, {f"{name}.py": ""})
     for version in ("6.0", "7.0"):
@@ -90,9 +89,10 @@ def test_a_lock_holds_what_is_asked_for_and_what_our_jails_need(indexes: Served,
 
 
 def test_converters_come_with_the_libraries_that_need_them() -> None:
-    """With xgboost and lightgbm comes onnxmltools; the list is that of requirements/project.in."""
-    assert "onnxmltools" in wanted.ours([Requirement("XGBoost>=2")])
-    assert "onnxmltools" not in wanted.ours([Requirement("scikit-learn")])
+    """With torch and keras comes onnxscript, with the boosters nothing; the list is that of requirements/project.in."""
+    assert "onnxscript" in wanted.ours([Requirement("Torch>=2")])
+    assert "onnxscript" in wanted.ours([Requirement("keras")])
+    assert wanted.ours([Requirement("xgboost"), Requirement("lightgbm")]) == wanted.OURS
     lines = (ROOT / "requirements/project.in").read_text().splitlines()
     assert sorted(line for line in lines if line and not line.startswith("#")) == list(wanted.OURS)
 

@@ -30,15 +30,25 @@ JUDGED = {
 }
 NOTHING = {"leak": None, "doubts": None}
 SPLIT = {"how": "time", "by": "when", "cut": "2026-01-01", "train": 8, "heldout": 2, "holdout": 0.2, **NOTHING}
+PARITY = {
+    "rows": 8,
+    "tolerance": 1e-5,
+    "beyond": 1,
+    "share": 0.125,
+    "explained": 1,
+    "worst": {"row": 7, "difference": 0.5},
+}
 FIT = {
     "estimator": "Pipeline",
     "task": "binary",
     "rows": 8,
     "features": ["age"],
     "left_out": [],
-    "parity": {"share": 0.0},
+    "parity": PARITY,
+    "saved": "",
     "versions": {},
 }
+COST = {"function": "features.py:features", "columns": 3, "batch_us": 0.5, "single_us": 210.0}
 
 
 def _interval(value: Any, low: Any, high: Any) -> dict[str, Any]:
@@ -98,10 +108,24 @@ def test_split_json_is_read_strictly(change: dict[str, Any]) -> None:
         rules.read_split(encode({**SPLIT, **change}), A, B)
 
 
-@pytest.mark.parametrize("change", [{"task": "x"}, {"rows": None}, {"parity": []}, {"x": 1}, {"estimator": 1}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"task": "x"},
+        {"rows": None},
+        {"rows": 9},
+        {"parity": []},
+        {"parity": {**PARITY, "worst": {"row": 7, "difference": 0.5, "record": {"age": "36"}}}},
+        {"saved": None},
+        {"featured": {**COST, "single_us": "Ada, 36"}},
+        {"x": 1},
+        {"estimator": 1},
+    ],
+)
 def test_fit_json_is_read_strictly(change: dict[str, Any]) -> None:
-    """It was written beside the user's code."""
+    """It was written beside the user's code, and no value of a row reaches a statement."""
     assert rules.read_fit(encode(FIT))["task"] == "binary"
+    assert rules.read_fit(encode({**FIT, "featured": COST}))["featured"] == COST
     with pytest.raises(ValueError, match=r".+"):
         rules.read_fit(encode({**FIT, **change}))
 

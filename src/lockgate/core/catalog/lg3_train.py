@@ -62,14 +62,14 @@ FINDINGS: tuple[Finding, ...] = (
     Finding(
         "LG313",
         "the ONNX model disagrees with the estimator",
-        "A conversion can be wrong without a word; what would be served is not what was trained.",
-        "Look at the worst row in the message. Where a few rows differ because numbers are rounded to 32"
-        " bits, round them before training; else use another step.",
+        "A conversion can be wrong without a word; what would be served is not what was trained. Rows that differ "
+        "because a graph takes numbers of 32 bits are told apart, and do not count.",
+        "Look at the worst row, and at the step that the message names: use another. `[train] parity` is the limit.",
     ),
     Finding(
         "LG314",
-        "a step that is known to convert wrongly",
-        "HistGradientBoosting with `categorical_features` converts without a word and answers wrongly, by up to 1.0.",
+        "a step that is known to answer wrongly when it is asked again",
+        "XGBoost 3.2 cuts categories that are not ASCII in wrong places, without a word, and takes one for another.",
         "Encode the categories in the pipeline: OrdinalEncoder or OneHotEncoder inside a ColumnTransformer.",
     ),
     Finding(

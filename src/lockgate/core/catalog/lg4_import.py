@@ -55,7 +55,8 @@ FINDINGS: tuple[Finding, ...] = (
         "LG468",
         "an imported model cannot be deployed",
         "It has no contract, no judge's numbers and no evidence of its training: no policy could say yes to it.",
-        "Train with it: name one of its files by an [[input]] in lockgate.toml, and deploy what comes out.",
+        "Train with it: name one of its files by an [[input]] in lockgate.toml, and deploy what comes out. Or load it "
+        "with another server: `lockgate verify REF --env ENV --materialize DIR` (docs/how-to/large-models.md).",
     ),
     Finding(
         "LG469",

@@ -9,7 +9,7 @@ from typing import Any, Self
 from lockgate.audit.entries import Registration
 from lockgate.core.wire import WireError
 from lockgate.errors import Refused
-from lockgate.runtime import channel
+from lockgate.runtime import channel, sizes
 from lockgate.sandbox.launch import Jail, RunningJail
 from lockgate.sandbox.settings import PythonEnv
 from lockgate.serve.answers import Prediction, Reader
@@ -33,14 +33,17 @@ class Worker:
         self._jail: RunningJail | None = None
 
     def __enter__(self) -> Self:
-        """Start the jail and load the verified bytes. Raises Unfit; Refused LG676; VerificationFailed LG619."""
+        """Start the jail and load the verified bytes. Raises Unfit LG426; Refused LG676; VerificationFailed LG619."""
         self._link, theirs = socket.socketpair()
         try:
             with theirs:
-                settings, target = jails.worker("model", self._python)
+                files = self._closed.files
+                large = (files.model.size, files.data.size if files.data is not None else 0)
+                jails.refuse_beyond_machine(self._registration.ref, *large)
+                settings, target = jails.worker("model", self._python, *large)
                 self._jail = Jail(settings).start(target, descriptors={jails.WORKER_FD: theirs.fileno()})
-            self._link.settimeout(LOAD_SECONDS)
-            load_model(self._link, self._registration, self._closed.model, self._closed.io)
+            self._link.settimeout(LOAD_SECONDS + sizes.load_seconds(*large))
+            load_model(self._link, self._registration, self._closed.files)
         except (WireError, OSError) as error:
             self.close()
             raise self._lost("loading", str(error)) from None

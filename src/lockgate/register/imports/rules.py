@@ -17,11 +17,10 @@ from lockgate.core.moments import rfc3339
 from lockgate.core.names import check_file_name
 from lockgate.core.statement import IMPORT, Statement, Subject, claim_uri
 from lockgate.errors import LockgateError, Refused, Usage, VerificationFailed
-from lockgate.register.import_formats import ONNX, SAFETENSORS
+from lockgate.register.import_formats import ONNX, SAFETENSORS, SCAN_FINDINGS
 from lockgate.register.imports.spec import Offer
 from lockgate.store.oci import Kind, ModelFile, model_manifest
 
-SCAN_FINDINGS = frozenset({*(f"LG{number}" for number in range(410, 420)), "LG463", "LG464", "LG465"})
 _SETTINGS = (".json", ".yaml", ".yml", ".toml", ".cfg", ".ini")
 
 
@@ -133,7 +132,7 @@ def read_scan(report: bytes, files: Mapping[str, Digest]) -> str:
     """The kind that the scan in the jail found, once its report is about exactly `files`.
 
     Raises:
-        Refused: LG410 to LG419, LG463 to LG465, as the jail found.
+        Refused: one of SCAN_FINDINGS, as the jail found.
         VerificationFailed: LG421 the report is malformed, or about other bytes than it was given.
     """
     try:

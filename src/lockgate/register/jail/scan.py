@@ -8,59 +8,60 @@ The launcher compares the digests with what it asked for; it never reads the fil
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from lockgate.contract.jail.outcome import out_dir, place
-from lockgate.core.digest import digest_of, hex_of
 from lockgate.core.encoding import encode
-from lockgate.register.formats import MODEL, SERVING
+from lockgate.register.formats import DATA, MODEL, SERVING
 from lockgate.register.jail.findings import NotAllowed
-from lockgate.register.jail.onnx_file import check_onnx
-from lockgate.register.jail.text_file import check_io, check_json, check_text, disguise
+from lockgate.register.jail.folder_walk import Outcome, outcomes
+from lockgate.register.jail.held_file import held, opened
+from lockgate.register.jail.text_file import check_io
 
 
-def scan(files: Mapping[str, bytes]) -> dict[str, Any]:
+def scan(root: Path) -> dict[str, Any]:
     """The report described at the top. Never raises for what is in the files."""
     found: list[dict[str, Any]] = []
-    facts: dict[str, dict[str, Any]] = {}
-    for name in sorted(files, key=lambda one: (one != MODEL, one)):
-        data = files[name]
-        try:
-            kind, facts[name] = _check(name, data, facts)
-        except NotAllowed as no:
-            return {
-                "files": found,
-                "refused": {"name": name, "finding": no.finding, "message": no.message, "seen": no.seen},
-            }
-        found.append(
-            {
-                "name": name,
-                "sha256": hex_of(digest_of(data)),
-                "size": len(data),
-                "format": kind,
-                "facts": facts[name],
-            }
-        )
+    model: Mapping[str, Any] | None = None
+    with opened(root, follow=True) as top:
+        for one in outcomes(top, allow="closure"):
+            if one.verdict != "ok":
+                return {"files": found, "refused": refusal(one)}
+            try:
+                facts = _closure(top, one, model)
+            except NotAllowed as no:
+                refused = {"name": one.name, "finding": no.finding, "message": no.message, "seen": no.seen}
+                return {"files": found, "refused": refused}
+            model = one.facts if one.name == MODEL else model
+            found.append(entry(one) | {"facts": facts})
     return {"files": found, "refused": None}
+
+
+def entry(one: Outcome) -> dict[str, Any]:
+    """What a report says about a file that is harmless."""
+    return {"name": one.name, "sha256": one.sha256, "size": one.size, "format": one.format, "facts": one.facts}
+
+
+def refusal(one: Outcome) -> dict[str, Any]:
+    """What a report says about the first that is not."""
+    return {"name": one.name, "finding": one.finding, "message": one.message, "seen": one.seen}
 
 
 def main(arguments: Sequence[str]) -> None:
     """Entry in the jail."""
-    root = place(arguments[0])
-    files = {path.relative_to(root).as_posix(): path.read_bytes() for path in sorted(root.rglob("*")) if path.is_file()}
-    (out_dir() / "scan.json").write_bytes(encode(scan(files)))
+    (out_dir() / "scan.json").write_bytes(encode(scan(place(arguments[0]))))
 
 
-def _check(name: str, data: bytes, facts: Mapping[str, dict[str, Any]]) -> tuple[str, dict[str, Any]]:
-    hidden = disguise(data)
-    if hidden:
-        raise NotAllowed("LG410", f"it is {hidden}", first_bytes=data[:8].hex())
-    if name == MODEL:
-        return "onnx", check_onnx(data)
-    if name == SERVING:
-        if MODEL not in facts:
-            raise NotAllowed("LG418", "there is no model.onnx that it could describe")
-        return "json", check_io(data, facts[MODEL])
-    if name.endswith(".json"):
-        return "json", check_json(data)
-    return "text", check_text(data)
+def _closure(top: int, one: Outcome, model: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    """The file's facts, once it fits the others. Raises NotAllowed LG414, LG418."""
+    if one.format == "onnx data" and one.name != DATA:
+        raise NotAllowed("LG414", f"data of the model lie in it, and not in {DATA}")
+    if one.name != SERVING:
+        return one.facts
+    if model is None:
+        raise NotAllowed("LG418", f"there is no {MODEL} that it could describe")
+    with held(top, SERVING) as file:
+        if file.sha256 != one.sha256:
+            raise NotAllowed("LG473", "it was changed while it was read")
+        return check_io(file.stream.read(), model)

@@ -6,7 +6,7 @@ bytes it was given.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,16 +16,17 @@ import onnxruntime as ort
 
 from lockgate.core.table import pack_table
 from lockgate.core.wire import Column
+from lockgate.runtime.jail.model_error import ModelError
 from lockgate.runtime.serving import NULL_TIMESTAMP, Kind, ServingSpec
 
+__all__ = ["Array", "Featuring", "Model", "ModelError", "Outputs", "answer_table", "array_of"]
+
 Array = npt.NDArray[Any]
+Featuring = Callable[[Mapping[str, Array]], Mapping[str, Array]]
+"""`runtime.jail.features`: columns of a record's fields to those of the features. Raises ModelError."""
 
 _NUMPY = {"float64": "<f8", "int64": "<i8", "bool": "?"}
 _ONNX_TYPES = {"float32": "tensor(float)", "int64": "tensor(int64)", "string": "tensor(string)"}
-
-
-class ModelError(Exception):
-    """The model does not do what its io.json says; the message names the input or output."""
 
 
 @dataclass(frozen=True)
@@ -46,18 +47,25 @@ class Outputs:
 class Model:
     """A loaded graph with its serving spec."""
 
-    def __init__(self, model: bytes, spec: ServingSpec, *, threads: int = 1) -> None:
-        """Load `model`. Raises ModelError when it is no ONNX graph, or its inputs and outputs are not the spec's."""
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 4
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    def __init__(
+        self,
+        model: bytes,
+        spec: ServingSpec,
+        *,
+        data: memoryview | None = None,
+        features: Featuring | None = None,
+        threads: int = 1,
+    ) -> None:
+        """Load `model`, whose tensors lie in `data` where they are not in itself.
+
+        Raises ModelError when it is no ONNX graph, or its inputs and outputs are not the spec's.
+        """
         try:
-            self._session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+            self._beside, self._session = _loaded(model, data, threads)
         except Exception as error:  # noqa: BLE001 - onnxruntime raises its own kinds, all of them final
             raise ModelError(f"onnxruntime does not load the model: {_first_line(error)}") from None
         self.spec = spec
+        self._features = features
         self._places = {str(_key(value)): place for place, value in enumerate(spec.classes or ())}
         self._classes = np.array(spec.classes or (), dtype=object if _are_texts(spec) else None)
         self._check_graph()
@@ -75,10 +83,12 @@ class Model:
     def predict(self, columns: Mapping[str, Array]) -> Outputs:
         """Outputs for `columns` (one array per field, as `array_of` or the training frame has them).
 
+        Where io.json knows of features and this model was given none, `columns` are what they made.
         Raises ModelError when the model fails, answers with another shape, or with a number that is not finite.
         """
         rows = len(next(iter(columns.values())))
-        feeds = {each.input: self._feed(each.fields, each.type, columns) for each in self.spec.inputs}
+        given = columns if self._features is None else self._features(columns)
+        feeds = {each.input: self._feed(each.fields, each.type, given) for each in self.spec.inputs}
         wanted = [self.spec.value_output] if self.spec.task == "regression" else [self.spec.label_output]
         wanted += [] if self.spec.scores_output is None else [self.spec.scores_output]
         try:
@@ -110,6 +120,25 @@ class Model:
         except KeyError as error:
             raise ModelError(f"the model answers {error}, which is none of the label's values") from None
         return self._classes[chosen]
+
+
+def _loaded(model: bytes, data: memoryview | None, threads: int) -> tuple[object, ort.InferenceSession]:
+    """The session, and what must live as long as it does. Raises ValueError, and what onnxruntime raises."""
+
+    def options() -> ort.SessionOptions:
+        found = ort.SessionOptions()
+        found.intra_op_num_threads = threads
+        found.inter_op_num_threads = 1
+        found.log_severity_level = 4
+        found.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        return found
+
+    if data is None:
+        return None, ort.InferenceSession(model, options(), providers=["CPUExecutionProvider"])
+    from lockgate.runtime.jail.external import External
+
+    beside = External(model, data)
+    return beside, beside.session(model, options)
 
 
 def array_of(column: Column, kind: Kind) -> Array:

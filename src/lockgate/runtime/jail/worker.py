@@ -2,9 +2,10 @@
 
 Takes one inherited stream socket (its number is the only argument) and speaks core.wire frames over it:
 
-    -> {"op": "load", "files": [{"name": "model.onnx", "sha256": HEX}, {"name": "io.json", "sha256": HEX}]}
-       with one sealed memfd per file, in that order
-    <- {"op": "ready", "model": HEX, "io": HEX, "task": ..., "pid": n}
+    -> {"op": "load", "files": [{"name": "model.onnx", "sha256": HEX}, {"name": "io.json", "sha256": HEX}, ...]}
+       with one descriptor per file, in that order; after these two model.onnx.data, where the model has one, and
+       code.json, where io.json has features. The data is the stored file itself, the others are sealed memfds
+    <- {"op": "ready", "files": {NAME: HEX}, "model": HEX, "io": HEX, "task": ..., "pid": n}
     -> {"op": "predict", "id": n, "rows": n, ...} + a table (core.table) of the fields of io.json
     <- {"op": "answer", "id": n, "rows": n, ...} + a table of the answers: label and score.N, or value
     <- {"op": "failed", "id": n, "message": "..."}          this batch has no answer; the worker goes on
@@ -19,18 +20,24 @@ from __future__ import annotations
 import os
 import socket
 import sys
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-from lockgate.core.digest import from_hex
+from lockgate.core.digest import Digest, from_hex
 from lockgate.core.table import unpack_table
 from lockgate.core.wire import MAX_PAYLOAD, Frame, WireError
-from lockgate.runtime import channel, serving
+from lockgate.runtime import channel, code_bundle, serving
 from lockgate.runtime.jail.predict import Model, ModelError, answer_table, array_of
+from lockgate.runtime.serving import ServingSpec
+from lockgate.runtime.sizes import DATA, MAX_DATA, MAX_MODEL
 
-MAX_MODEL = 2 << 30
+if TYPE_CHECKING:
+    from lockgate.runtime.jail.features import Features
+
 MAX_IO = 4 << 20
 FILES = ("model.onnx", "io.json")
+CODE = code_bundle.NAME
+_LISTS = (FILES, (*FILES, DATA), (*FILES, CODE), (*FILES, DATA, CODE))
 
 _LONGEST_MESSAGE = 1000
 _ENDS = 64
@@ -53,13 +60,12 @@ def main(arguments: Sequence[str]) -> None:
 
 def serve(sock: socket.socket) -> None:
     """Load, then answer until the other end closes. Raises WireError or ModelError."""
-    received = channel.receive(sock, max_files=len(FILES))
+    received = channel.receive(sock, max_files=len(_LISTS[-1]))
     if received is None:
         return
     model, digests = _load(*received)
-    channel.send(
-        sock, {"op": "ready", "model": digests[0], "io": digests[1], "task": model.spec.task, "pid": os.getpid()}
-    )
+    ready = {"op": "ready", "files": digests, "model": digests[FILES[0]], "io": digests[FILES[1]]}
+    channel.send(sock, {**ready, "task": model.spec.task, "pid": os.getpid()})
     while (received := channel.receive(sock)) is not None:
         header, payload = answer(model, received[0])
         channel.send(sock, header, payload)
@@ -92,29 +98,68 @@ def _failed(number: int, message: str) -> tuple[dict[str, Any], bytes]:
     return {"op": "failed", "id": number, "message": told}, b""
 
 
-def _load(frame: Frame, files: list[int]) -> tuple[Model, list[str]]:
-    """1. two named files with digests; 2. each sealed, its bytes of that digest; 3. the model of those very bytes."""
+def _load(frame: Frame, files: list[int]) -> tuple[Model, dict[str, str]]:
+    """1. named files with digests; 2. the bytes of each of that digest, where nobody can change them any more;
+    3. every descriptor is closed, the registry's file too, before anything of the model, maybe hostile, is looked at;
+    4. the model of those very bytes, and of no others: data and code are there where the model needs them.
+    """
     try:
-        listed = frame.header.get("files")
-        if frame.header.get("op") != "load" or not isinstance(listed, list) or len(files) != len(FILES):
-            raise WireError("the first frame is load, with model.onnx and io.json")
-        if [entry.get("name") if isinstance(entry, dict) else None for entry in listed] != list(FILES):
-            raise WireError("load names model.onnx and io.json, in that order")
-        digests = [str(entry.get("sha256")) for entry in listed]
-        try:
-            wanted = [from_hex(digest) for digest in digests]
-        except ValueError as error:
-            raise WireError(str(error)) from None
-        model = channel.read_sealed(files[0], wanted[0], max_bytes=MAX_MODEL)
-        io = channel.read_sealed(files[1], wanted[1], max_bytes=MAX_IO)
+        # 1.
+        wanted = _named(frame, len(files))
+        given = dict(zip(wanted, files, strict=True))
+        # 2.
+        model = channel.read_sealed(given[FILES[0]], wanted[FILES[0]], max_bytes=MAX_MODEL)
+        io = channel.read_sealed(given[FILES[1]], wanted[FILES[1]], max_bytes=MAX_IO)
+        code = channel.read_sealed(given[CODE], wanted[CODE], max_bytes=code_bundle.MOST) if CODE in given else None
+        data = _own_copy(given[DATA], wanted[DATA]) if DATA in given else None
     finally:
+        # 3.
         for fd in files:
             os.close(fd)
+    # 4.
     try:
         spec = serving.parse(io)
+        features = _features(spec, code)
     except ValueError as error:
         raise ModelError(str(error)) from None
-    return Model(model, spec), digests
+    loaded = Model(model, spec, data=data, features=features)
+    return loaded, {name: digest.removeprefix("sha256:") for name, digest in wanted.items()}
+
+
+def _named(frame: Frame, count: int) -> dict[str, Digest]:
+    listed = frame.header.get("files")
+    if frame.header.get("op") != "load" or not isinstance(listed, list) or len(listed) != count:
+        raise WireError("the first frame is load, with model.onnx and io.json")
+    entries: list[Mapping[str, Any]] = [entry if isinstance(entry, dict) else {} for entry in listed]
+    if tuple(entry.get("name") for entry in entries) not in _LISTS:
+        raise WireError(f"load names model.onnx and io.json, then {DATA} and {CODE} where there are any, in that order")
+    try:
+        return {str(entry["name"]): from_hex(str(entry.get("sha256"))) for entry in entries}
+    except ValueError as error:
+        raise WireError(str(error)) from None
+
+
+def _own_copy(fd: int, digest: Digest) -> memoryview:
+    """What the registry's file holds, in memory that nobody can write to: it is mapped, and never copied again."""
+    sealed = channel.seal_file(fd, DATA, max_bytes=MAX_DATA)
+    try:
+        if sealed.digest != digest:
+            raise WireError(f"{DATA} has digest {sealed.digest}, not {digest}")
+        return channel.mapped(sealed)
+    finally:
+        sealed.close()
+
+
+def _features(spec: ServingSpec, code: bytes | None) -> Features | None:
+    """Raises ValueError, ModelError."""
+    if (spec.features is None) != (code is None):
+        raise ValueError(f"{CODE} is there exactly when io.json has features")
+    if code is None:
+        return None
+    # A model without features, which most are, starts without pandas.
+    from lockgate.runtime.jail.features import Features
+
+    return Features(code_bundle.unpack(code), spec)
 
 
 def _leave(code: int, error: Exception) -> None:

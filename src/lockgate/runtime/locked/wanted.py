@@ -32,7 +32,8 @@ OURS: tuple[str, ...] = (
 )
 """What converts, judges and serves a model in the locked environment; `requirements/project.in` says the same."""
 
-_CONVERTED = {"xgboost": "onnxmltools", "lightgbm": "onnxmltools"}
+_CONVERTED = {"torch": "onnxscript", "keras": "onnxscript"}
+"""scikit-learn, XGBoost and LightGBM need nothing more: their graphs are written by Lockgate itself."""
 
 
 def ours(theirs: Iterable[Requirement]) -> tuple[str, ...]:

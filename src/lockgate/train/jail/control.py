@@ -1,7 +1,8 @@
 """Hold a candidate against a control that was trained without the doubtful rows. Runs in a jail without user code.
 
 At `/in` lie model.onnx and io.json (the candidate), control.onnx and control.json (the control, where there is one),
-heldout.parquet, doubtful.parquet (`train.jail.doubted`). Task on standard input: {"label", "control"}. Writes
+heldout.parquet, doubtful.parquet (`train.jail.doubted`); where they have features, features.parquet and
+doubtful_features.parquet, which were made of these rows. Task on standard input: {"label", "control"}. Writes
 compared.json, which is of `train.compared`'s form:
 
     {"flagged": {"rows"}, "without": {"rows", "metrics"} | null}                              without a control, or else
@@ -20,7 +21,7 @@ model that follows it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,7 @@ from lockgate.core.screen import DOUBTFUL, RULES
 from lockgate.core.stats import Interval
 from lockgate.errors import Refused
 from lockgate.runtime import serving
+from lockgate.runtime.jail.external import mapped_file
 from lockgate.runtime.jail.predict import Model, ModelError, Outputs
 from lockgate.runtime.serving import ServingSpec
 from lockgate.train.jail import frame
@@ -58,14 +60,27 @@ def _work() -> None:
     try:
         candidate = _model("model.onnx", "io.json")
         control = _model("control.onnx", "control.json") if task["control"] else None
-        facts = compare(candidate, control, heldout, doubtful)
+        doubtful = replace(doubtful, rows=_given(candidate, doubtful.rows, "doubtful_features"))
+        facts = compare(candidate, control, _given(candidate, heldout, "features"), doubtful)
     except (ModelError, ValueError) as error:
         raise Refused("LG333", f"the models cannot be compared: {error}", next="lockgate explain LG333") from None
     (out_dir() / "compared.json").write_bytes(encode(facts))
 
 
+def _given(candidate: Model, rows: frame.Rows, name: str) -> frame.Rows:
+    """The rows as both models take them. Raises ValueError."""
+    spec = candidate.spec
+    if spec.features is None:
+        return rows
+    made = frame.features_of(pq.read_table(data_dir() / f"{name}.parquet", use_threads=False), spec)
+    if len(next(iter(made.values()))) != len(rows.data):
+        raise ValueError("there are features of other rows")
+    return frame.featured(rows, spec.features, made)
+
+
 def _model(graph: str, io: str) -> Model:
-    return Model((data_dir() / graph).read_bytes(), serving.parse((data_dir() / io).read_bytes()))
+    data = mapped_file(data_dir() / f"{graph}.data")
+    return Model((data_dir() / graph).read_bytes(), serving.parse((data_dir() / io).read_bytes()), data=data)
 
 
 @dataclass(frozen=True)

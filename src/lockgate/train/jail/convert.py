@@ -1,8 +1,8 @@
 """What a script wrote becomes model.onnx, io.json and fit.json. Runs in a train jail of its own, after `fit`.
 
 A joblib file is code: it is opened here, in a jail that has nothing, and its estimator is converted and compared as
-that of a function. An ONNX file that the script made itself is described by its own inputs and outputs; there is no
-estimator to compare it with, and fit.json says so.
+that of a function; so is a booster's own file, which is data. An ONNX file that the script made itself is described by
+its own inputs and outputs; there is no estimator to compare it with, and fit.json says so.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import onnxruntime as ort
@@ -17,40 +18,50 @@ import onnxruntime as ort
 from lockgate.contract.jail.outcome import data_dir, guarded, out_dir, place, read_task
 from lockgate.core.encoding import encode
 from lockgate.errors import Refused
+from lockgate.runtime.jail import external
 from lockgate.runtime.jail.predict import Model, ModelError
 from lockgate.runtime.serving import ClassValue, Field, Input, InputType, ServingSpec, Task
-from lockgate.train.jail import fit, frame
+from lockgate.runtime.sizes import DATA
+from lockgate.train.jail import featured, fit, frame, users_code
+from lockgate.train.jail.exporters.versions import versions_of
 
 MODEL = place("/model")
 _TYPES: dict[str, InputType] = {"tensor(float)": "float32", "tensor(int64)": "int64", "tensor(string)": "string"}
 
 
 def main(arguments: Sequence[str]) -> None:  # noqa: ARG001 - a jail's target has this signature
-    """Convert `/model/model.onnx` or `/model/model.joblib`; the training rows lie at `/in`."""
+    """Convert what lies at `/model`, one of `fit.MODELS`; the training rows lie at `/in`."""
     guarded(_work, out_dir(), unexpected="LG399")
 
 
 def _work() -> None:
     task = read_task()
     rows = frame.read(data_dir() / "train.parquet", task["label"])
-    os.chdir(fit.JOB)
-    sys.path.insert(0, str(fit.JOB))
-    graph = MODEL / "model.onnx"
-    files = _described(graph.read_bytes(), rows, task["task"]) if graph.is_file() else _joblib(rows, task)
+    os.chdir(users_code.JOB)
+    sys.path.insert(0, str(users_code.JOB))
+    rows = featured.compared(rows, task["features"])
+    wrote = next(MODEL / name for name in fit.MODELS if (MODEL / name).is_file())
+    if wrote.suffix == ".onnx":
+        files = _described(wrote.read_bytes(), external.mapped_file(MODEL / DATA), rows, task["task"])
+    else:
+        files = _fitted(wrote, rows, task)
     for name, data in files.items():
         (out_dir() / name).write_bytes(data)
 
 
-def _joblib(rows: frame.Rows, task: dict[str, Any]) -> dict[str, bytes]:
-    import joblib
+def _fitted(wrote: Path, rows: frame.Rows, task: dict[str, Any]) -> dict[str, bytes]:
+    if wrote.suffix == ".joblib":
+        import joblib
 
-    estimator = fit.users(lambda: joblib.load(MODEL / "model.joblib"))
-    return fit.finish(estimator, rows, task)
+        return fit.finish(users_code.call(lambda: joblib.load(wrote)), rows, task)
+    from lockgate.train.jail.exporters import boosters
+
+    return fit.finish_fitted(boosters.load(wrote, rows, task["task"]), rows, task)
 
 
-def _described(model: bytes, rows: frame.Rows, declared: str) -> dict[str, bytes]:
+def _described(model: bytes, data: memoryview | None, rows: frame.Rows, declared: str) -> dict[str, bytes]:
     try:
-        session = ort.InferenceSession(model, providers=["CPUExecutionProvider"])
+        session = _opened(model, data)
     except Exception as error:
         raise Refused(
             "LG312",
@@ -60,7 +71,7 @@ def _described(model: bytes, rows: frame.Rows, declared: str) -> dict[str, bytes
     inputs = _inputs(session, rows)
     spec = _spec(session, inputs, rows, declared)
     try:
-        Model(model, spec).predict({name: values[:100] for name, values in rows.columns().items()})
+        Model(model, spec, data=data).predict({name: values[:100] for name, values in rows.columns().items()})
     except ModelError as error:
         raise Refused(
             "LG312", f"the script's model.onnx does not run: {error}", next="lockgate explain LG312"
@@ -72,9 +83,18 @@ def _described(model: bytes, rows: frame.Rows, declared: str) -> dict[str, bytes
         "features": [field.name for field in spec.fields],
         "left_out": list(rows.left_out),
         "parity": None,
-        "versions": fit.versions(),
+        "saved": "a script's own graph has no estimator to compare it with",
+        "versions": versions_of(),
+        **({} if rows.cost is None else {"featured": dict(rows.cost)}),
     }
-    return {"model.onnx": model, "io.json": spec.encode(), "fit.json": encode(facts)}
+    return {"model.onnx": model, "io.json": rows.served(spec).encode(), "fit.json": encode(facts)}
+
+
+def _opened(model: bytes, data: memoryview | None) -> ort.InferenceSession:
+    """`data`: what the script wrote beside it. Raises ValueError, and what onnxruntime raises."""
+    if data is None:
+        return ort.InferenceSession(model, providers=["CPUExecutionProvider"])
+    return external.External(model, data).session(model, ort.SessionOptions)
 
 
 def _inputs(session: Any, rows: frame.Rows) -> tuple[Input, ...]:

@@ -1,10 +1,12 @@
 """Run the user's training code and bring back a model. Runs in the train jail: everything here can be lied to.
 
-Task on standard input: {"function", "script", "label", "task", "params", "seed", "parity"}. At `/in` lie
-train.parquet and the inputs that the project names, at `/job` the captured code, read-only. Writes to `/out`:
+Task on standard input: {"function", "script", "label", "task", "params", "seed", "parity", "out", "features"}. At `/in`
+lie train.parquet and the inputs that the project names, at `/job` the captured code, read-only. Writes to `/out`:
 
-    function   model.onnx, io.json, fit.json
-    script     what the script wrote: model.onnx, or model.joblib; `convert` goes on in a jail of its own
+    function   model.onnx, model.onnx.data where it is large, io.json, fit.json, and estimator.joblib where it can be
+               saved: for the jail that compares on the held-out rows, and for nobody else
+    script     what the script wrote, such as model.joblib; `convert` goes on in a jail of its own
+    both       took.json: the seconds of the user's own code
 
 A script finds the folder of train.parquet in $LOCKGATE_DATA, where to write in $LOCKGATE_OUT, and its parameters
 as JSON in $LOCKGATE_PARAMS. Whatever else is written there is kept as an untrusted attachment.
@@ -18,23 +20,28 @@ import os
 import random
 import runpy
 import sys
-import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
+from time import monotonic
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
-from lockgate.contract.findings import clean
 from lockgate.contract.jail.outcome import data_dir, guarded, out_dir, place, read_task
 from lockgate.core.encoding import encode
-from lockgate.errors import LockgateError, Refused
-from lockgate.train.jail import frame, limits
+from lockgate.errors import Refused
+from lockgate.train.jail import featured, frame, users_code
+from lockgate.train.jail.exporters import dumping
+from lockgate.train.jail.exporters.base import Fitted
+from lockgate.train.jail.exporters.choose import fitted_of
 from lockgate.train.jail.watch import Watch
 
-JOB = place("/job")
-MODELS = ("model.onnx", "model.joblib")
+MODELS = ("model.onnx", "model.joblib", "model.json", "model.ubj", "model.txt")
+"""What a script may write, the surest first."""
+ESTIMATOR = "estimator.joblib"
+TOOK = "took.json"
+_SPARE = 4 << 20
 
 
 def main(arguments: Sequence[str]) -> None:  # noqa: ARG001 - a jail's target has this signature
@@ -46,19 +53,28 @@ def _work() -> None:
     task = read_task()
     random.seed(task["seed"])
     np.random.seed(task["seed"] % 2**32)  # noqa: NPY002 - the seed of whoever uses the old generator
-    os.chdir(JOB)
-    sys.path.insert(0, str(JOB))
+    os.chdir(users_code.JOB)
+    sys.path.insert(0, str(users_code.JOB))
     for name, value in scratch_places(str(place("/tmp"))).items():
         os.environ.setdefault(name, value)
     rows = None if task["script"] else frame.read(data_dir() / "train.parquet", task["label"])
     channel = os.dup(2)
-    Watch(lambda line: os.write(channel, line), job=str(JOB)).install()
+    Watch(lambda line: os.write(channel, line), job=str(users_code.JOB)).install()
     if rows is None:
+        began = monotonic()
         _run_script(task)
+        _took(began)
         return
-    estimator = _call(task, rows)
-    for name, data in finish(estimator, rows, task).items():
+    rows = featured.compared(rows, task["features"])
+    began = monotonic()
+    returned = _call(task, rows)
+    _took(began)
+    for name, data in finish(returned, rows, task).items():
         (out_dir() / name).write_bytes(data)
+
+
+def _took(began: float) -> None:
+    (out_dir() / TOOK).write_bytes(encode({"seconds": round(monotonic() - began, 3)}))
 
 
 def scratch_places(scratch: str) -> dict[str, str]:
@@ -74,32 +90,54 @@ def scratch_places(scratch: str) -> dict[str, str]:
     }
 
 
-def finish(estimator: Any, rows: frame.Rows, task: dict[str, Any]) -> dict[str, bytes]:
-    """model.onnx, io.json and fit.json of a fitted estimator. Raises Refused LG311 to LG314, LG316."""
-    from lockgate.train.jail import onnx_of, parity
+def finish(returned: Any, rows: frame.Rows, task: dict[str, Any]) -> dict[str, bytes]:
+    """The files of what `train()` returned. Raises Refused LG311, and what `finish_fitted` raises."""
+    return finish_fitted(fitted_of(returned, rows, task["task"]), rows, task)
 
-    _check_fitted(estimator)
-    kind = onnx_of.task_of(estimator, rows, task["task"])
-    model, spec = onnx_of.convert(estimator, rows, kind)
-    facts = parity.compare(estimator, model, spec, rows, onnx_of.features_of(estimator, rows))
-    parity.judge(facts, task["parity"])
+
+def finish_fitted(fitted: Fitted, rows: frame.Rows, task: dict[str, Any]) -> dict[str, bytes]:
+    """The files of a fitted model. Raises Refused LG312 to LG314, LG316, LG337, LG338."""
+    from lockgate.train.jail import parity
+
+    exported = fitted.export()
+    spec = rows.served(exported.spec)
+    compared = parity.compare(fitted, parity.loaded(exported), rows, task["parity"])
+    parity.judge(compared, task["parity"], lambda: _cause(fitted, rows.data.iloc[compared.left]))
+    files = {"model.onnx": exported.model, "io.json": spec.encode()}
+    if exported.data is not None:
+        files["model.onnx.data"] = exported.data
+    saved, why = _saved(fitted.dump(), task.get("out", 0), files)
     fit = {
-        "estimator": onnx_of.chain(estimator),
-        "task": kind,
+        "estimator": fitted.name,
+        "task": fitted.task,
         "rows": len(rows.data),
         "features": [field.name for field in spec.fields],
         "left_out": list(rows.left_out),
-        "parity": facts,
-        "versions": versions(),
+        "parity": compared.facts,
+        "saved": why,
+        "versions": fitted.versions,
+        **({} if rows.cost is None else {"featured": dict(rows.cost)}),
     }
-    return {"model.onnx": model, "io.json": spec.encode(), "fit.json": encode(fit)}
+    return {**files, **saved, "fit.json": encode(fit)}
 
 
-def versions() -> dict[str, str]:
-    """What made the model, as imported."""
-    names = ("numpy", "pandas", "sklearn", "skl2onnx", "onnx", "onnxruntime")
-    found = {name: str(getattr(sys.modules.get(name), "__version__", "")) for name in names}
-    return {"python": sys.version.split()[0], **{name: version for name, version in found.items() if version}}
+def _cause(fitted: Fitted, differing: pd.DataFrame) -> str:
+    """Which step is converted wrongly, where the exporter can tell."""
+    ask = getattr(fitted, "cause", None)
+    try:
+        return "" if ask is None else str(ask(differing))
+    except Exception:  # noqa: BLE001 - the refusal stands, with or without its cause
+        return ""
+
+
+def _saved(estimator: bytes | None, room: int, others: Mapping[str, bytes]) -> tuple[dict[str, bytes], str]:
+    """The estimator as a file, or why it is none. `room`: what /out takes; a full /out would cost the model."""
+    if estimator is None:
+        return {}, f"it cannot be saved by joblib, or takes more than {dumping.MOST >> 20} MiB"
+    there = sum(path.stat().st_size for path in out_dir().rglob("*") if path.is_file() and not path.is_symlink())
+    if there + sum(map(len, others.values())) + len(estimator) + _SPARE > room:
+        return {}, f"/out has no room for its {(len(estimator) >> 20) + 1} MiB: raise [train] out"
+    return {ESTIMATOR: estimator}, ""
 
 
 def _call(task: dict[str, Any], rows: frame.Rows) -> Any:
@@ -111,16 +149,16 @@ def _call(task: dict[str, Any], rows: frame.Rows) -> Any:
             raise Refused("LG301", f"{file} has no function {name!r}", next="edit lockgate.toml: [train] function")
         return function(rows.data.copy(), dict(task["params"]))
 
-    return users(train)
+    return users_code.call(train)
 
 
 def _load(file: str) -> Any:
-    spec = importlib.util.spec_from_file_location(Path(file).stem, JOB / file)
-    if spec is None or spec.loader is None or not (JOB / file).is_file():
+    spec = importlib.util.spec_from_file_location(Path(file).stem, users_code.JOB / file)
+    if spec is None or spec.loader is None or not (users_code.JOB / file).is_file():
         raise Refused(
             "LG301",
             f"{file} is not among the captured code",
-            seen={"captured": sorted(str(path.relative_to(JOB)) for path in JOB.rglob("*.py"))[:20]},
+            seen={"captured": users_code.captured()},
             next="edit lockgate.toml: [train] function, code",
         )
     module = importlib.util.module_from_spec(spec)
@@ -131,7 +169,7 @@ def _load(file: str) -> Any:
 
 def _run_script(task: dict[str, Any]) -> None:
     os.environ["LOCKGATE_PARAMS"] = json.dumps(task["params"])
-    script = JOB / task["script"]
+    script = users_code.JOB / task["script"]
     if not script.is_file():
         raise Refused(
             "LG301", f"{task['script']} is not among the captured code", next="edit lockgate.toml: [train] script, code"
@@ -147,7 +185,7 @@ def _run_script(task: dict[str, Any]) -> None:
                     "LG310", f"{task['script']} ended with exit status {left.code}", next="lockgate jail --shell"
                 ) from None
 
-    users(run)
+    users_code.call(run)
     if not any((out_dir() / name).is_file() for name in MODELS):
         raise Refused(
             "LG315",
@@ -155,81 +193,3 @@ def _run_script(task: dict[str, Any]) -> None:
             seen={"expected": list(MODELS), "found": sorted(os.listdir(out_dir()))[:20]},
             next="write $LOCKGATE_OUT/model.onnx or $LOCKGATE_OUT/model.joblib",
         )
-
-
-def users(work: Callable[[], Any]) -> Any:
-    """Run the user's code. What it raises is shown as talk, with its traceback, and becomes a Refused.
-
-    LG310, or what says which limit of the jail it met: LG317, LG319, LG322, LG376, LG377.
-    """
-    try:
-        return work()
-    except LockgateError:
-        raise
-    except MemoryError as error:
-        raise Refused(
-            "LG317",
-            f"training ran out of memory{_where(error.__traceback__)}",
-            next="edit lockgate.toml: [train] memory",
-        ) from None
-    except BaseException as error:  # noqa: BLE001 - the user's code may raise anything at all
-        traceback.print_exception(error.with_traceback(_own(error.__traceback__)))
-        sys.stderr.flush()
-        met = limits.met(error)
-        if met is not None:
-            raise limits.refused(met, _where(error.__traceback__)) from None
-        said = (str(error).strip().splitlines() or [""])[-1]
-        where = _syntax(error) if isinstance(error, SyntaxError) else _where(error.__traceback__)
-        raise Refused(
-            "LG310",
-            f"the training code raised {type(error).__name__}{where}" + (f": {clean(said, 300)}" if said else ""),
-            seen={"error": type(error).__name__, "at": where.removeprefix(" at ")},
-            next="mend the training code, then: lockgate train",
-        ) from None
-
-
-def _own(trace: TracebackType | None) -> TracebackType | None:
-    """The part of a traceback that begins in the user's own code."""
-    found = trace
-    while found is not None and not found.tb_frame.f_code.co_filename.startswith(f"{JOB}/"):
-        found = found.tb_next
-    return found or trace
-
-
-def _where(trace: TracebackType | None) -> str:
-    """` at train.py:12`: the last line of the user's own code that a traceback passed."""
-    lines = [
-        f"{s.filename[len(str(JOB)) + 1 :]}:{s.lineno}" for s in traceback.extract_tb(trace) if _is_own(s.filename)
-    ]
-    return f" at {lines[-1]}" if lines else ""
-
-
-def _syntax(error: SyntaxError) -> str:
-    file = error.filename or ""
-    return f" at {file[len(str(JOB)) + 1 :]}:{error.lineno}" if _is_own(file) else _where(error.__traceback__)
-
-
-def _is_own(file: str) -> bool:
-    return file.startswith(f"{JOB}/")
-
-
-def _check_fitted(estimator: Any) -> None:
-    from sklearn.base import BaseEstimator
-    from sklearn.exceptions import NotFittedError
-    from sklearn.utils.validation import check_is_fitted
-
-    if not isinstance(estimator, BaseEstimator) or not hasattr(estimator, "predict"):
-        raise Refused(
-            "LG311",
-            f"train() returned {type(estimator).__name__}, not a scikit-learn estimator that predicts",
-            seen={"returned": type(estimator).__name__},
-            next="return the fitted estimator or Pipeline from train()",
-        )
-    try:
-        check_is_fitted(estimator)
-    except NotFittedError:
-        raise Refused(
-            "LG311",
-            f"train() returned a {type(estimator).__name__} that is not fitted",
-            next="return estimator.fit(...) from train()",
-        ) from None

@@ -1,6 +1,8 @@
 """Judge a candidate on rows that training never saw. Runs in the judge jail, in which no user code is.
 
-At `/in` lie model.onnx, io.json, heldout.parquet and nothing else. Task on standard input: {"label", "monitor"}; the
+At `/in` lie model.onnx, io.json, heldout.parquet and nothing else; for a model with features what was made of these
+rows without their label as well: features.parquet of all, alone.parquet of some that were asked for a few at a time,
+sample.parquet, which says which. Task on standard input: {"label", "monitor"}; the
 latter says how monitor-outputs.json is made (`monitor.asked`). Writes that, and judge.json:
 {"task", "rows", "metrics", "missing", "slices"}. Slices are the values of each text or boolean field
 with few of them, the most frequent first.
@@ -8,11 +10,12 @@ with few of them, the most frequent first.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow.parquet as pq
 
 from lockgate.contract.jail.outcome import data_dir, guarded, out_dir, read_task
 from lockgate.core.encoding import encode
@@ -20,11 +23,16 @@ from lockgate.errors import Refused
 from lockgate.monitor.asked import Asked
 from lockgate.monitor.plan import OUTPUTS
 from lockgate.runtime import serving
+from lockgate.runtime.jail.external import mapped_file
 from lockgate.runtime.jail.predict import Model, ModelError, Outputs
-from lockgate.runtime.serving import ServingSpec
+from lockgate.runtime.serving import FeatureSpec, ServingSpec
 from lockgate.train.jail import frame
+from lockgate.train.jail.apart import difference
+from lockgate.train.jail.doubted import PLACE
 from lockgate.train.jail.metrics import metrics
 from lockgate.train.jail.watched import watched
+
+Columns = Mapping[str, npt.NDArray[Any]]
 
 MOST_VALUES = 20
 MOST_SLICES = 60
@@ -44,26 +52,65 @@ def _work() -> None:
     task = read_task()
     try:
         spec = serving.parse((data_dir() / "io.json").read_bytes())
-        model = Model((data_dir() / "model.onnx").read_bytes(), spec)
+        data = mapped_file(data_dir() / "model.onnx.data")
+        model = Model((data_dir() / "model.onnx").read_bytes(), spec, data=data)
     except (ValueError, ModelError) as error:
         raise _refused(f"the candidate cannot be loaded: {error}") from None
     rows = frame.read(data_dir() / "heldout.parquet", task["label"])
-    facts, outputs = judge(model, rows)
+    facts, outputs = judge(model, rows, _given(spec, rows))
     plan = watched(spec.task, rows, outputs, Asked.read(task["monitor"]))
     (out_dir() / OUTPUTS).write_bytes(plan.encode())
     (out_dir() / "judge.json").write_bytes(encode(facts))
 
 
-def judge(model: Model, rows: frame.Rows) -> tuple[dict[str, Any], Outputs]:
-    """The facts of judge.json, and what the model said of each row. Raises Refused LG320."""
+def _given(spec: ServingSpec, rows: frame.Rows) -> frame.Rows:
+    """The rows as the model takes them: what was made of them, where a row's features are its own.
+
+    Raises Refused LG320, LG393.
+    """
+    if spec.features is None:
+        return rows
+    tables = [pq.read_table(data_dir() / f"{name}.parquet", use_threads=False) for name in ("features", "alone")]
+    sample = pq.read_table(data_dir() / "sample.parquet", columns=[PLACE], use_threads=False)
+    try:
+        whole, alone = (frame.features_of(table, spec) for table in tables)
+        places = sample.column(PLACE).to_numpy()
+    except ValueError as error:
+        raise _refused(str(error)) from None
+    if len(tables[0]) != len(rows.data) or len(tables[1]) != len(places):
+        raise _refused(f"there are features of {len(tables[0])} rows, and {len(rows.data)} were held out")
+    check_apart(spec.features, whole, alone, places)
+    return frame.featured(rows, spec.features, whole)
+
+
+def check_apart(features: FeatureSpec, whole: Columns, alone: Columns, places: npt.NDArray[Any]) -> None:
+    """That `alone`, made of the rows at `places` a few at a time, is what `whole` has there. Raises Refused LG393."""
+    floats = [each.name for each in features.columns if each.kind == "float"]
+    differs = difference(alone, whole, places, floats)
+    if differs is not None:
+        raise Refused(
+            "LG393",
+            f"what features() makes of a row depends on the rows beside it, or on earlier calls: {differs.column!r} of "
+            f"held-out row {differs.row} is another value when it is asked for alone",
+            seen={"column": differs.column, "row": differs.row},
+            next="lockgate explain LG393",
+        )
+
+
+def judge(model: Model, rows: frame.Rows, given: frame.Rows | None = None) -> tuple[dict[str, Any], Outputs]:
+    """The facts of judge.json, and what the model said of each row. `given`: the rows with what the model takes.
+
+    Raises Refused LG320.
+    """
+    given = given or rows
     spec = model.spec
     strangers = [field.name for field in spec.fields if rows.kinds.get(field.name) != field.kind]
     if spec.label != rows.label or strangers:
         raise _refused(f"io.json names fields that the held-out rows do not have: {strangers[:5] or spec.label}")
     truth = rows.data[rows.label].to_numpy()
     try:
-        outputs = answers(model, rows)
-        _check_alone(model, rows, outputs)
+        outputs = answers(model, given)
+        _check_alone(model, given, outputs)
         whole = metrics(spec, truth, outputs)
         slices = _slices(spec, rows, truth, outputs)
     except (ModelError, ValueError) as error:

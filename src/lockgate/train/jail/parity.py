@@ -1,12 +1,18 @@
-"""Does the ONNX graph say what the estimator says? Every training row is asked of both. Runs in the jail.
+"""Does the ONNX graph say what the estimator says? Rows are asked of both. Runs in the jail.
 
-Tolerance: 1e-5 in each probability; for regression 1e-4 of the larger of the answer and the answers' spread. A
-conversion may be right and still differ in rows where float32 falls on the other side of a split: that is why the
-share beyond the tolerance is judged, and shown, and not one worst row.
+Tolerance: 1e-5 in each probability; for regression 1e-4 of the larger of the answer and the answers' spread.
+
+A graph counts in 32 bits. Where a number lies so close to a split that 32 bits put it on the other side, a right graph
+and its estimator differ, and by much. Such a row is *explained* when the graph's answer lies among those that the
+estimator itself gives for the row in 32 bits: each number that 32 bits do not hold exactly is replaced by the nearest
+one that they hold, or by its neighbour on either side. Numbers that 32 bits hold exactly stay as they are, so a graph
+that takes the wrong branch at a whole number or at a category is never explained.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,76 +21,194 @@ import numpy.typing as npt
 from lockgate.errors import Refused
 from lockgate.runtime.jail.predict import Model, ModelError, Outputs
 from lockgate.runtime.serving import ServingSpec
+from lockgate.train.jail.exporters.base import Answers, Exported, Fitted
 from lockgate.train.jail.frame import Rows
+from lockgate.train.jail.in_32_bits import in_32_bits
+from lockgate.train.jail.judge import answers
+
+Floats = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
 
 PROBABILITY = 1e-5
 RELATIVE = 1e-4
+_AT_A_TIME = 2_000
+_MOST_SHOWN = 12
 
 
-def compare(estimator: Any, model: bytes, spec: ServingSpec, rows: Rows, features: tuple[str, ...]) -> dict[str, Any]:
-    """The parity facts of fit.json. Raises Refused LG312 when the graph cannot be run on the training rows."""
-    data = rows.data[list(features)]
-    known = data if getattr(estimator, "feature_names_in_", None) is not None else data.to_numpy()
+@dataclass(frozen=True)
+class Compared:
+    """What came of a comparison.
+
+    Attributes:
+        facts: numbers only, fit for a statement.
+        record: the worst row's values, for the person who has the rows anyway.
+        wanted, said: what the estimator and the graph say of each row.
+        left: the places of rows beyond the tolerance that nothing explains.
+    """
+
+    facts: dict[str, Any]
+    record: dict[str, Any]
+    wanted: Answers
+    said: Outputs
+    left: npt.NDArray[np.int64]
+
+
+def loaded(exported: Exported) -> Model:
+    """The graph, ready to be asked. Raises Refused LG312."""
+    beside = None if exported.data is None else memoryview(exported.data)
+    return opened(exported.model, exported.spec, beside)
+
+
+def opened(model: bytes, spec: ServingSpec, data: memoryview | None) -> Model:
+    """As `loaded`, of files."""
     try:
-        outputs = Model(model, spec).predict(rows.columns())
+        return Model(model, spec, data=data)
     except ModelError as error:
-        raise Refused("LG312", f"the converted model does not run: {error}", next="lockgate explain LG312") from None
-    difference = _regression(estimator.predict(known), outputs) if spec.task == "regression" else None
-    if difference is None:
-        difference = _classification(estimator, known, outputs)
-    beyond = difference > 1
-    worst = int(np.argmax(difference))
-    scale = RELATIVE if spec.task == "regression" else PROBABILITY
-    return {
-        "rows": len(difference),
-        "tolerance": scale,
-        "beyond": int(beyond.sum()),
-        "share": round(float(beyond.mean()), 9),
+        raise _does_not_run(error) from None
+
+
+def compare(fitted: Fitted, model: Model, rows: Rows, limit: float) -> Compared:
+    """Ask both of every row. Where more than `limit` of the rows are beyond and unexplained, no further one is looked
+    at. Raises Refused LG312 when the graph cannot be run on the rows.
+    """
+    try:
+        said = answers(model, rows)
+    except ModelError as error:
+        raise _does_not_run(error) from None
+    wanted = fitted.answers(rows.data)
+    pair = _Pair.of(wanted, said)
+    beyond = np.flatnonzero(pair.difference > 1)
+    explained = _explained(fitted, rows, pair, beyond, limit * len(rows.data))
+    left = beyond[~explained]
+    places = left if left.size else np.arange(len(rows.data))
+    worst = int(places[np.argmax(pair.difference[places])])
+    facts = {
+        "rows": len(rows.data),
+        "tolerance": pair.tolerance,
+        "beyond": len(beyond),
+        "share": round(len(beyond) / len(rows.data), 9),
+        "explained": int(explained.sum()),
         "worst": {
             "row": worst,
-            "difference": float(f"{min(difference[worst], 1e300) * scale:.6g}"),
-            "record": {name: _shown(data[name].iloc[worst]) for name in list(features)[:12]},
+            "difference": float(f"{min(pair.difference[worst], 1e300) * pair.tolerance:.6g}"),
         },
     }
+    shown = {name: _shown(rows.data[name].iloc[worst]) for name in fitted.features[:_MOST_SHOWN]}
+    return Compared(facts, shown, wanted, said, left)
 
 
-def judge(facts: dict[str, Any], limit: float) -> None:
-    """Raises Refused LG313 when more than `limit` of the rows are beyond the tolerance."""
-    if facts["share"] <= limit:
+def judge(found: Compared, limit: float, cause: Callable[[], str] = str) -> None:
+    """Raises Refused LG313 when more than `limit` of the rows are beyond the tolerance, and nothing explains them.
+
+    `cause`: asked then, and only then, for the step that is converted wrongly.
+    """
+    facts = found.facts
+    left = facts["beyond"] - facts["explained"]
+    if left <= limit * facts["rows"]:
         return
-    worst = facts["worst"]
+    worst, step = facts["worst"], cause()
     raise Refused(
         "LG313",
-        f"the ONNX model disagrees with the estimator in {facts['beyond']} of {facts['rows']} rows "
-        f"(worst: {worst['difference']:.3g} in row {worst['row']}; tolerance {facts['tolerance']:g})",
-        seen={"share": str(facts["share"]), "limit": str(limit), "row": worst["row"], "record": str(worst["record"])},
+        f"the ONNX model disagrees with the estimator in {left:,} of {facts['rows']:,} rows "
+        f"(worst: {worst['difference']:.3g} in row {worst['row']}; tolerance {facts['tolerance']:g})"
+        + (f"; the first that is converted wrongly is {step}" if step else ""),
+        seen={
+            "share": f"{left / facts['rows']:.6g}",
+            "limit": f"{limit:g}",
+            "explained_by_32_bits": facts["explained"],
+            "row": worst["row"],
+            "record": str(found.record),
+        },
         next="lockgate explain LG313",
     )
 
 
-def _regression(expected: Any, outputs: Outputs) -> npt.NDArray[np.float64]:
-    wanted = np.asarray(expected, dtype=np.float64).reshape(-1)
-    if outputs.values is None:
+@dataclass(frozen=True)
+class _Pair:
+    """Both answers as matrices of one column per class (or one for a number), and by which scale they differ."""
+
+    wanted: Floats
+    said: Floats
+    scale: Floats
+    tolerance: float
+    labels: tuple[npt.NDArray[np.str_], npt.NDArray[np.str_]] | None
+    difference: Floats
+
+    @staticmethod
+    def of(wanted: Answers, said: Outputs) -> _Pair:
+        """Raises Refused LG312 when the graph has other answers than the estimator."""
+        if wanted.values is not None:
+            return _regression(wanted.values, said)
+        if wanted.probabilities is None or wanted.labels is None or said.scores is None or said.labels is None:
+            raise Refused("LG312", "the converted model gives no probabilities", next="lockgate explain LG312")
+        if wanted.probabilities.shape != said.scores.shape:
+            raise Refused("LG312", "the converted model knows other classes", next="lockgate explain LG312")
+        labels = _texts(wanted.labels), _texts(said.labels)
+        apart = _safe(np.abs(wanted.probabilities - said.scores).max(axis=1) / PROBABILITY)
+        other = (labels[0] != labels[1]) & _clear(wanted.probabilities)
+        difference = np.where(other, np.maximum(apart, 1 / PROBABILITY), apart)
+        scale = np.full(len(apart), PROBABILITY)
+        return _Pair(wanted.probabilities, said.scores, scale, PROBABILITY, labels, difference)
+
+
+def _regression(values: npt.NDArray[Any], said: Outputs) -> _Pair:
+    wanted = np.asarray(values, dtype=np.float64).reshape(-1)
+    if said.values is None:
         raise Refused("LG312", "the converted model gives no number", next="lockgate explain LG312")
-    scale = np.maximum(np.abs(wanted), max(float(np.std(wanted)), 1e-12))
-    return _safe(np.abs(wanted - outputs.values) / (RELATIVE * scale))
+    scale = RELATIVE * np.maximum(np.abs(wanted), max(float(np.std(wanted)), 1e-12))
+    difference = _safe(np.abs(wanted - said.values) / scale)
+    return _Pair(wanted[:, None], said.values[:, None], scale, RELATIVE, None, difference)
 
 
-def _classification(estimator: Any, known: Any, outputs: Outputs) -> npt.NDArray[np.float64]:
-    if outputs.scores is None or outputs.labels is None:
-        raise Refused("LG312", "the converted model gives no probabilities", next="lockgate explain LG312")
-    if not hasattr(estimator, "predict_proba"):
-        raise Refused(
-            "LG312",
-            f"{type(estimator).__name__} gives no probabilities",
-            next="wrap it in CalibratedClassifierCV",
-        )
-    wanted = np.asarray(estimator.predict_proba(known), dtype=np.float64)
-    difference = np.abs(wanted - outputs.scores).max(axis=1) / PROBABILITY
-    two = np.sort(wanted, axis=1)[:, -2:]
-    clear = two[:, 1] - two[:, 0] > 2 * PROBABILITY
-    other = _texts(estimator.predict(known)) != _texts(outputs.labels)
-    return _safe(np.where(other & clear, np.maximum(difference, 1 / PROBABILITY), difference))
+def _explained(fitted: Fitted, rows: Rows, pair: _Pair, beyond: npt.NDArray[np.int64], most: float) -> Mask:
+    """Which of the rows `beyond` are explained, looked at in parts that lie all over the rows."""
+    found = np.zeros(len(beyond), dtype=bool)
+    parts = max(1, -(-len(beyond) // _AT_A_TIME))
+    unexplained = 0
+    for part in range(parts):
+        places = beyond[part::parts]
+        if not places.size:
+            break
+        found[part::parts] = _in_32_bits(fitted, rows, pair, places)
+        unexplained += int((~found[part::parts]).sum())
+        if unexplained > most:
+            break
+    return found
+
+
+def _in_32_bits(fitted: Fitted, rows: Rows, pair: _Pair, places: npt.NDArray[np.int64]) -> Mask:
+    """Which of the rows at `places` the estimator itself answers so, asked for numbers of 32 bits."""
+    low = high = pair.wanted[places]
+    clear = np.zeros(len(places), dtype=bool)
+    if pair.labels is None:
+        clear[:] = True
+    else:
+        clear |= (pair.labels[0][places] == pair.labels[1][places]) | ~_clear(pair.wanted[places])
+    numbers = [name for name in fitted.features if rows.kinds.get(name, "string") != "string"]
+    for variant in in_32_bits(rows.data.iloc[places], numbers):
+        answer = fitted.answers(variant)
+        given = _matrix(answer)
+        low, high = np.minimum(low, given), np.maximum(high, given)
+        if pair.labels is not None:
+            clear |= _texts(answer.labels) == pair.labels[1][places]
+    said = pair.said[places]
+    outside = np.maximum(low - said, said - high).max(axis=1)
+    return np.asarray((outside <= pair.scale[places]) & clear, dtype=bool)
+
+
+def _matrix(answer: Answers) -> Floats:
+    given = answer.probabilities if answer.values is None else np.asarray(answer.values).reshape(-1, 1)
+    return np.asarray(given, dtype=np.float64)
+
+
+def _does_not_run(error: ModelError) -> Refused:
+    return Refused("LG312", f"the converted model does not run: {error}", next="lockgate explain LG312")
+
+
+def _clear(probabilities: Floats) -> Mask:
+    """Where the most probable class is so by more than the tolerance."""
+    two = np.sort(probabilities, axis=1)[:, -2:]
+    return np.asarray(two[:, 1] - two[:, 0] > 2 * PROBABILITY, dtype=bool)
 
 
 def _texts(labels: Any) -> npt.NDArray[np.str_]:
@@ -92,7 +216,7 @@ def _texts(labels: Any) -> npt.NDArray[np.str_]:
     return (plain.astype(np.int64) if plain.dtype.kind in "fb" else plain).astype(str)
 
 
-def _safe(difference: Any) -> npt.NDArray[np.float64]:
+def _safe(difference: Any) -> Floats:
     return np.nan_to_num(np.asarray(difference, dtype=np.float64), nan=np.inf, posinf=1e305)
 
 

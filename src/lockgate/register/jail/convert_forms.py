@@ -1,0 +1,73 @@
+"""What a model file is, by its content. For the way that its conversion takes; nothing is believed of it by that."""
+
+from __future__ import annotations
+
+import pickletools
+import zipfile
+from pathlib import Path
+from typing import Final
+
+from lockgate.register.jail.torch_file import MAGIC_BYTES
+
+TORCH: Final = "torch checkpoint"
+LEGACY: Final = "torch checkpoint, older form"
+KERAS: Final = "Keras"
+HDF5: Final = "HDF5"
+SKOPS: Final = "skops"
+PICKLE: Final = "pickle"
+JOBLIB: Final = "compressed joblib"
+XGBOOST: Final = "XGBoost"
+LIGHTGBM: Final = "LightGBM"
+DONE: Final = "ONNX or safetensors"
+UNKNOWN: Final = ""
+
+_FIRST = 4096
+_COMPRESSED = (b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda", b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x5d\x00\x00")
+_PEEKED = 8
+
+
+def form_of(path: Path) -> str:
+    """One of the forms above."""
+    with path.open("rb") as stream:
+        first = stream.read(_FIRST)
+    if first.startswith(b"PK"):
+        return _archive(path)
+    if first.startswith(b"\x89HDF\r\n\x1a\n"):
+        return HDF5
+    if first.startswith(_COMPRESSED):
+        return JOBLIB
+    if first.startswith((b"tree\n", b"tree\r\n")):
+        return LIGHTGBM
+    if b"learner" in first and first.startswith(b"{"):
+        return XGBOOST
+    if (first[8:9] == b"{" and int.from_bytes(first[:8], "little") < path.stat().st_size) or first[:1] == b"\x08":
+        return DONE
+    if first.startswith(b"\x80") and MAGIC_BYTES in first[:32]:
+        return LEGACY
+    return PICKLE if _is_pickle(first) else UNKNOWN
+
+
+def _archive(path: Path) -> str:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = set(archive.namelist())
+    except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError):
+        return UNKNOWN
+    if "config.json" in names and any(name.endswith(".weights.h5") for name in names):
+        return KERAS
+    if "schema.json" in names:
+        return SKOPS
+    return TORCH if any(name.endswith("/data.pkl") for name in names) else UNKNOWN
+
+
+def _is_pickle(first: bytes) -> bool:
+    """Whether the first instructions are a pickle's; old protocols have no sign of their own."""
+    seen = 0
+    try:
+        for _ in pickletools.genops(first):
+            seen += 1
+            if seen == _PEEKED:
+                break
+    except (ValueError, UnicodeDecodeError, IndexError):
+        return first.startswith(b"\x80") and seen >= 1
+    return seen >= 1

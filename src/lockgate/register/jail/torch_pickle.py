@@ -1,0 +1,233 @@
+"""The pickle inside a torch checkpoint, read without torch and without making any object of the file's choice.
+
+A state dict is dicts, lists, numbers, texts and tensors, and a tensor is a view of a storage that lies beside the
+pickle. `load` takes exactly the names that such a file needs, each standing for something inert of ours; the first
+other name ends it (`NotPlain`): a file that needs more is a program, and belongs into a jail with its framework.
+
+Trusted: nothing about the bytes. Promised: nothing is imported or called that the file names. Memory is bounded by the
+jail; a memo, which a few bytes could make of any size, by the number of instructions.
+"""
+
+from __future__ import annotations
+
+import pickle
+import pickletools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import IO, Any, Final
+
+from lockgate.contract.findings import clean
+from lockgate.errors import Refused
+
+TYPES: Final[Mapping[str, tuple[str, int]]] = {
+    "float64": ("F64", 8),
+    "float32": ("F32", 4),
+    "float16": ("F16", 2),
+    "bfloat16": ("BF16", 2),
+    "float8_e4m3fn": ("F8_E4M3", 1),
+    "float8_e5m2": ("F8_E5M2", 1),
+    "complex64": ("C64", 8),
+    "int64": ("I64", 8),
+    "int32": ("I32", 4),
+    "int16": ("I16", 2),
+    "int8": ("I8", 1),
+    "uint8": ("U8", 1),
+    "uint16": ("U16", 2),
+    "uint32": ("U32", 4),
+    "uint64": ("U64", 8),
+    "bool": ("BOOL", 1),
+}
+"""torch's name of a type -> that of safetensors, and the bytes of one element."""
+
+_STORAGES: Final[Mapping[str, str]] = {
+    "DoubleStorage": "float64",
+    "FloatStorage": "float32",
+    "HalfStorage": "float16",
+    "BFloat16Storage": "bfloat16",
+    "ComplexFloatStorage": "complex64",
+    "LongStorage": "int64",
+    "IntStorage": "int32",
+    "ShortStorage": "int16",
+    "CharStorage": "int8",
+    "ByteStorage": "uint8",
+    "BoolStorage": "bool",
+}
+_UNTYPED: Final = "uint8"
+_INERT: Final = frozenset({("torch", "device"), ("torch", "Size"), ("torch.serialization", "_get_layout")})
+_MOST_DIMENSIONS: Final = 64
+_PUTS: Final = frozenset({"PUT", "BINPUT", "LONG_BINPUT"})
+
+
+class NotPlain(Exception):
+    """The file needs something that a plain state dict does not; the message is its name."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A type of elements."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Storage:
+    """A run of bytes that lies elsewhere in the file: `count` elements of `kind`, found by `key`."""
+
+    key: str
+    kind: str
+    count: int
+
+    @property
+    def size(self) -> int:
+        """Its bytes."""
+        return self.count * TYPES[self.kind][1]
+
+
+@dataclass(frozen=True)
+class View:
+    """A tensor: elements of `kind` in `storage`; element (i, j, ...) at offset + i * strides[0] + j * strides[1]..."""
+
+    storage: Storage
+    kind: str
+    offset: int
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+
+
+class Inert:
+    """Something without tensors that the file names, and that nobody needs: a device, a size."""
+
+    __slots__ = ()
+
+
+class _Dict(dict[Any, Any]):
+    """An OrderedDict of the file. torch hangs `_metadata` on it, which is not kept."""
+
+    def __setstate__(self, state: object) -> None:
+        """Take nothing."""
+
+
+class _Callable:
+    """A name that the file may call. It is no class and takes no attributes, so the pickle cannot change it."""
+
+    __slots__ = ("_make",)
+
+    def __init__(self, make: Callable[..., Any]) -> None:
+        self._make = make
+
+    def __call__(self, *arguments: Any) -> Any:
+        return self._make(*arguments)
+
+    def __setstate__(self, state: object) -> None:
+        raise NotPlain("a change of a function")
+
+
+def load(stream: IO[bytes]) -> tuple[Any, Mapping[str, Storage]]:
+    """The value of the pickle at `stream`, in which each tensor is a `View`, and all storages by key.
+
+    Raises NotPlain; Refused LG483 for bytes that are no well-formed pickle of such things.
+    """
+    try:
+        _check_memo(stream)
+        reader = _Reader(stream)
+        return reader.load(), reader.storages
+    except (NotPlain, Refused):
+        raise
+    except MemoryError:
+        raise malformed("it asks for more memory than a list of tensors can need") from None
+    except Exception as error:  # noqa: BLE001 - the bytes decide what the unpickler stumbles over
+        raise malformed(f"its pickle is broken ({type(error).__name__}: {clean(str(error), 120)})") from None
+
+
+def _check_memo(stream: IO[bytes]) -> None:
+    """An unpickler makes a table as long as the largest place that the file names: none lies beyond what it puts there.
+
+    Raises Refused LG483; ValueError and its like for what is no pickle.
+    """
+    begin = stream.tell()
+    for count, (opcode, place, _) in enumerate(pickletools.genops(stream)):
+        if opcode.name in _PUTS and int(place or 0) > count:
+            raise malformed("it puts something into a place that it has no use for", place=place)
+    stream.seek(begin)
+
+
+def malformed(why: str, **seen: object) -> Refused:
+    """For a checkpoint that contradicts itself or its format."""
+    return Refused("LG483", f"the checkpoint is malformed: {why}", seen=seen, next="lockgate explain LG483")
+
+
+class _Reader(pickle.Unpickler):
+    def __init__(self, stream: IO[bytes]) -> None:
+        super().__init__(stream)
+        self.storages: dict[str, Storage] = {}
+
+    def find_class(self, module: str, name: str, /) -> Any:
+        """What a name stands for here. Raises NotPlain."""
+        if (module, name) == ("collections", "OrderedDict"):
+            return _Callable(_ordered)
+        if (module, name) in _REBUILDS:
+            return _Callable(_REBUILDS[module, name])
+        if (module, name) in _INERT:
+            return _Callable(lambda *_: Inert())
+        if module == "torch" and name in TYPES:
+            return Kind(name)
+        if module in ("torch", "torch.storage") and name in ("UntypedStorage", *_STORAGES):
+            return Kind(_STORAGES.get(name, _UNTYPED))
+        raise NotPlain(clean(f"{module}.{name}", 120))
+
+    def persistent_load(self, pid: Any, /) -> Storage:
+        """("storage", type, key, place, number of elements); older files say of what it is a view, or None."""
+        if not isinstance(pid, tuple) or len(pid) not in (5, 6) or pid[0] != "storage":
+            raise malformed("a reference in it names no storage")
+        kind, key, count = pid[1], pid[2], pid[4]
+        if len(pid) == 6 and pid[5] is not None:
+            raise NotPlain("a storage that is a view of another one")
+        if not isinstance(kind, Kind) or not isinstance(key, str) or not _is_count(count):
+            raise malformed("a storage in it has no type, key and number of elements")
+        storage = Storage(key, kind.name, count)
+        if self.storages.setdefault(key, storage).size != storage.size:
+            raise malformed(f"it says different things of the storage {key[:40]!r}")
+        return storage
+
+
+def _ordered(*arguments: Any) -> _Dict:
+    return _Dict(*arguments)
+
+
+def _tensor(storage: Any, offset: Any, shape: Any, strides: Any, *_: Any) -> View:
+    kind = storage.kind if isinstance(storage, Storage) else ""
+    return _view(storage, kind, offset, shape, strides)
+
+
+def _typed(storage: Any, offset: Any, shape: Any, strides: Any, _grad: Any, _hooks: Any, kind: Any, *_: Any) -> View:
+    return _view(storage, kind.name if isinstance(kind, Kind) else "", offset, shape, strides)
+
+
+def _view(storage: Any, kind: str, offset: Any, shape: Any, strides: Any) -> View:
+    if not isinstance(storage, Storage) or kind not in TYPES or not _is_count(offset):
+        raise malformed("a tensor in it has no storage, type and offset")
+    if not _are_counts(shape) or not _are_counts(strides) or len(shape) != len(strides):
+        raise malformed("the shape and strides of a tensor in it are not whole numbers, as many of one as of the other")
+    return View(storage, kind, offset, tuple(shape), tuple(strides))
+
+
+def _parameter(data: Any, *_: Any) -> Any:
+    if not isinstance(data, View):
+        raise malformed("a parameter in it holds no tensor")
+    return data
+
+
+def _is_count(value: object) -> bool:
+    return type(value) is int and 0 <= value < 2**63
+
+
+def _are_counts(value: object) -> bool:
+    return isinstance(value, tuple | list) and len(value) <= _MOST_DIMENSIONS and all(map(_is_count, value))
+
+
+_REBUILDS: Final[Mapping[tuple[str, str], Callable[..., Any]]] = {
+    ("torch._utils", "_rebuild_tensor_v2"): _tensor,
+    ("torch._utils", "_rebuild_tensor_v3"): _typed,
+    ("torch._utils", "_rebuild_tensor"): _tensor,
+    ("torch._utils", "_rebuild_parameter"): _parameter,
+}

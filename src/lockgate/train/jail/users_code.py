@@ -1,0 +1,78 @@
+"""The user's own code, called so that whatever it raises becomes a finding. Runs in the jail."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any
+
+from lockgate.contract.findings import clean
+from lockgate.contract.jail.outcome import place
+from lockgate.errors import LockgateError, Refused
+from lockgate.train.jail import limits
+
+JOB = place("/job")
+"""The captured code, read-only."""
+
+
+def captured() -> list[str]:
+    """Some names of captured files, for whoever misses one."""
+    return sorted(str(path.relative_to(JOB)) for path in JOB.rglob("*.py"))[:20]
+
+
+def call(work: Callable[[], Any]) -> Any:
+    """Run the user's code. What it raises is shown as talk, with its traceback, and becomes a Refused.
+
+    LG310, or what says which limit of the jail it met: LG317, LG319, LG322, LG376, LG377.
+    """
+    try:
+        return work()
+    except LockgateError:
+        raise
+    except MemoryError as error:
+        raise Refused(
+            "LG317",
+            f"training ran out of memory{_where(error.__traceback__)}",
+            next="edit lockgate.toml: [train] memory",
+        ) from None
+    except BaseException as error:  # noqa: BLE001 - the user's code may raise anything at all
+        traceback.print_exception(error.with_traceback(_own(error.__traceback__)))
+        sys.stderr.flush()
+        met = limits.met(error)
+        if met is not None:
+            raise limits.refused(met, _where(error.__traceback__)) from None
+        said = (str(error).strip().splitlines() or [""])[-1]
+        where = _syntax(error) if isinstance(error, SyntaxError) else _where(error.__traceback__)
+        raise Refused(
+            "LG310",
+            f"the training code raised {type(error).__name__}{where}" + (f": {clean(said, 300)}" if said else ""),
+            seen={"error": type(error).__name__, "at": where.removeprefix(" at ")},
+            next="mend the training code, then: lockgate train",
+        ) from None
+
+
+def _own(trace: TracebackType | None) -> TracebackType | None:
+    """The part of a traceback that begins in the user's own code."""
+    found = trace
+    while found is not None and not found.tb_frame.f_code.co_filename.startswith(f"{JOB}/"):
+        found = found.tb_next
+    return found or trace
+
+
+def _where(trace: TracebackType | None) -> str:
+    """` at train.py:12`: the last line of the user's own code that a traceback passed."""
+    lines = [
+        f"{s.filename[len(str(JOB)) + 1 :]}:{s.lineno}" for s in traceback.extract_tb(trace) if _is_own(s.filename)
+    ]
+    return f" at {lines[-1]}" if lines else ""
+
+
+def _syntax(error: SyntaxError) -> str:
+    file = error.filename or ""
+    return f" at {file[len(str(JOB)) + 1 :]}:{error.lineno}" if _is_own(file) else _where(error.__traceback__)
+
+
+def _is_own(file: str) -> bool:
+    return file.startswith(f"{JOB}/")
