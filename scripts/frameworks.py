@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ast
-import importlib.metadata
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 TORCH = ROOT / "tests" / "support" / "matrix_torch.py"
+LOCK = ROOT / "requirements" / "dev.txt"
 PACKAGES = ("scikit-learn", "xgboost-cpu", "lightgbm", "onnx", "onnxruntime", "skl2onnx")
 _TASKS = {"whole": "multiclass, whole numbers", "binary": "binary", "two": "two whole numbers"}
 
@@ -31,7 +32,7 @@ def page() -> Iterator[str]:
         "Where numbers are not exact in 32 bits, which is how a record's numbers arrive, a row may rightly fall on the "
         "other side of a split: the parity check tells such rows apart and shows them."
     )
-    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in PACKAGES)
+    versions = ", ".join(f"{name} {_locked(name)}" for name in PACKAGES)
     yield (
         f"Tried with {versions}. `xgboost` from the package index brings a package of 300 MB for graphics cards; "
         "`xgboost-cpu` is the same module without it."
@@ -50,6 +51,12 @@ def page() -> Iterator[str]:
     named = sorted({cell.result for cell in everything} - {EXACT} | {each[2] for each in _torch()} - {EXACT})
     yield "## The refusals"
     yield _table(("id", "what it says"), [(each, FINDINGS[each].title) for each in named])
+
+
+def _locked(name: str) -> str:
+    """The version of the tests' lock, of the oldest Python where there are several: one page for every machine."""
+    found = re.search(rf"^{re.escape(name)}==(\S+)", LOCK.read_text(encoding="utf-8"), re.MULTILINE)
+    return found[1] if found else "unknown"
 
 
 def _result(result: str, exact: str) -> str:
