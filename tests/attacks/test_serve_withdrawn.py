@@ -228,6 +228,7 @@ class Loading:
         self.ready = ready
         self.loads: list[str] = []
         self.asked_at = 0.0
+        self.seconds = 60.0
         self.engine = SimpleNamespace(served=loaded.served)
 
     def live(self) -> Any:

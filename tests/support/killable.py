@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,7 @@ from lockgate.audit.entries import registrations
 from lockgate.audit.ledger import EVENTS, PREDICTIONS, Ledger, origin
 from lockgate.audit.seal import Sealer
 from lockgate.audit.workplace import Workplace
-from lockgate.core.digest import Digest, digest_of
+from lockgate.core.digest import Digest, digest_of, hex_of
 from lockgate.core.encoding import encode
 from lockgate.deploy.run import deploy
 from lockgate.deploy.spec import DeploySpec
@@ -28,7 +29,6 @@ from lockgate.sandbox.report import JailReport, Probe
 from lockgate.trust import pin
 from tests.support.killing import leftovers
 from tests.support.project import START, Clock, SignedProject, register_here
-from tests.support.scanning import scan
 
 TOML = """[project]
 name = "flights"
@@ -166,15 +166,25 @@ class Killable(Checked):
         shutil.copytree(self._saved, self.place)
 
 
+def _passed(files: Mapping[str, bytes | Path]) -> dict[str, Any]:
+    """What the scan says of harmless files, without a file of its own: each call that changes something is counted."""
+    held = {name: data if isinstance(data, bytes) else data.read_bytes() for name, data in files.items()}
+    told = [
+        {"name": name, "sha256": hex_of(digest_of(data)), "size": len(data), "format": "text", "facts": {}}
+        for name, data in sorted(held.items())
+    ]
+    return {"files": told, "refused": None}
+
+
 def register_in_process(project: Project) -> None:
-    """`lockgate register`, with the scan in this process instead of the jail."""
+    """`lockgate register`, with a scan that finds nothing instead of the jail."""
     held = (Probe("everything", "none", holds=True, witness="a test's"),)
     report = JailReport("none", "parse", digest_of(b"settings"), held, {})
 
-    def look(place: Workplace, files: Mapping[str, bytes]) -> tuple[bytes, JailReport]:
+    def look(place: Workplace, files: Mapping[str, bytes | Path]) -> tuple[bytes, JailReport]:
         with place.scratch() as scratch:
             (scratch / "closure").mkdir()
-            return encode(scan(files)), report
+            return encode(_passed(files)), report
 
     with pytest.MonkeyPatch.context() as patch, project.workplace() as place:
         patch.setattr(register, "look", look)

@@ -18,8 +18,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from lockgate.core.digest import Digest, parse_digest, short
+from lockgate.core.names import MODEL_DATA
 from lockgate.core.statement import Statement, digest_of_resource
-from lockgate.runtime.sizes import DATA
 
 ORDER: tuple[tuple[str, str], ...] = (
     ("validate", "ingest"),
@@ -30,7 +30,7 @@ ORDER: tuple[tuple[str, str], ...] = (
 """(stage, the stage whose statement it rests on), in the order of the pipeline."""
 
 SCREEN = "screen.parquet"
-CANDIDATE_FILES = ("model.onnx", "io.json", DATA)
+CANDIDATE_FILES = ("model.onnx", "io.json", MODEL_DATA)
 """What training makes and the judge judges, subjects of both statements: the data with all of them, or with none."""
 
 
@@ -133,7 +133,7 @@ def _doubts_gap(statement: Statement, before: Statement) -> str:
 def _candidate_gap(stage: str, statement: Statement, before: Statement) -> str:
     made, found = candidate(before), candidate(statement)
     for name in CANDIDATE_FILES:
-        if name == DATA and name not in made and name not in found:
+        if name == MODEL_DATA and name not in made and name not in found:
             continue
         if name not in made:
             return f"train names no {name}"

@@ -6,6 +6,9 @@ import re
 from typing import Final
 
 PROJECT_FILE: Final = "lockgate.toml"
+MODEL_DATA: Final = "model.onnx.data"
+"""The tensors of a large model, beside its graph."""
+
 _PIECE = re.compile(r"[^/\\\x00-\x1f\x7f]+")
 _MODEL = re.compile(r"[a-z0-9]+(?:[._-][a-z0-9]+)*")
 _LONGEST_PATH = 1024

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 from typing import Final
 
+from lockgate.core.names import MODEL_DATA
 from lockgate.errors import Unfit
 
-DATA: Final = "model.onnx.data"
+DATA: Final = MODEL_DATA
 MAX_MODEL: Final = 3 << 29
 MAX_DATA: Final = 64 << 30
 
