@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from lockgate.errors import LockgateError, Refused, VerificationFailed
 from lockgate.project.converting import convert
 from lockgate.register import converting
 from lockgate.sandbox.settings import PythonEnv
-from lockgate.train import foreign
+from lockgate.train import foreign, foreign_facts
 from tests.support import checkpoints as made
 from tests.support.hostile import opcodes as op
 
@@ -27,7 +28,7 @@ FACTS = {
     "features": ["a"],
     "serving": {},
     "compared": {
-        "rows": 9,
+        "rows": 900,
         "tolerance": 1e-5,
         "beyond": 0,
         "share": 0.0,
@@ -42,7 +43,8 @@ FACTS = {
 
 
 def _program(code: str) -> bytes:
-    return op.second("builtins", "exec", (f"exec({code!r}, {{}})",))
+    """A call that the look before does not know: names are a courtesy, the jail is the boundary."""
+    return op.second("cProfile", "run", (f"exec({code!r}, {{}})",))
 
 
 def _refused(source: Path, out: Path) -> LockgateError:
@@ -144,16 +146,39 @@ def test_what_a_jail_says_of_denied_attempts_weighs_more_than_its_result(monkeyp
         {"compared": {**FACTS["compared"], "rows": True}},  # type: ignore[dict-item]
         {"compared": {**FACTS["compared"], "tolerance": "x"}},  # type: ignore[dict-item]
         {"compared": {**FACTS["compared"], "sample": "mine"}},  # type: ignore[dict-item]
+        {"compared": {**FACTS["compared"], "sample": "given"}},  # type: ignore[dict-item]
+        {"compared": {**FACTS["compared"], "rows": 10**9}},  # type: ignore[dict-item]
+        {"compared": {**FACTS["compared"], "missing": 100}},  # type: ignore[dict-item]
+        {"compared": {**FACTS["compared"], "beyond": 901}},  # type: ignore[dict-item]
+        {"compared": {**FACTS["compared"], "tolerance": 1e-300}},  # type: ignore[dict-item]
+        {"compared": {**FACTS["compared"], "share": 0.5}},  # type: ignore[dict-item]
+        {"compared": {**FACTS["compared"], "worst": {"row": 0, "difference": -1}}},  # type: ignore[dict-item]
         {"versions": {"python": 3}},
         {"warnings": [None]},
         {"more": 1},
     ],
 )
 def test_what_a_program_says_of_its_conversion_is_read_strictly(change: dict[str, object]) -> None:
-    """Whoever can write converted.json can put no other thing where a number or a text is expected."""
-    assert foreign._read(FACTS)["estimator"] == "Pipeline"
+    """Whoever can write converted.json can put no other thing where a number or a text is expected, nor more rows."""
+    assert foreign_facts.read(FACTS, given=False)["compared"] == FACTS["compared"]
     with pytest.raises(ValueError, match=r"\w"):
-        foreign._read({**FACTS, **change})
+        foreign_facts.read({**FACTS, **change}, given=False)
+
+
+@pytest.mark.parametrize(
+    ("rows", "missing", "taken"), [(1, 0, True), (10_000, 0, True), (10_001, 0, False), (0, 0, False)]
+)
+def test_of_given_rows_no_more_are_believed_than_are_asked(rows: int, missing: int, *, taken: bool) -> None:
+    """A sample of a person is read in the jail: at most 10,000 of its rows are."""
+    compared = {**FACTS["compared"], "rows": rows, "missing": missing, "sample": "given"}  # type: ignore[dict-item]
+    with nullcontext() if taken else pytest.raises(ValueError, match="rows"):
+        foreign_facts.read({**FACTS, "compared": compared}, given=True)
+
+
+def test_what_it_says_steers_no_terminal() -> None:
+    """Texts of the jail are shown: without signs that nobody sees."""
+    said = foreign_facts.read({**FACTS, "estimator": "a\x1b[2Jb", "warnings": ["\x1b]0;x\x07"]}, given=False)
+    assert "\x1b" not in said["estimator"] + said["warnings"][0]
 
 
 def test_a_check_of_other_bytes_than_the_result_counts_for_nothing(

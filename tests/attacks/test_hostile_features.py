@@ -130,6 +130,7 @@ def _candidate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Candidate:
     return Candidate(here, split, files)
 
 
+@pytest.mark.nightly  # eight real jails
 def test_one_function_for_training_and_another_for_the_judge_is_found(candidate: Candidate) -> None:
     """Two jails saw other rows; the judge sees that one row is two. What called home was denied, and is told.
 

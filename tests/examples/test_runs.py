@@ -22,7 +22,7 @@ def knows_the_wheels(shell: Shell, ready: Ready) -> None:
 @pytest.mark.parametrize(
     ("name", "data", "said"),
     [
-        ("flights", "flights-2013-01.parquet", JANUARY),
+        pytest.param("flights", "flights-2013-01.parquet", JANUARY, marks=pytest.mark.nightly),
         pytest.param("flights", "*", ["166,158 rows", "160,678", "5,480", "roc_auc"], marks=pytest.mark.nightly),
         pytest.param("flights-minutes", "*", ["80,789 rows", "77,911", "2,878", "mae"], marks=pytest.mark.nightly),
     ],
@@ -30,7 +30,8 @@ def knows_the_wheels(shell: Shell, ready: Ready) -> None:
 def test_an_example_runs_as_it_is(name: str, data: str, said: list[str], tmp_path: Path, ready: Ready) -> None:
     """From a copy of the folder to a model that is live and proved; a second run has nothing to do.
 
-    By day one month of the data does; that all rows are what the README says is in `test_projects`.
+    By day `make demo` does it, and the phishing example everywhere else; that all rows are what the README says is in
+    `test_projects`.
     """
     project = tmp_path / name
     shutil.copytree(ROOT / "examples" / name, project, ignore=shutil.ignore_patterns(".lockgate", "__pycache__"))

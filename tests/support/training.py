@@ -17,6 +17,8 @@ from lockgate.core.digest import Digest, digest_of
 from lockgate.core.moments import rfc3339
 from lockgate.core.screen import DOUBTFUL, RULES
 from lockgate.core.statement import Statement, Subject, test_result
+from lockgate.train import parity_judged
+from lockgate.train.parity_judged import Judged
 from tests.support.project import SignedProject, signed_project
 
 TREES = """
@@ -126,8 +128,19 @@ class TrainingProject:
 
 
 def training_project(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, label: str, table: pd.DataFrame | None = None, **options: Any
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    label: str,
+    table: pd.DataFrame | None = None,
+    *,
+    compared: bool = False,
+    **options: Any,
 ) -> TrainingProject:
-    """A project that can be trained at once on `rows()` with one of its labels."""
+    """A project that can be trained at once on `rows()` with one of its labels.
+
+    `compared`: graph and estimator are held against each other on the judged rows too, which takes a jail of its own.
+    """
+    if not compared:
+        monkeypatch.setattr(parity_judged, "beside", lambda *given: (given[-1](), Judged({"judged": None})))
     project = signed_project(tmp_path, monkeypatch, **options)
     return TrainingProject(project, parquet(rows() if table is None else table, label))

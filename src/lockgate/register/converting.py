@@ -59,7 +59,7 @@ class Checked:
 def look(source: Path, size: int, into: Path) -> Looked:
     """Tell what the private copy `source` is, and convert it if nothing need be executed for that.
 
-    Raises Refused LG481, LG482, LG483, LG489; Unfit when there is no jail.
+    Raises Refused LG481, LG482, LG483, LG485, LG489; Unfit when there is no jail.
     """
     most = 2 * size + _SLACK
     limits = Limits(
@@ -70,7 +70,7 @@ def look(source: Path, size: int, into: Path) -> Looked:
         module="lockgate.register.jail.convert_tensors",
         given={"most": most},
         gives=("found.json",),
-        findings={"LG481", "LG483", "LG489"},
+        findings={"LG481", "LG483", "LG485", "LG489"},
         died="LG482",
         work="reading the file",
         next="lockgate explain LG482",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
-from random import Random
+from random import Random, SystemRandom
 
 import pytest
 
@@ -94,10 +94,14 @@ def test_killed_at_every_step(tmp_path: Path) -> None:
         shutil.rmtree(folder)
 
 
+@pytest.mark.parametrize("each", [3, pytest.param(1, marks=pytest.mark.nightly)])
 @pytest.mark.parametrize("for_good", [False, True])
-def test_full_disk_at_every_step(for_good: bool, tmp_path: Path) -> None:
-    """ENOSPC at each step, once or from then on: Unavailable LG713, and the log goes on when there is room again."""
-    for step in range(1, _steps() + 1):
+def test_full_disk_at_every_step(for_good: bool, each: int, tmp_path: Path) -> None:
+    """ENOSPC at each step, once or from then on: Unavailable LG713, and the log goes on when there is room again.
+
+    By day at every third step, the first by chance.
+    """
+    for step in range(SystemRandom().randint(1, each), _steps() + 1, each):
         folder = tmp_path / str(step)
         disk = Faulty(step, for_good=for_good)
         seen = SeenStore(folder / "seen" / "events", disk=disk)
@@ -118,12 +122,17 @@ def test_full_disk_at_every_step(for_good: bool, tmp_path: Path) -> None:
         shutil.rmtree(folder)
 
 
-@pytest.mark.parametrize("seed", [0, *(pytest.param(each, marks=pytest.mark.nightly) for each in range(1, 10))])
-def test_power_cut_at_every_step(seed: int, tmp_path: Path) -> None:
-    """What was not fsynced is lost or torn, name by name: what was acknowledged is there all the same."""
-    random, step, finished = Random(seed), 0, False
+@pytest.mark.parametrize(
+    ("seed", "each"), [(0, 3), *(pytest.param(seed, 1, marks=pytest.mark.nightly) for seed in range(10))]
+)
+def test_power_cut_at_every_step(seed: int, each: int, tmp_path: Path) -> None:
+    """What was not fsynced is lost or torn, name by name: what was acknowledged is there all the same.
+
+    By day at every third step, the first by chance.
+    """
+    random, step, finished = Random(seed), SystemRandom().randint(1 - each, 0), False
     while not finished:
-        step += 1
+        step += each
         before, after = tmp_path / f"{step}-before", tmp_path / f"{step}-after"
         for folder in (before, after):
             (folder / "log").mkdir(parents=True)

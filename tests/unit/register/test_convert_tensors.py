@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import io
+import pickletools
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from lockgate.errors import Refused
 from lockgate.register.jail import convert_forms, torch_tensors
 from lockgate.register.jail.convert_tensors import convert
 from lockgate.register.jail.safetensors_file import check_safetensors
+from lockgate.register.jail.torch_pickle import INSTRUCTIONS, Storage, View
 from tests.support import checkpoints as made
 from tests.support.hostile import opcodes as op
 from tests.support.hostile import zips
@@ -200,7 +203,7 @@ def test_a_gadget_in_data_pkl_is_never_called(tmp_path: Path, spelled: op.Encodi
     code = f"open({str(canary)!r},'w').close()"
     with zipfile.ZipFile(held, "w") as written:
         written.writestr("m/data.pkl", spelled("builtins", "exec", (code,)))
-    assert _outcome(tmp_path, held.getvalue()) in ("LG483", "not plain")
+    assert _outcome(tmp_path, held.getvalue()) in ("LG483", "LG485", "not plain")
     assert [path.name for path in tmp_path.iterdir()] == ["source"]
     assert not canary.exists()
 
@@ -213,19 +216,86 @@ def _outcome(tmp_path: Path, data: bytes) -> str:
     return "converted" if "equal" in said else "not plain"
 
 
+def _state(**values: Sequence[int] | int) -> bytes:
+    """BUILD with these attributes."""
+    spelled = {name: made.spelled(value) for name, value in values.items()}
+    return made.plain(spelled) + op.BUILD
+
+
 @pytest.mark.parametrize(
     ("value", "outcome"),
     [
-        (op.line_global("torch._utils", "_rebuild_tensor_v2") + op.NONE + op.BUILD, "not plain"),
-        (op.line_global("collections", "OrderedDict") + op.EMPTY_DICT + op.BUILD, "not plain"),
+        (op.line_global("torch._utils", "_rebuild_tensor_v2") + op.NONE + op.BUILD, "LG483"),
+        (op.line_global("collections", "OrderedDict") + op.EMPTY_DICT + op.BUILD, "LG483"),
         (op.line_global("torch", "FloatStorage") + op.EMPTY_TUPLE + op.REDUCE, "LG483"),
-        (op.line_global("collections", "OrderedDict") + op.EMPTY_TUPLE + op.NEWOBJ, "LG483"),
+        (op.line_global("collections", "OrderedDict") + op.EMPTY_TUPLE + op.NEWOBJ, "not plain"),
+        (made.row("0", 12) + _state(shape=(4096,), strides=(-1,)), "LG483"),
+        (made.row("0", 12) + op.NONE + _state(shape=(4096,))[:-1] + b"\x86" + op.BUILD, "LG483"),
+        (made.tensor(made.storage("0", "FloatStorage", 12) + _state(count=99), 0, (99,), (1,)), "LG483"),
+        (op.line_global("torch", "float32") + _state(name=()), "LG483"),
+        (op.line_global("torch", "Size") + op.EMPTY_TUPLE + op.REDUCE + _state(a=()), "LG483"),
+        (made.row("0", 12) + op.binary(1) + b"a", "LG483"),
+        (made.row("0", 12) + op.binary("shape") + op.EMPTY_TUPLE + b"s", "LG483"),
     ],
-    ids=["a function is changed", "a class is changed", "a type is called", "a function is made anew"],
+    ids=[
+        *("a function is changed", "a class is changed", "a type is called", "a function is made anew"),
+        *("a tensor is changed", "a tensor's slots are set", "a storage is changed", "a type is changed"),
+        *("a size is changed", "a tensor is appended to", "a tensor has items"),
+    ],
 )
 def test_stand_ins_take_nothing(tmp_path: Path, value: bytes, outcome: str) -> None:
-    """What stands for torch's names can be called as torch's own would be, and in no other way."""
-    assert _outcome(tmp_path, made.archive(value, {})) == outcome
+    """What stands for torch's names can be called as torch's own would be, and never changes."""
+    assert _outcome(tmp_path, made.archive(value, WHOLE)) == outcome
+
+
+@pytest.mark.parametrize("name", sorted({one.name for one in pickletools.opcodes} - INSTRUCTIONS))
+def test_an_instruction_that_torch_does_not_write_is_named(tmp_path: Path, name: str) -> None:
+    """Nothing of such a file is built; it counts as a program."""
+    code = next(one.code for one in pickletools.opcodes if one.name == name)
+    rest = b"\0" * 8 if name not in ("INT", "FLOAT", "LONG", "GET", "PUT") else b"1\n"
+    rest = {"STRING": b"''\n", "INST": b"os\nsystem\n", "EXT1": b"\1", "EXT2": b"\1\0"}.get(name, rest + b"\n")
+    said, _ = _converted(tmp_path, made.archive(code.encode("latin-1") + rest, WHOLE))
+    assert said["why"] == f"the instruction {name}"
+
+
+@pytest.mark.parametrize("change", [{"offset": -1}, {"strides": (-1,)}, {"shape": (-4,)}, {"shape": (13,)}])
+def test_bounds_hold_of_a_view_that_nothing_else_checked(change: dict[str, Any]) -> None:
+    """Every index of a view is inside its storage, whoever made the view; an honest one gives its elements."""
+    storage = Storage("0", "float32", 12)
+    given: dict[str, Any] = {"offset": 4, "shape": (4,), "strides": (2,), **change}
+    with pytest.raises(Refused, match="beyond its storage"):
+        torch_tensors.contiguous(View(storage, "float32", **given), FLOATS.tobytes())
+    # torch gives a dimension of one element any stride at all.
+    honest = View(storage, "float32", 4, (1, 4), (2**62, 2))
+    assert torch_tensors.contiguous(honest, FLOATS.tobytes()) == FLOATS[4::2].tobytes()
+
+
+@pytest.mark.parametrize(
+    ("kind", "marks", "expected"),
+    [
+        ("c8", ("conj",), [1 - 2j, 3 + 4j]),
+        ("c8", ("neg",), [-1 - 2j, -3 + 4j]),
+        ("c8", ("neg", "conj"), [-1 + 2j, -3 - 4j]),
+        ("f4", ("neg",), [-1, -2, -3, 4]),
+    ],
+)
+def test_a_view_that_is_only_marked_as_negated_comes_out_negated(
+    tmp_path: Path, kind: str, marks: tuple[str, ...], expected: list[complex]
+) -> None:
+    """`x.conj()` is x's storage and a mark: the values are those that torch would compute with."""
+    data = np.array([1 + 2j, 3 - 4j], "c8").tobytes()
+    count = len(data) // int(kind[1])
+    value = made.plain({"a": made.tensor(made.storage("0", made.STORAGES[kind], count), 0, (count,), (1,), marks)})
+    _, result = _converted(tmp_path, made.archive(value, {"0": data}))
+    assert result.read_bytes()[-16:] == np.array(expected, kind).tobytes()
+
+
+@pytest.mark.parametrize(("kind", "marks"), [("f4", ("conj",)), ("i8", ("neg",)), ("f4", ("view_of",))])
+def test_a_mark_that_is_not_known_of_a_type_is_named(tmp_path: Path, kind: str, marks: tuple[str, ...]) -> None:
+    """Its values are not guessed: the file counts as a program."""
+    value = made.tensor(made.storage("0", made.STORAGES[kind], 1), 0, (1,), (1,), marks)
+    said, _ = _converted(tmp_path, made.archive(value, {"0": b"\0" * int(kind[1])}))
+    assert "marks" in said["why"] or "marked" in said["why"]
 
 
 @pytest.mark.nightly
@@ -269,8 +339,8 @@ def test_torchscript_is_refused_with_the_way_out(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("first", "form"),
     [
-        (op.second("os", "getcwd", ()), convert_forms.PICKLE),
-        (op.text("os", "getcwd", ()), convert_forms.PICKLE),
+        (op.second("own.models", "Model", ()), convert_forms.PICKLE),
+        (op.text("own.models", "Model", ()), convert_forms.PICKLE),
         (b"\x78\x9c1234", convert_forms.JOBLIB),
         (b"\x89HDF\r\n\x1a\n", convert_forms.HDF5),
         (b"tree\nversion=v4", convert_forms.LIGHTGBM),
@@ -283,6 +353,14 @@ def test_what_has_to_be_executed_is_only_named(tmp_path: Path, first: bytes, for
     said, result = _converted(tmp_path, first)
     assert said == {"form": form, "why": ""}
     assert not result.exists()
+
+
+@pytest.mark.parametrize("spelled", op.ENCODINGS, ids=lambda one: one.__name__)
+def test_what_calls_programs_is_refused_before_it_is_executed(tmp_path: Path, spelled: op.Encoding) -> None:
+    """Named with what it calls, also when it is compressed (control: a model of somebody's own is left to the jail)."""
+    for data in (spelled("posix", "system", ("true",)), gzip.compress(spelled("posix", "system", ("true",)))):
+        error = _refused(tmp_path, data)
+        assert (error.finding, error.seen["calls"]) == ("LG485", ["posix.system"])
 
 
 @pytest.mark.parametrize("data", [b"", b"hello", b"PK\3\4", b"\x08\x07onnx", b"\2\0\0\0\0\0\0\0{}"])

@@ -47,6 +47,7 @@ open(out + "/{DATA}", "wb").write(np.array([[slope]]).tobytes())
 """
 
 
+@pytest.mark.nightly  # four real jails
 def test_a_script_s_data_are_trained_judged_and_signed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Both statements name them, by the launcher's digest; the judge's numbers need them."""
     here = training_project(tmp_path, monkeypatch, "delay")

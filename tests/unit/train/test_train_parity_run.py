@@ -47,7 +47,7 @@ def spoil():
 def _here(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, TrainingProject]:
     home = tmp_path_factory.mktemp("parity")
     with pytest.MonkeyPatch.context() as patch:
-        return home, training_project(home, patch, "late")
+        return home, training_project(home, patch, "late", compared=True)
 
 
 @pytest.fixture(name="project")

@@ -41,7 +41,7 @@ def _trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, label: str, kind: 
 def _once_trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, TrainingProject, TrainResult]:
     home = tmp_path_factory.mktemp("trained")
     with pytest.MonkeyPatch.context() as patch:
-        here = training_project(home, patch, "late")
+        here = training_project(home, patch, "late", compared=True)
         here.write(train=TREES.format(kind="Classifier", label="late"), contract="x = 1\n")
         return home, here, run(here.project.workplace(), TrainSpec("late", time="when"))
 
@@ -177,6 +177,23 @@ FAILURES = {
         "LG338",
         "FunctionTransformer",
     ),
+    "has a step of its own": (
+        "from sklearn.base import BaseEstimator\nfrom sklearn.pipeline import make_pipeline\n"
+        "from sklearn.linear_model import LogisticRegression\n"
+        "class Doubled(BaseEstimator):\n"
+        "    def fit(self, X, y=None): return self\n"
+        "    def transform(self, X): return X * 2\n"
+        + TRAIN.format("return make_pipeline(Doubled(), LogisticRegression()).fit(data[['age']], data['late'])"),
+        "LG338",
+        "doubled > Doubled: ",
+    ),
+    "needs a package": ("import no_such_package.part\n" + TRAIN.format("pass"), "LG310", "No module named"),
+    "learns something made of the label": (
+        "from sklearn.tree import DecisionTreeClassifier\n"
+        + TRAIN.format("return DecisionTreeClassifier().fit(data[['age']], data['late'].map({True: 'y', False: 'n'}))"),
+        "LG311",
+        "'n', 'y', and the label 'late' has False, True",
+    ),
     "leaves without a word": ("import os\n" + TRAIN.format("os._exit(3)"), "LG323", "exit code 3"),
 }
 
@@ -190,7 +207,7 @@ def _once_split(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Trainin
     """A project to fail in, whose rows were split in a jail."""
     home = tmp_path_factory.mktemp("split")
     with pytest.MonkeyPatch.context() as patch:
-        here = training_project(home, patch, "late")
+        here = training_project(home, patch, "late", compared=True)
         place = here.project.workplace()
         with place.scratch() as scratch:
             return home, here, steps.split(place, TrainSpec("late"), place.python(), here.accepted, scratch)

@@ -47,7 +47,7 @@ def train(data, params):
 
 def test_a_network_is_trained_compared_and_judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No row differs, neither of those it was trained on nor of the held-out ones; the judge has its metrics."""
-    here = training_project(tmp_path, monkeypatch, "late", rows(600))
+    here = training_project(tmp_path, monkeypatch, "late", rows(600), compared=True)
     here.write(train=NETWORK)
     result = run(here.project.workplace(), TrainSpec("late"))
     io = serving.parse(here.project.data.read(result.io))

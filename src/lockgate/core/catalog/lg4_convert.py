@@ -35,8 +35,8 @@ FINDINGS: tuple[Finding, ...] = (
     ),
     Finding(
         "LG485",
-        "the file tried something that the jail denied",
-        "When it was read it tried to reach the network, or files outside the jail. Models have no need to.",
+        "the file tries what no model needs",
+        "Reading it would run programs or code of its own, or it tried to reach the network or files outside the jail.",
         "Do not use it. Tell whoever gave it to you; the finding names what it tried.",
     ),
     Finding(

@@ -7,6 +7,7 @@ import zipfile
 from pathlib import Path
 from typing import Final
 
+from lockgate.register.jail.archive_inside import inside
 from lockgate.register.jail.torch_file import MAGIC_BYTES
 
 TORCH: Final = "torch checkpoint"
@@ -22,8 +23,14 @@ DONE: Final = "ONNX or safetensors"
 UNKNOWN: Final = ""
 
 _FIRST = 4096
-_COMPRESSED = (b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda", b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x5d\x00\x00")
+_COMPRESSED = (b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda", b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x5d\x00")
 _PEEKED = 8
+_REACHES: Final = frozenset(
+    {"asyncio", "code", "commands", "ctypes", "ftplib", "http", "importlib", "imp", "marshal", "multiprocessing", "nt"}
+    | {"os", "pdb", "pip", "posix", "pty", "requests", "runpy", "shutil", "signal", "smtplib", "socket", "ssl"}
+    | {"subprocess", "sys", "telnetlib", "threading", "timeit", "urllib", "urllib3", "webbrowser"}
+)
+_BUILTINS: Final = frozenset({"__import__", "compile", "eval", "exec", "execfile", "input", "open"})
 
 
 def form_of(path: Path) -> str:
@@ -45,6 +52,23 @@ def form_of(path: Path) -> str:
     if first.startswith(b"\x80") and MAGIC_BYTES in first[:32]:
         return LEGACY
     return PICKLE if _is_pickle(first) else UNKNOWN
+
+
+def reaches(path: Path) -> tuple[str, ...]:
+    """What its pickles call that runs programs or code, or opens files and connections; as far as a look can tell.
+
+    For a refusal before anything runs. The jail is the boundary: a pickle that hides its calls runs there, for nothing.
+    """
+    with path.open("rb") as stream:
+        found = inside(stream, path.stat().st_size)
+    return tuple(name for name in (found.names if found is not None else ()) if _bites(name))
+
+
+def _bites(name: str) -> bool:
+    module, _, last = name.rpartition(".")
+    if module in ("builtins", "__builtin__"):
+        return last in _BUILTINS
+    return module.partition(".")[0] in _REACHES
 
 
 def _archive(path: Path) -> str:

@@ -42,7 +42,8 @@ def _work() -> None:
 def convert(source: Path, result: Path, most: int) -> dict[str, Any]:
     """What found.json says; writes `result` if it can be made without executing anything.
 
-    Raises Refused LG481 (no form that is converted), LG483 (malformed, or tensors of more than `most` bytes).
+    Raises Refused LG481 (no form that is converted), LG485 (it would run programs), LG483 (malformed, or tensors of more
+    than `most` bytes).
     """
     form = convert_forms.form_of(source)
     if form == convert_forms.UNKNOWN:
@@ -52,7 +53,16 @@ def convert(source: Path, result: Path, most: int) -> dict[str, Any]:
             next="lockgate explain LG481",
         )
     if form == convert_forms.DONE:
-        raise Refused("LG481", "it seems to be ONNX or safetensors: nothing is to be converted", next="lockgate scan")
+        message = "it seems to be ONNX or safetensors: nothing is to be converted"
+        raise Refused("LG481", message, next="lockgate scan FILE")
+    reached = convert_forms.reaches(source)
+    if reached:
+        raise Refused(
+            "LG485",
+            f"it is no model: when it is read it calls {', '.join(reached[:3])}; nothing was executed",
+            seen={"calls": list(reached[:_SHOWN])},
+            next="lockgate explain LG485",
+        )
     if form not in (convert_forms.TORCH, convert_forms.LEGACY):
         return {"form": form, "why": ""}
     read = read_zip if form == convert_forms.TORCH else read_legacy
