@@ -9,6 +9,7 @@ from __future__ import annotations
 import warnings
 
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, Phase, assume, event, given, settings
 from hypothesis import strategies as st
 
@@ -55,6 +56,13 @@ def test_no_random_pipeline_is_wrong_without_a_word(data: st.DataObject) -> None
             named = refused.finding in BY_NAME and bool(refused.next)
             found = {"beyond": 0, "explained": 0 if named else -1}
         else:
-            found = parity.compare(fitted, parity.loaded(exported), others, 0.0).facts
+            compared = parity.compare(fitted, parity.loaded(exported), others, 0.0)
+            found = compared.facts
+            if found["beyond"] != found["explained"] and "KNeighbors" in type(model[-1]).__name__:
+                # Which of two neighbours at the same distance counts, the last digit decides: seen, and refused.
+                with pytest.raises(Refused, match="disagrees"):
+                    parity.judge(compared, 0.001)
+                event("refused LG313: neighbours at one distance")
+                return
     event("exact" if not found["beyond"] else "explained by 32 bits")
     assert found["beyond"] == found["explained"], found

@@ -44,7 +44,7 @@ def test_a_harmless_folder_is_exit_0(shell: Shell, model: Path) -> None:
     assert (done.code, done.json["harmless"]) == (0, True), done.err
     forms = {Path(one["path"]).name: one["format"] for one in done.json["files"]}
     assert forms == {"model.onnx": "onnx", "w.safetensors": "safetensors", "config.json": "json", "a.npy": "npy"}
-    assert done.json["counts"] == {"ok": 4, "refused": 0, "skipped": 0, "failed": 0}
+    assert done.json["counts"] == {"ok": 4, "refused": 0, "skipped": 0, "failed": 0, "excluded": 0}
 
 
 def test_anything_not_proved_harmless_is_exit_1_and_said(shell: Shell, model: Path) -> None:
@@ -58,7 +58,8 @@ def test_anything_not_proved_harmless_is_exit_1_and_said(shell: Shell, model: Pa
     assert done.out == "6 files looked at: 4 harmless, 2 refused; 2 not looked at\n"
     assert ("\x1b" in done.err, "reaches for posix.system" in done.err, "next:" in done.err) == (False, True, True)
     run = json.loads((shell.home / "out.sarif").read_bytes())["runs"][0]
-    assert sorted(one["ruleId"] for one in run["results"]) == ["LG410", "LG463"]
+    assert [(one["ruleId"], one["level"]) for one in run["results"]] == [("LG410", "error"), ("LG463", "warning")]
+    assert "vocab.txt" in done.err.splitlines()[0]
     assert len(run["invocations"][0]["toolExecutionNotifications"]) == 2
 
 
@@ -69,6 +70,29 @@ def test_one_file_of_a_folder_with_a_socket_is_looked_at(shell: Shell, model: Pa
     assert (done.code, done.json["runs"][0]["results"]) == (0, [])
 
 
+def test_what_a_person_excludes_is_listed_and_changes_no_exit_code(shell: Shell, model: Path) -> None:
+    """Here a pickle and a pipe; the rest is proved harmless. One of another name is still exit 1."""
+    (model / "old").mkdir()
+    for name in ("old/x.pkl", "y.pkl"):
+        (model / name).write_bytes(pickle.dumps(os.system))
+    os.mkfifo(model / "pipe")
+    how: list[str | Path] = [
+        "--exclude",
+        "pipe",
+        "--exclude",
+        f"{model}/old",
+        "--json",
+        "--sarif",
+        shell.home / "out.sarif",
+    ]
+    done = shell("scan", model, *how, "--exclude", "*.pkl")
+    assert (done.code, done.json["counts"]["excluded"], len(done.json["not_looked_at"])) == (0, 3, 3), done.err
+    (run,) = json.loads((shell.home / "out.sarif").read_bytes())["runs"]
+    assert [one["level"] for one in run["invocations"][0]["toolExecutionNotifications"]] == ["note"] * 3
+    done = shell("scan", model, *how)
+    assert (done.code, done.json["counts"]["refused"], done.json["counts"]["excluded"]) == (1, 1, 2)
+
+
 def test_nothing_to_look_at_is_no_all_clear(shell: Shell) -> None:
     """An empty folder is exit 1, a path that is not there exit 2."""
     (shell.home / "empty").mkdir()
@@ -77,3 +101,6 @@ def test_nothing_to_look_at_is_no_all_clear(shell: Shell) -> None:
     done = shell.here("scan", "nothing", "--json")
     assert (done.code, done.json["finding"]) == (2, "LG940")
     assert shell.here("scan", "empty", "--json", "--sarif", "-").code == 2
+    os.mkfifo(shell.home / "empty" / "pipe")
+    done = shell("scan", "empty", "--exclude", "*", "--json")
+    assert (done.code, done.json["finding"]) == (1, "LG475")

@@ -17,6 +17,7 @@ STORAGES = {
     "u1": "ByteStorage",
     "bf": "BFloat16Storage",
     "f2": "HalfStorage",
+    "c8": "ComplexFloatStorage",
 }
 
 
@@ -41,10 +42,13 @@ def old_storage(key: str, kind: str, count: int) -> bytes:
     return _tuple(*words) + b"Q"
 
 
-def tensor(inside: bytes, offset: int, shape: Sequence[int], strides: Sequence[int]) -> bytes:
-    """A view of a storage."""
+def tensor(
+    inside: bytes, offset: int, shape: Sequence[int], strides: Sequence[int], marks: Sequence[str] = ()
+) -> bytes:
+    """A view of a storage; `marks`: "conj", "neg", as torch writes them of a view that is only marked so."""
     hooks = op.line_global("collections", "OrderedDict") + op.EMPTY_TUPLE + op.REDUCE
-    given = _tuple(inside, op.binary(offset), _numbers(shape), _numbers(strides), b"\x89", hooks)
+    marked = [plain(dict.fromkeys(marks, b"\x88"))] if marks else []
+    given = _tuple(inside, op.binary(offset), _numbers(shape), _numbers(strides), b"\x89", hooks, *marked)
     return op.line_global("torch._utils", "_rebuild_tensor_v2") + given + op.REDUCE
 
 
@@ -93,6 +97,11 @@ def stream(value: bytes, storages: Mapping[str, tuple[int, bytes]]) -> bytes:
     heads = [MAGIC, 1001, {"little_endian": True}]
     begin = b"".join(pickle.dumps(one, 2) for one in heads) + pickled(value) + pickle.dumps(list(storages), 2)
     return begin + b"".join(struct.pack("<q", count) + data for count, data in storages.values())
+
+
+def spelled(value: Sequence[int] | int) -> bytes:
+    """A number, or a tuple of numbers."""
+    return _number(value) if isinstance(value, int) else _numbers(value)
 
 
 def _numbers(values: Sequence[int]) -> bytes:

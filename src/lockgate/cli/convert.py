@@ -73,7 +73,7 @@ def _tell_tensors(talk: Talk, facts: dict[str, Any]) -> None:
 
 def _tell_model(talk: Talk, model: dict[str, Any]) -> None:
     compared = model["compared"]
-    talk.data(f"  {model['estimator']}, {model['task']}; it was executed, in the jail")
+    talk.data(f"  {model['estimator']}, {model['task']}; it was executed, in the jail; by its own word:")
     talk.data(
         f"  compared on {compared['rows']:,} {compared['sample']} rows ({compared['missing']} with missing values): "
         f"{compared['beyond']} beyond {compared['tolerance']:g}, {compared['explained']} of them explained by 32 bits, "

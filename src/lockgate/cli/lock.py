@@ -34,4 +34,5 @@ def command(
     talk.line("ok", "lock", f"{done.file} {state}: {done.packages} packages")
     talk.data(done.digest)
     talk.result("lock", done.as_json())
-    talk.next("lockgate run" if done.written else "lockgate status")
+    made = ("lockgate jail -- python -V   # makes the environment",) if done.written else ()
+    talk.next(*made, "lockgate check", "lockgate run")

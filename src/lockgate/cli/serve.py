@@ -69,6 +69,7 @@ def command(
     given = {"certificate": tls_cert, "key": tls_key, "client_ca": client_ca}
     tls = {name: str(Path.cwd() / path) for name, path in given.items() if path}
     say = sayer(form, talk.say)
+    known: list[str] = []
 
     def ready(url: str) -> None:
         talk.data(url)
@@ -76,7 +77,7 @@ def command(
         if form == "json":
             return
         talk.next(
-            "lockgate clients add NAME",
+            *(() if known else ("lockgate clients add NAME",)),
             f"curl -s {url}/predict -H 'Authorization: Bearer KEY' -H 'Content-Type: application/json' -d @sample.json",
         )
 
@@ -90,4 +91,6 @@ def command(
         )  # fmt: skip
         return
     options = {"host": host, "port": port, "tls": tls, "gateways": gateways, "ready": ready, "say": say}
-    Project.open(directory).serve(ref=ref, environment=environment, **options)
+    project = Project.open(directory)
+    known += [one.name for one in project.clients() if not one.revoked]
+    project.serve(ref=ref, environment=environment, **options)

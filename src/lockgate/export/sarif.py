@@ -39,6 +39,7 @@ class Notice:
 
     path: str
     message: str
+    level: Level = "warning"
 
 
 def sarif(
@@ -102,7 +103,7 @@ def _result(one: Result, rule: int) -> dict[str, Any]:
 
 def _notification(one: Notice) -> dict[str, Any]:
     return {
-        "level": "warning",
+        "level": one.level,
         "message": {"text": shown(one.message)},
         "locations": [{"physicalLocation": {"artifactLocation": {"uri": uri_of(one.path)}}}],
     }

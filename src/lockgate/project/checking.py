@@ -58,9 +58,9 @@ def look(workplace: Workplace, config: Config, python: Callable[[], PythonEnv]) 
     """As `check`. `python` gives the environment, and builds none.
 
     1. The code is captured, and named files are among it.   2. The environment is there.   3. A jail of the policy's
-    level can be made.   4. There are rows, which the contract accepts.   5. The disk has room.   6. The training code
-    fits few rows in the train jail; what it gives converts and answers alike.   7. From that and from larger trials, as
-    long as they are quick: time and size.
+    level can be made.   4. The code can be imported.   5. There are rows, which the contract accepts.   6. The disk has
+    room.   7. The training code fits few rows in the train jail; what it gives converts and answers alike.   8. From
+    that and from larger trials, as long as they are quick: time and size.
     """
     # Not below `.lockgate`: what another command finds there when it starts, it takes for a killed one's.
     with at_least(workplace.least_jail_level), tempfile.TemporaryDirectory(prefix="lockgate-check-") as name:
@@ -103,6 +103,9 @@ class _Looking:
             self._skip(_TRIAL)
             return
         spec, closure = code
+        if self._try_quietly("training", lambda: trial.imports(self._place, spec, closure, env, self._scratch)):
+            self._skip(("rows", *_TRIAL[2:]))
+            return
         rows = self._try("rows", lambda: self._rows(closure, env))
         if rows is None:
             self._skip(_TRIAL[1:])
@@ -125,6 +128,15 @@ class _Looking:
             return None
         self.checks.append(found)
         return value
+
+    def _try_quietly(self, name: str, work: Callable[[], None]) -> bool:
+        """Whether it failed; what passes is no check of its own: a later one of the same name says more."""
+        try:
+            work()
+        except LockgateError as error:
+            self.checks.append(failed(name, error))
+            return True
+        return False
 
     def _skip(self, names: tuple[str, ...]) -> None:
         because = next(check.name for check in self.checks if check.level == "bad")
@@ -151,7 +163,7 @@ class _Looking:
         return found, Check("rows", "ok", f"{self._config.data.contract}: {found.says}")
 
     def _disk(self, spec: TrainSpec, rows: TrialRows) -> tuple[bool, Check]:
-        accepted = self._place.data.path(rows.accepted).stat().st_size
+        accepted = round(self._place.data.path(rows.accepted).stat().st_size / rows.share)
         needed = 3 * accepted + spec.limits.output_bytes + _SPARE_DISK
         free = shutil.disk_usage(self._place.home).free
         if free < needed:
@@ -170,6 +182,7 @@ class _Looking:
         devices = gpu.look() if spec.gpu else None
         further = inputs.look_up(place, spec)
         sample = trial.sample(place, spec, rows.accepted, self._scratch)
+        sample = replace(sample, rows=max(sample.rows, round(sample.rows / rows.share)))
         nothing = Split("sample", "", None, rows.accepted, sample.rows, rows.accepted, sample.rows)
         recipe = Recipe(spec, closure, nothing, further, surroundings(spec.seed, spec.limits), devices)
         tried: list[Tried] = []

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 ENDINGS = {"safetensors": ".safetensors", "onnx": ".onnx"}
 SAMPLES = {".parquet": "parquet", ".csv": "csv"}
 SAID = ".json"
+WORD = "what is said of the model is the source's own word: it ran as a program, which could write this itself"
 _LEFTOVER = ".lockgate-"
 _MODE = 0o644
 
@@ -129,7 +130,7 @@ def _made(
             copy.path, looked.form, environment, into, sample=sample and (sample[0].path, sample[1])
         )
     given = {} if sample is None else {"sample": {"digest": sample[0].digest, "name": sample[0].name}}
-    return found.result, {"executed": True, "model": dict(found.facts), **given}, found.report
+    return found.result, {"executed": True, "model": dict(found.facts), "word": WORD, **given}, found.report
 
 
 @contextmanager

@@ -15,11 +15,13 @@ if TYPE_CHECKING:
 _MOST_OFFSET = 2**63
 
 
-def scan_files(paths: Sequence[str], told: Callable[[ScannedFile], None] | None = None) -> Scanned:
+def scan_files(
+    paths: Sequence[str], told: Callable[[ScannedFile], None] | None = None, exclude: Sequence[str] = ()
+) -> Scanned:
     """As `register.scanning.scan_paths`."""
     from lockgate.register.scanning import scan_paths
 
-    return scan_paths(paths, told)
+    return scan_paths(paths, told, exclude)
 
 
 def exit_code(scanned: Scanned) -> int:
@@ -28,15 +30,23 @@ def exit_code(scanned: Scanned) -> int:
 
 
 def as_sarif(scanned: Scanned) -> bytes:
-    """SARIF 2.1.0: one result for each file that was refused or failed, a notification for what was not looked at."""
+    """SARIF 2.1.0, the worst first: one result for each file that was refused or failed, at level "error" where it runs
+    code or deceives, else "warning"; a notification for what was not looked at.
+    """
     from lockgate.export.sarif import Notice, Result, encode_sarif, sarif
 
     results = [
-        Result(one.finding, one.message, one.path, one.sha256, _offset(one))
-        for one in scanned.files
+        Result(
+            one.finding, one.message, one.path, one.sha256, _offset(one), "error" if one.level == "error" else "warning"
+        )
+        for one in scanned.worst_first
         if one.verdict in ("refused", "failed")
     ]
-    notices = [Notice(one.path, one.message) for one in scanned.files if one.verdict == "skipped"]
+    notices = [
+        Notice(one.path, one.message, "note" if one.verdict == "excluded" else "warning")
+        for one in scanned.worst_first
+        if one.verdict in ("skipped", "excluded")
+    ]
     complete = all(one.verdict != "failed" for one in scanned.files)
     return encode_sarif(
         sarif(results, notices, version=version("lockgate"), exit_code=exit_code(scanned), complete=complete)

@@ -20,7 +20,7 @@ NPZ: Final = ".npz"
 TEMPLATES: Final = (".j2", ".jinja", ".jinja2")
 TEXTS: Final = (
     *(JSON, ".bpe", ".cfg", ".conf", ".csv", ".ini", ".jsonl", ".labels", ".lgb", ".lock", ".log", ".md", ".merges"),
-    *(".names", ".ndjson", ".pbtxt", ".properties", ".rst", ".svm", ".toml", ".tsv", ".txt", ".vocab", ".yaml", ".yml"),
+    *(".names", ".ndjson", ".properties", ".rst", ".svm", ".toml", ".tsv", ".txt", ".vocab", ".yaml", ".yml"),
     *TEMPLATES,
 )
 BARE: Final = frozenset(
@@ -49,6 +49,9 @@ SCAN_FINDINGS: Final = frozenset(
     f"LG{number}" for number in (*range(410, 421), *range(422, 426), *range(463, 466), *range(470, 475))
 )
 """What a look at one file can end with, other than that it is harmless."""
+
+REST: Final = "rest"
+"""Seen where something stands for more that was not looked at: no name that is left out covers that."""
 
 
 def form_of(name: str, *, is_run: bool) -> str:

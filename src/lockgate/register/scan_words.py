@@ -6,13 +6,18 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from shlex import quote
 from typing import Any, Final, Literal, TypeAlias, cast
 
 from lockgate.core.encoding import decode
-from lockgate.register.import_formats import SCAN_FINDINGS
+from lockgate.register.import_formats import REST, SCAN_FINDINGS
+from lockgate.register.scan_levels import Level, level_of, urgency_of
 
-Verdict: TypeAlias = Literal["ok", "refused", "skipped", "failed"]
+Verdict: TypeAlias = Literal["ok", "refused", "skipped", "failed", "excluded"]
 VERDICTS: Final[tuple[Verdict, ...]] = ("ok", "refused", "skipped", "failed")
+"""What a jail may say. `excluded` is said by the person who starts the scan, and by nobody else."""
+
+_LAST: Final = 9
 
 _HEX = re.compile(r"(?:[0-9a-f]{64})?")
 _FIELDS = {"name", "verdict", "sha256", "size", "format", "facts", "finding", "message", "seen"}
@@ -33,13 +38,33 @@ class ScannedFile:
     seen: Mapping[str, Any] = field(default_factory=dict)
 
     @property
+    def level(self) -> Level | Literal["none"]:
+        """How urgent it is; "none" for what is harmless."""
+        if self.verdict == "ok":
+            return "none"
+        return "note" if self.verdict == "excluded" else level_of(self.path, self.finding, self.seen)
+
+    @property
+    def place(self) -> int:
+        """Where it belongs in a list that begins with the worst."""
+        fixed = {"ok": _LAST, "excluded": _LAST - 1}
+        return fixed.get(self.verdict) or urgency_of(self.path, self.finding, self.seen)
+
+    @property
     def next(self) -> str:
         """What to do about it."""
-        if self.verdict == "ok":
+        if self.verdict in ("ok", "excluded"):
             return ""
-        if "`lockgate convert`" in self.message or self.finding == "LG410":
-            return "lockgate convert IN OUT, where it is a pickle, a checkpoint or a Keras file"
+        if "`git lfs pull`" in self.message:
+            return "git lfs pull"
+        if self.converts:
+            return f"lockgate convert {quote(self.path)} OUT"
         return f"lockgate explain {self.finding}"
+
+    @property
+    def converts(self) -> bool:
+        """Whether converting it is a way out: not where it reaches for what no model needs."""
+        return self.seen.get("converts") is True and self.level != "error"
 
 
 @dataclass(frozen=True)
@@ -49,15 +74,20 @@ class Scanned:
     files: Sequence[ScannedFile]
 
     @property
+    def worst_first(self) -> Sequence[ScannedFile]:
+        """What runs code first, what is harmless last; each of these in the order in which they were looked at."""
+        return sorted(self.files, key=lambda one: one.place)
+
+    @property
     def counts(self) -> Mapping[str, int]:
         """How many of each verdict."""
         found = Counter(one.verdict for one in self.files)
-        return {verdict: found[verdict] for verdict in VERDICTS}
+        return {verdict: found[verdict] for verdict in (*VERDICTS, "excluded")}
 
     @property
     def harmless(self) -> bool:
-        """Whether something was looked at, and all of it was proved harmless."""
-        return bool(self.files) and all(one.verdict == "ok" for one in self.files)
+        """Whether something was looked at, and all of it was proved harmless. What is excluded counts for neither."""
+        return {one.verdict for one in self.files} - {"excluded"} == {"ok"}
 
     def as_json(self) -> Mapping[str, Any]:
         """For `--json`."""
@@ -69,13 +99,15 @@ class Scanned:
                 "format": one.format,
                 "facts": one.facts,
                 "verdict": one.verdict,
+                "level": one.level,
                 "finding": one.finding,
                 "message": one.message,
                 "seen": one.seen,
             }
-            for one in self.files
+            for one in self.worst_first
         ]
-        missed = [{"path": one.path, "why": one.message} for one in self.files if one.verdict == "skipped"]
+        left = ("skipped", "excluded")
+        missed = [{"path": one.path, "why": one.message} for one in self.worst_first if one.verdict in left]
         return {"files": files, "counts": self.counts, "not_looked_at": missed, "harmless": self.harmless}
 
 
@@ -133,6 +165,12 @@ def failed(path: str, why: str) -> ScannedFile:
     return ScannedFile(path, "failed", finding="LG420", message=f"the look at it did not end well: {why}")
 
 
-def skipped(path: str, why: str) -> ScannedFile:
-    """Something that was not looked at."""
-    return ScannedFile(path, "skipped", finding="LG474", message=f"it was not looked at: {why}")
+def skipped(path: str, why: str, *, rest: bool = False) -> ScannedFile:
+    """Something that was not looked at. `rest`: nor was more, of which it is only the first."""
+    seen = {REST: True} if rest else {}
+    return ScannedFile(path, "skipped", finding="LG474", message=f"it was not looked at: {why}", seen=seen)
+
+
+def excluded(path: str, glob: str) -> ScannedFile:
+    """Something that a person left out."""
+    return ScannedFile(path, "excluded", finding="LG474", message=f"it was not looked at: --exclude {glob}")

@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import Final
 
 from lockgate.errors import Refused
-from lockgate.register.scan_words import Line, Scanned, ScannedFile, failed, file_of, line_of, skipped
+from lockgate.register.import_formats import REST
+from lockgate.register.scan_excluded import excluding
+from lockgate.register.scan_words import Line, Scanned, ScannedFile, excluded, failed, file_of, line_of, skipped
 from lockgate.register.shown_files import Root, show
 from lockgate.sandbox.launch import Jail, JailResult, Target
 from lockgate.sandbox.settings import Bind, Limits, PythonEnv, named
@@ -30,8 +32,11 @@ _MOST_LINE: Final = 1 << 20
 Told = Callable[[ScannedFile], None]
 
 
-def scan_paths(paths: Sequence[str], told: Told | None = None) -> Scanned:
+def scan_paths(paths: Sequence[str], told: Told | None = None, exclude: Sequence[str] = ()) -> Scanned:
     """Every file that `paths` name or hold, looked at; `told` hears of each as it is done.
+
+    Args:
+        exclude: globs of names that are not looked at, and said to be so.
 
     Raises:
         Usage: LG940 a path is not there.
@@ -40,7 +45,7 @@ def scan_paths(paths: Sequence[str], told: Told | None = None) -> Scanned:
     """
     with tempfile.TemporaryDirectory(prefix="lockgate-scan-") as name:
         shown = show(paths, Path(name))
-        run = _Run(shown.roots, told or _nobody)
+        run = _Run(shown.roots, told or _nobody, exclude)
         for one in shown.missed:
             run.take(one)
         if shown.roots:
@@ -56,6 +61,7 @@ def _nobody(_file: ScannedFile) -> None:
 class _Run:
     roots: Sequence[Root]
     told: Told
+    exclude: Sequence[str]
     files: list[ScannedFile] = field(default_factory=list)
     _done: set[tuple[int, str]] = field(default_factory=set)
     _at: tuple[int, str] | None = None
@@ -63,7 +69,9 @@ class _Run:
     _rest: bytearray = field(default_factory=bytearray)
 
     def take(self, file: ScannedFile) -> None:
-        """One more that is done with."""
+        """One more that is done with. That it was excluded is decided here: a jail says only that it passed it over."""
+        glob = self._excluding(file.path) if file.verdict == "skipped" and REST not in file.seen else ""
+        file = excluded(file.path, glob) if glob else file
         self.files.append(file)
         self.told(file)
 
@@ -77,15 +85,20 @@ class _Run:
             self._fail(result)
             if len(self._done) == before:
                 break
-        self.take(skipped("...", f"after {len(self.files):,} files no jail came to the end of what is left"))
+        why = f"after {len(self.files):,} files no jail came to the end of what is left"
+        self.take(skipped("...", why, rest=True))
 
     def _one_jail(self) -> JailResult:
         self._at, self._ended, self._rest = None, False, bytearray()
         binds = [Bind(root.folder, f"/in/{number}") for number, root in enumerate(self.roots)]
         settings = named("parse", python=PythonEnv.own(), binds=binds, limits=LIMITS)
         task = {
-            "roots": [{"place": f"/in/{number}", "names": root.names} for number, root in enumerate(self.roots)],
+            "roots": [
+                {"place": f"/in/{number}", "names": root.names, "prefix": root.prefix}
+                for number, root in enumerate(self.roots)
+            ],
             "done": sorted(self._done),
+            "exclude": list(self.exclude),
         }
         try:
             return Jail(settings).run(
@@ -135,6 +148,10 @@ class _Run:
         self._done.add(key)
         self._at = None
         self.take(file)
+
+    def _excluding(self, path: str) -> str:
+        below = [path.removeprefix(root.prefix) for root in self.roots if path.startswith(root.prefix)]
+        return next((glob for one in below or [path] if (glob := excluding(path, one, self.exclude))), "")
 
     def _path(self, key: tuple[int, str]) -> str:
         return self.roots[key[0]].prefix + key[1]

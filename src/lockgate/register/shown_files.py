@@ -143,7 +143,7 @@ class _Copy:
         self._left -= 1
         if self._left < 0:
             if self._left == -1:
-                self._miss(name, f"more than {MAX_FILES:,} files: neither it nor what is behind it")
+                self._miss(name, f"more than {MAX_FILES:,} files: neither it nor what is behind it", rest=True)
             return
         target = self.target / name
         try:
@@ -162,8 +162,8 @@ class _Copy:
                 os.fchmod(copy.fileno(), _READABLE)
                 shutil.copyfileobj(source, copy, 1 << 20)
 
-    def _miss(self, name: str, why: str) -> None:
-        self.shown.missed.append(skipped(self.prefix + name, why))
+    def _miss(self, name: str, why: str, *, rest: bool = False) -> None:
+        self.shown.missed.append(skipped(self.prefix + name, why, rest=rest))
 
 
 def _linked(path: str, target: Path) -> bool:

@@ -23,6 +23,19 @@ MOST: Final = 24 << 20
 """Bytes of code.json."""
 
 
+def check_name(name: object) -> str:
+    """The name of a code file: one that leads nowhere else, looks like what it is, and is no file of paths.
+
+    Raises ValueError.
+    """
+    checked = check_file_name(name)
+    if not checked.isprintable():
+        raise ValueError(f"not a safe file name: {name!r} has signs that are not seen, or turn others around")
+    if checked.lower().endswith(".pth"):
+        raise ValueError(f"not a safe file name: {name!r} is what Python takes for a list of paths, or of code to run")
+    return checked
+
+
 def pack(files: Mapping[str, bytes]) -> bytes:
     """The bytes of code.json. Raises ValueError for more than a closure may hold, or a name that leads elsewhere."""
     _check(files)
@@ -51,6 +64,6 @@ def _check(files: Mapping[str, bytes]) -> None:
         raise ValueError(f"code is one to {MOST_FILES} files of at most {MOST_BYTES} bytes together")
     folders = {folder for name in files for folder in accumulate(name.split("/")[:-1], lambda one, two: f"{one}/{two}")}
     for name in files:
-        check_file_name(name)
+        check_name(name)
         if name in folders:
             raise ValueError(f"{name!r} is both a file and a folder")

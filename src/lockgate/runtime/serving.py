@@ -54,7 +54,7 @@ NULL_TIMESTAMP = -(2**63)
 MAX_CLASSES = 1000
 LONGEST_NAME = 255
 LABEL, VALUE = "label", "value"
-FUNCTION: Final = re.compile(r"(?P<file>[^:\\\0]{1,250}\.py):(?P<name>[A-Za-z_]\w{0,254})", re.ASCII)
+FUNCTION: Final = re.compile(r"(?P<file>[^:\\\0]{1,250}\.py):(?P<name>(?!__)[A-Za-z_]\w{0,254})", re.ASCII)
 MAX_COLUMNS = 10_000
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -202,6 +202,8 @@ def parse(data: bytes) -> ServingSpec:
         raise ValueError("io.json: inputs use columns that the features do not have")
     if len({each.input for each in inputs}) != len(inputs):
         raise ValueError("io.json: two inputs of one name")
+    if sum(len(each.fields) for each in inputs) > MAX_COLUMNS:
+        raise ValueError(f"io.json: inputs have at most {MAX_COLUMNS} columns together")
     classes = _classes(value["classes"], value["task"])
     label, scores, answer = _outputs(value["outputs"], value["task"])
     return ServingSpec(value["task"], value["label"], classes, fields, inputs, label, scores, answer, features)
@@ -274,6 +276,8 @@ def _input(entry: object) -> Input:
     fields = entry["fields"]
     if not _is_node(entry["input"]) or not _strings(fields) or entry["type"] not in get_args(InputType):
         raise ValueError("io.json: an input's name, fields or type is wrong")
+    if len(set(fields)) != len(fields):
+        raise ValueError("io.json: an input has each of its fields once")
     if entry["shape"] != [None, len(fields)]:
         raise ValueError("io.json: an input's shape is [null, number of fields]")
     return Input(entry["input"], tuple(fields), entry["type"])

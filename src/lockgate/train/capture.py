@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lockgate.core.digest import digest_of
-from lockgate.core.names import check_file_name
 from lockgate.errors import LockgateError, Refused
+from lockgate.runtime.code_bundle import check_name
 from lockgate.store.blobs import BlobStore
 from lockgate.store.files import read_regular, write_all, writing
 from lockgate.train.spec import Closure, CodeFile
@@ -69,7 +69,7 @@ def _expand(root: Path, pattern: str) -> list[str]:
 def _keep(root: Path, name: str, store: BlobStore) -> CodeFile:
     _check_folders(root, name)
     try:
-        data = read_regular(root / check_file_name(name), MOST_BYTES)
+        data = read_regular(root / check_name(name), MOST_BYTES)
     except FileNotFoundError:
         raise Refused(
             "LG301", f"{name} is not there", seen={"file": str(root / name)}, next="edit lockgate.toml"

@@ -113,7 +113,7 @@ def _by_signs(exit_code: int, limits: Limits, talk: bytes) -> _End | None:
 def _unknown(exit_code: int, talk: bytes) -> _End:
     following = "lockgate jail --shell"
     if b"No module named" in talk:
-        following = "lockgate lock   # add the missing package to requirements.lock"
+        following = "add the missing package to requirements.in, then: lockgate lock"
     return _End("LG323", f"ended with exit code {exit_code} and left no model", following)
 
 

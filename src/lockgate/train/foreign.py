@@ -7,22 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lockgate.contract.findings import clean
 from lockgate.contract.jailed import Task, run_task
 from lockgate.core.encoding import decode_exact
 from lockgate.errors import LockgateError, Refused
-from lockgate.runtime.serving import TASKS
 from lockgate.sandbox.report import JailReport
 from lockgate.sandbox.settings import Bind, Limits, PythonEnv, named
 from lockgate.store.files import read_regular
-from lockgate.train import rules
+from lockgate.train import foreign_facts, rules
 from lockgate.train.spec import Denied
 
 FINDINGS = frozenset({"LG312", "LG314", "LG337", "LG338", "LG481", "LG486", "LG487", "LG488", "LG489"})
 _MOST_FACTS = 4 << 20
-_KEYS = {"estimator", "task", "features", "serving", "compared", "versions", "warnings"}
-_COMPARED = {"rows", "tolerance", "beyond", "share", "explained", "worst", "missing", "sample"}
-_MOST_WARNINGS = 5
 _ONE_THREAD = tuple((f"{library}_NUM_THREADS", "1") for library in ("OMP", "OPENBLAS", "MKL"))
 
 
@@ -32,6 +27,7 @@ class Converted:
 
     result: Path
     facts: Mapping[str, Any]
+    """By its own word: the source ran there as a program."""
     report: JailReport
 
 
@@ -67,7 +63,9 @@ def convert(
         raise
     _refuse_denied(rules.denied(bytes(talk)), "it was read to its end all the same, and nothing was written")
     try:
-        facts = _read(decode_exact(read_regular(given["converted.json"], _MOST_FACTS)))
+        facts = foreign_facts.read(
+            decode_exact(read_regular(given["converted.json"], _MOST_FACTS)), given=sample is not None
+        )
     except ValueError as error:
         raise Refused("LG482", f"what the jail wrote is not in form: {error}", next="lockgate explain LG482") from None
     return Converted(given["model.onnx"], facts, report)
@@ -83,33 +81,3 @@ def _refuse_denied(attempts: tuple[Denied, ...], because: str) -> None:
         seen={"attempts": [attempt.as_json() for attempt in attempts[:20]]},
         next="lockgate explain LG485",
     )
-
-
-def _read(facts: object) -> dict[str, Any]:
-    """converted.json, the word of a program that nobody knows. Raises ValueError."""
-    if not isinstance(facts, dict) or set(facts) != _KEYS or facts["task"] not in TASKS:
-        raise ValueError(f"converted.json has exactly {', '.join(sorted(_KEYS))}")
-    if not isinstance(facts["estimator"], str) or not isinstance(facts["serving"], dict):
-        raise ValueError("estimator or serving are not in form")
-    for name, values in (("features", facts["features"]), ("warnings", facts["warnings"])):
-        if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
-            raise ValueError(f"{name} are not texts")
-    if not isinstance(facts["versions"], dict) or not all(isinstance(one, str) for one in facts["versions"].values()):
-        raise ValueError("versions are not texts")
-    _check_compared(facts["compared"])
-    return {**facts, "estimator": clean(facts["estimator"], 200), "warnings": facts["warnings"][:_MOST_WARNINGS]}
-
-
-def _check_compared(compared: object) -> None:
-    if not isinstance(compared, dict) or set(compared) != _COMPARED or compared["sample"] not in ("made", "given"):
-        raise ValueError(f"compared has exactly {', '.join(sorted(_COMPARED))}")
-    worst = compared["worst"]
-    if not isinstance(worst, dict) or set(worst) != {"row", "difference"}:
-        raise ValueError("the worst row is not in form")
-    counts = [compared[name] for name in ("rows", "beyond", "explained", "missing")]
-    if any(type(count) is not int or count < 0 for count in (*counts, worst["row"])):
-        raise ValueError("a count is none")
-    if any(
-        type(number) not in (int, float) for number in (compared["tolerance"], compared["share"], worst["difference"])
-    ):
-        raise ValueError("a number is none")

@@ -17,7 +17,12 @@ TABLE = Table(
             "train.py:train",
             "def train(data: pandas.DataFrame, params: dict) -> fitted estimator.",
         ),
-        "script": Key(inside(), "", "Instead of a function: reads $LOCKGATE_DATA, writes $LOCKGATE_OUT."),
+        "script": Key(
+            inside(),
+            "",
+            "Instead of a function: reads $LOCKGATE_DATA, writes $LOCKGATE_OUT. Its own model.onnx has two outputs for "
+            "classes, the label and the probabilities, and one for a number.",
+        ),
         "features": Key(
             text(form=r"|auto|none|[^:]+\.py:[A-Za-z_]\w*", expects='"auto", "none", or FILE.py:FUNCTION'),
             "auto",

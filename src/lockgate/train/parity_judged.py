@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -39,7 +39,8 @@ class Judged:
     Attributes:
         fact: what the judge's statement says under `parity`.
         record: the worst row, for the person at work; in no statement.
-        denied: what the estimator tried and did not get.
+        denied: what the estimator tried and did not get, in words of code that saw the rows: for the person at work
+            (`rules.recorded`).
     """
 
     fact: Mapping[str, Any]
@@ -90,6 +91,7 @@ def _weighed(recipe: Recipe, found: Judged) -> Judged:
     """`found`, unless the held-out rows speak against the conversion."""
     if found.fact["judged"] is not None:
         parity.refuse(found.fact["judged"], found.record, share=recipe.spec.parity, metric=recipe.spec.parity_metric)
+        return replace(found, reasons=(*found.reasons, *parity.many(found.fact["judged"])))
     return found
 
 

@@ -31,7 +31,7 @@ from lockgate.runtime.serving import TASKS, parse
 from lockgate.train import doubts
 from lockgate.train.doubts import Parts
 from lockgate.train.metric_form import check_metrics
-from lockgate.train.parity import check_facts
+from lockgate.train.parity import facts_of
 from lockgate.train.spec import Attachment, Attachments, Closure, Denied, Split, TrainSpec
 from lockgate.train.surroundings import Surroundings
 
@@ -56,6 +56,7 @@ JUDGE_FINDINGS = frozenset({"LG303", "LG320", "LG393", "LG399"})
 
 _TOLD = re.compile(rb"\x1e(\{[^\n\x1e]{0,4000}\})\n")
 _MOST_DENIED = 100
+_UNTOLD = "not named: tried by code that saw held-out rows"
 _TOLD_OF_FIT = ("estimator", "task", "rows", "parity", "versions", "featured")
 
 
@@ -82,6 +83,18 @@ def denied(talk: bytes) -> tuple[Denied, ...]:
             found[Denied(**{key: clean(value, 200) for key, value in told.items()})] = None
     # Words are easily forged: a hundred invented files must not hide the one connection.
     return tuple(sorted(found, key=lambda attempt: attempt.what != "network"))[:_MOST_DENIED]
+
+
+def recorded(told: Sequence[Denied], beside_rows: Sequence[Denied]) -> tuple[Denied, ...]:
+    """The attempts as a statement may name them. `told`: of code that had the training rows alone, each in its words.
+
+    `beside_rows`: of code that saw held-out rows, and could write them into a path: of these how many, of which kind,
+    in an order that says nothing.
+    """
+    known = dict.fromkeys(told)
+    others = dict.fromkeys(attempt for attempt in beside_rows if attempt not in known)
+    kinds = sorted((attempt.what for attempt in others), reverse=True)
+    return (*known, *(Denied(what, _UNTOLD, "", "") for what in kinds))
 
 
 def taint(attempts: Sequence[Denied]) -> Reason | None:
@@ -130,10 +143,10 @@ def read_fit(data: bytes) -> dict[str, Any]:
         raise ValueError(f"fit.json has exactly {', '.join(sorted(keys))}, and featured where there are features")
     if not isinstance(value["estimator"], str) or type(value["rows"]) is not int or not isinstance(value["saved"], str):
         raise ValueError("estimator, rows or saved are not in form")
-    if value["parity"] is not None:
-        check_facts(value["parity"], rows=value["rows"])
+    compared = None if value["parity"] is None else facts_of(value["parity"], rows=value["rows"])
     _check_cost(value.get("featured"))
-    return {**value, "estimator": clean(value["estimator"], 200), "saved": clean(value["saved"], 200)}
+    words = {key: clean(value[key], 200) for key in ("estimator", "saved")}
+    return {**value, **words, "parity": compared}
 
 
 def _check_cost(found: object) -> None:

@@ -81,6 +81,8 @@ def run(workplace: Workplace, spec: TrainSpec) -> TrainResult:
         raise steps.malformed("train", ValueError(f"the model is for {found['task']}, fit.json says {fit['task']}"))
     clean = control.run(workplace, recipe, python, candidate, took=took)  # 7
     attempts = tuple(dict.fromkeys((*denied, *parity.denied, *clean.denied)))
+    # The person at work sees all words; what is signed must not hold those of code that saw held-out rows.
+    signed = rules.recorded((*trained.denied, *clean.denied), (*featured.denied, *parity.denied))
     if attempts != denied:
         reasons = _weigh(workplace, attempts)
     statement = rules.provenance(
@@ -95,7 +97,7 @@ def run(workplace: Workplace, spec: TrainSpec) -> TrainResult:
         osv=known,
         around=around,
         jails={**steps.proofs(recipe, trained, parse_report), **featured.jails, **parity.jails, **clean.jails},
-        attempts=attempts,
+        attempts=signed,
         fit=fit,
         attachments=left,
         talk=trained.talk,

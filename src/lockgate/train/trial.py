@@ -13,14 +13,17 @@ from typing import TYPE_CHECKING, Any
 from lockgate.contract.jailed import Task, run_task
 from lockgate.core.digest import Digest
 from lockgate.core.encoding import decode_exact
-from lockgate.errors import Refused
+from lockgate.errors import LockgateError, Refused
 from lockgate.runtime.sizes import DATA
 from lockgate.sandbox.report import JailReport
 from lockgate.sandbox.settings import Bind, Limits, PythonEnv, named
 from lockgate.store.blobs import BlobStore
 from lockgate.store.files import read_regular
 from lockgate.train import attachments, parity, rules, steps
-from lockgate.train.spec import Denied, Split, TrainSpec
+from lockgate.train.capture import lay_out
+from lockgate.train.jails import run_training, train_settings, withheld
+from lockgate.train.machine import surroundings
+from lockgate.train.spec import Closure, Denied, Split, TrainSpec
 from lockgate.train.steps import Recipe
 
 if TYPE_CHECKING:
@@ -96,6 +99,32 @@ def sample(workplace: Workplace, spec: TrainSpec, accepted: Digest, scratch: Pat
         with given[name].open("rb") as file:
             parts.append((workplace.data.put(file), count))
     return Sample(max(1, round(rows * (1 - spec.holdout))), tuple(dict.fromkeys(parts)))
+
+
+def imports(workplace: Workplace, spec: TrainSpec, closure: Closure, python: PythonEnv, scratch: Path) -> None:
+    """Import the training code in the train jail, without any row. What it says there is heard only if it fails.
+
+    Raises Refused LG301, LG310 for code that can never be imported, and as `run_training`.
+    """
+    job = lay_out(closure, workplace.data, scratch / "imported")
+    settings = train_settings(
+        python, spec.limits, job, None, surroundings(spec.seed, spec.limits), absent=withheld(workplace)
+    )
+    task = {"function": spec.function, "script": spec.script, "features": spec.features}
+    heard: list[str] = []
+    try:
+        run_training(
+            settings,
+            "lockgate.train.jail.importing",
+            task,
+            scratch / "imports",
+            least=workplace.least_jail_level,
+            say=heard.append,
+        )
+    except LockgateError:
+        for line in heard:
+            workplace.say(line)
+        raise
 
 
 def attempt(workplace: Workplace, recipe: Recipe, python: PythonEnv, part: tuple[Digest, int], scratch: Path) -> Tried:

@@ -90,6 +90,8 @@ CONFIGS: tuple[tuple[str, Any], ...] = (
     ("trainer_state.json", {"best_metric": None, "log_history": [{"epoch": 0.5, "loss": 1.25, "step": 500}] * 200}),
     ("all_results.json", {"eval_accuracy": 0.91, "eval_loss": 0.25, "perplexity": 1e308}),
     ("label.json", ["negative", "positive"]),
+    ("tokenizer.json", {"model": {"type": "BPE", "vocab": {"_target_": 0, "trust_remote_code": 1, "function": 2}}}),
+    ("vocab.json", {"auto_map": 5, "class_name": 3, "a": 1}),
     ("deep.json", {"a": {"b": {"c": {"d": {"e": {"f": [[[[[[1]]]]]]}}}}}}),
     ("io.json", {"lambda": 0.1, "module": "text", "class": "A", "function": "mean", "target": "price", "code": 5}),
 )
@@ -100,6 +102,10 @@ TEMPLATES = tuple(path.read_text("utf-8") for path in sorted((HERE / "templates"
 TEXTS: tuple[tuple[str, str], ...] = (
     ("README.md", (HERE / "texts" / "card.md").read_text("utf-8")),
     ("README.md", "# Title\n\nShort.\n"),
+    (
+        "README.md",
+        "---\nlicense: mit\n---\n```python\nt = '{{ x.__class__ }}'\n```\nGitHub: `${{ secrets.X }}`, `{{ lipsum }}`\n",
+    ),
     ("README.md", "\ufeff# Title\r\n\r\nWindows.\r\n"),
     ("README.md", "no front matter\n---\nbut a line\n---\nand `{% raw %}`\n"),
     ("LICENSE", "Apache License\nVersion 2.0, January 2004\n\n1. Definitions.\n"),

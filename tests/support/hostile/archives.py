@@ -120,6 +120,8 @@ def _bombs() -> Iterator[tuple[str, bytes, str]]:
     yield "sparse.tar", _sparse(), "promises 8 GiB of holes"
     yield "link.tar", _link(), "a link out of the folder, then a file through it"
     yield "dots.tar", tarred({"../../lockgate": b"x"}), "unpacks outside"
+    for spelled in ("octal", "signed", "binary"):
+        yield "tar.txt", _other_sum(spelled), f"the sum of its first block is spelled otherwise: {spelled}"
     yield "size.tar", tarred({"a": b"x"}).replace(b"00000000001\0", b"77777777777\0", 1), "says it has 8 GiB"
     yield "mixed.7z", b"7z\xbc\xaf\x27\x1c\0\4" + bytes(40), "an archive of a kind that does not come in"
     yield "old.rar", b"Rar!\x1a\7\1\0" + bytes(40), "an archive of a kind that does not come in"
@@ -131,6 +133,20 @@ def _bombs() -> Iterator[tuple[str, bytes, str]]:
         "an archive of a linker",
     )
     yield "cpio.cpio", b"070701" + b"0" * 104 + b"model.pkl\0", "an archive of a kind that does not come in"
+
+
+def _other_sum(spelled: str) -> bytes:
+    """A text, to who reads texts; a tar archive to Python's tarfile, which is not strict about the sum."""
+    name = "\u00f6l".encode() if spelled == "signed" else b"pickle"
+    header = bytearray(name.ljust(100) + b"0000644 0000000 0000000 00000000005 00000000000 ".ljust(412))
+    header[156:157] = b"0"
+    header[148:156] = b" " * 8
+    total = sum(header)
+    if spelled == "signed":
+        total -= 256 * sum(byte > 127 for byte in header)
+    digits = {"octal": f"0o{total:o} ", "signed": f"{total:o} "}.get(spelled, "").encode()
+    header[148:156] = digits.ljust(8) if digits else b"\x80" + total.to_bytes(7, "big")
+    return bytes(header) + b"hello".ljust(512) + b" " * 512
 
 
 def _sparse() -> bytes:

@@ -34,6 +34,10 @@ def _of_pickles() -> Iterator[tuple[str, bytes, str]]:
         )
     swallowed = _tensors(rest, length=0x470280, head='"xV":{"dtype":"U8","shape":[0],"data_offsets":[0,0]},', tail="\n")
     yield "model.safetensors", swallowed, "its length is PROTO and BINFLOAT"
+    for letter in "FI":
+        length = ord(letter) | ord("0") << 8
+        rest_of_it = _tensors(b"\n" + rest, length=length)
+        yield "model.safetensors", rest_of_it, f"its length is {letter!r} and a digit, and a NUL ends a number in C"
     doc = b"\n" + CALL
     first = number(5, ord("V")) + held(6, doc)
     yield "model.onnx", first + wire.GOOD, "its version is a MARK and a line, its description a pickle"

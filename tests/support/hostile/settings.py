@@ -57,6 +57,30 @@ _KEYS: tuple[tuple[str, Any, str], ...] = (
     ("TFOpLambda", {"class_name": "TFOpLambda", "config": {"function": "io.read_file"}}, "calls by name"),
     ("skops schema", {"__class__": "system", "__module__": "os", "__loader__": "FunctionNode"}, "skops imports it"),
     ("vllm plugin", {"quantization_config": {"quant_method": "x", "auto_map": _AUTO}}, "in a configuration within"),
+    (
+        "Keras TorchModuleWrapper",
+        {
+            "module": "keras.layers",
+            "class_name": "TorchModuleWrapper",
+            "config": {"module": {"class_name": "__bytes__"}},
+        },
+        "a pickle in base64",
+    ),
+    ("Keras TFSMLayer", {"module": "keras.layers", "class_name": "TFSMLayer", "config": {"filepath": "/x"}}, "a graph"),
+    (
+        "Keras switch",
+        {"module": "keras.config", "class_name": "enable_unsafe_deserialization", "config": {}},
+        "switches the question off",
+    ),
+    ("Keras load_model", {"module": "keras.models", "class_name": "load_model", "config": {"filepath": "x"}}, "a file"),
+    (
+        "Keras vocabulary",
+        {"module": "keras.layers", "class_name": "StringLookup", "config": {"vocabulary": "/x"}},
+        "path",
+    ),
+    ("kernel of a hub", {"model_type": "llama", "attn_implementation": "someone/kernel"}, "compiled code"),
+    ("kernel of a hub, by part", {"_attn_implementation": {"text_config": "someone/kernel"}}, "compiled code"),
+    ("trust beside numbers", {"trust_remote_code": 1, "a": 1, "b": 2}, "another truth, among numbers"),
     ("mlflow loader", {"flavors": {"python_function": {"loader_module": "mine"}}}, "MLflow imports it"),
 )
 
@@ -163,6 +187,8 @@ _LOADERS = (
     "flavors: {python_function: {loader_module: mine}}\n",
     "flavors:\n  python_function:\n    loader_module: mlflow.sklearn\n    loader_module: mine\n",
     "flavors:\n  python_function:\n    loader_module: os\n",
+    "flavors:\n  python_function:\n    loader_module: mlflow.pyfunc.model\n    model_code_path: ../../mine.py\n",
+    "flavors:\n  sklearn:\n    pickled_model: model\n    serialization_format: pickle\n",
 )
 
 

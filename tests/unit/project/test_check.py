@@ -8,15 +8,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from lockgate.cli.main import run as lockgate
 from lockgate.config import load_config
+from lockgate.contract.spec import ROW, SOURCE
 from lockgate.errors import EXIT_OK, EXIT_REFUSED, LockgateError, Refused
-from lockgate.project import Project
+from lockgate.project import Project, trial_rows
 from lockgate.project.checked import Check, Checked, Point, estimate, failed, seconds_words, skipped
 from lockgate.project.checking import built_python, look
 from lockgate.sandbox.settings import PythonEnv
+from lockgate.train.jail import few
 from lockgate.train.jail.sample import chosen
 from tests.support.project import SignedProject, at_home, fork, signed_project
 from tests.support.training import TREES, TrainingProject, parquet, rows
@@ -73,14 +77,19 @@ def _levels(found: Checked) -> dict[str, str]:
     return {check.name: check.level for check in found.checks}
 
 
-def test_a_training_that_would_run_passes_and_nothing_changes(project: SignedProject) -> None:
-    """Unsigned rows are read by the jails of ingest and validate; every check passes; each file stays as it was."""
+def test_a_training_that_would_run_passes_and_nothing_changes(
+    project: SignedProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Unsigned rows are read by the jails of ingest and validate, few of them judged, and the estimate is for all;
+    every check passes; each file stays as it was.
+    """
+    monkeypatch.setattr(trial_rows, "MOST", 250)
     before = {path: path.stat() for path in sorted(project.home.rglob("*")) if path.is_file()}
     found = _look(project)
     assert (found.ok, found.next) == (True, "lockgate run"), found.as_json()
     assert [check.name for check in found.checks] == NAMES
     says = {check.name: check.says for check in found.checks}
-    assert "400 accepted + 0 refused; not kept" in says["rows"]
+    assert "judged now, 250 of 400: 250 accepted + 0 refused; not kept" in says["rows"]
     assert "HistGradientBoosting" in says["graph"]
     assert "0 of 200 rows differ" in says["graph"]
     assert found.estimate["seconds"]["rows"] == 320
@@ -113,6 +122,33 @@ def test_what_stops_a_training_is_named_and_the_rest_is_not_claimed(project: Sig
     assert bad.finding in ("LG312", "LG338")
     assert "FunctionTransformer" in bad.says
     assert "newest validate statement" in next(check.says for check in found.checks if check.name == "rows")
+    (project.root / "doubles.py").write_text("import no_such_package\n" + code)
+    early = _look(project, SETTINGS.replace("memory =", 'function = "doubles.py:train"\nmemory ='))
+    assert [(check.name, check.level) for check in early.checks[3:]] == [
+        ("training", "bad"),
+        *[(name, "skipped") for name in ("rows", "graph", "time", "size")],
+    ]
+    assert early.next.startswith("add no_such_package to requirements.in")
+
+
+def test_of_many_rows_few_are_judged_of_each_source(tmp_path: Path) -> None:
+    """Evenly spread; numbered anew in each source, so that the count of what was judged adds up."""
+    places, counts = trial_rows.spread([10, 0, 1, 89], 20)
+    assert (len(set(places)), places[:4], max(places), counts) == (20, [0, 5, 10, 15], 95, (2, 0, 1, 17))
+    table = pa.table(
+        {
+            "x": pa.array(range(100)),
+            SOURCE: pa.array([0] * 10 + [2] + [3] * 89, pa.int32()),
+            ROW: pa.array([*range(10), 0, *range(89)], pa.int64()),
+        }
+    ).replace_schema_metadata({"kind": "csv"})
+    pq.write_table(table, tmp_path / "all.parquet")
+    few.take(tmp_path / "all.parquet", places, tmp_path / "few.parquet")
+    found = pq.read_table(tmp_path / "few.parquet")
+    assert found.column("x").to_pylist() == places
+    assert found.column(ROW).to_pylist() == [0, 1, 0, *range(17)]
+    assert found.schema.equals(table.schema, check_metadata=False)
+    assert (found.schema.metadata or {})[b"kind"] == b"csv"
 
 
 def test_an_environment_that_was_not_made_is_said_and_not_made(project: SignedProject) -> None:

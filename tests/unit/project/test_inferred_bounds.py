@@ -82,3 +82,16 @@ def test_a_column_that_is_left_out_is_said() -> None:
     text = _contract(_column("float", 0.0, 1.0), {**LABEL, "name": "no name"})
     assert '# extra="ignore": the file has columns that have no field here' in text
     assert _takes(_model(text), x=1.0, z=1)
+
+
+@pytest.mark.parametrize(
+    ("least", "most", "distinct", "is_out"),
+    [(0, 99, 100, True), (1, 100, 100, True), (1920, 2019, 100, False), (0, 99, 99, False), (0, 120, 100, False)],
+)
+def test_a_column_that_numbers_the_rows_is_left_out(least: int, most: int, distinct: int, is_out: bool) -> None:
+    """Each number from 0 or 1 on, once: an id, and said to be one; years, repeated and scattered numbers are inputs."""
+    counted = {**_column("int", float(least), float(most)), "name": "row", "distinct": distinct}
+    profile = {"rows": 100, "columns": [counted, _column("float", 0.0, 1.0), LABEL]}
+    inferred = infer(profile, name="n", source="d.csv", label="y")
+    said = any("left out: row: it numbers the rows" in note for note in inferred.notes)
+    assert ("row:" in inferred.files["contract.py"], said) == (not is_out, is_out)

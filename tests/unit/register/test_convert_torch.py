@@ -74,6 +74,16 @@ def test_a_checkpoint_with_optimiser_has_the_same_tensors(tmp_path: Path, *, tod
     assert result.read_bytes() == (tmp_path / "l").read_bytes()
 
 
+def test_what_is_only_marked_as_conjugated_comes_out_conjugated(tmp_path: Path) -> None:
+    """Of x.conj() torch stores x and a mark: the values are those that torch.load gives."""
+    made = torch.randn(6, dtype=torch.complex64)
+    held = {"turned": made.conj()[1::2], "of one sign": torch.randn(3, dtype=torch.complex64).conj().imag}
+    torch.save(held, tmp_path / "source")
+    convert_tensors.convert(tmp_path / "source", tmp_path / "result", 1 << 20)
+    got = load_file(tmp_path / "result")
+    assert all(_same(held[name].resolve_conj().resolve_neg(), got[name]) for name in held)
+
+
 @pytest.mark.parametrize("name", TYPES)
 def test_every_type_comes_out_as_itself(tmp_path: Path, name: str) -> None:
     """All types that safetensors has a name for."""
@@ -125,14 +135,18 @@ def test_a_whole_module_of_library_classes_becomes_onnx(tmp_path: Path) -> None:
     assert labels.tolist() == wanted.argmax(1).tolist()
 
 
-def test_a_keras_file_becomes_onnx(tmp_path: Path) -> None:
-    """A .keras archive, loaded on the torch backend."""
+@pytest.mark.parametrize("form", ["keras", "h5"])
+@pytest.mark.parametrize(
+    ("width", "ends", "task"), [(1, None, "regression"), (1, "sigmoid", "binary"), (3, "softmax", "multiclass")]
+)
+def test_a_keras_file_becomes_onnx(tmp_path: Path, form: str, width: int, ends: str | None, task: str) -> None:
+    """A .keras archive and the HDF5 file of before, on the torch backend; its last step says what it answers."""
     os.environ["KERAS_BACKEND"] = "torch"
     keras = pytest.importorskip("keras", reason="Keras is not installed here: make torch")
-    layers = [keras.Input((3,)), keras.layers.Dense(5, activation="relu"), keras.layers.Dense(1)]
-    keras.Sequential(layers).save(tmp_path / "m.keras")
-    done = convert(tmp_path / "m.keras", tmp_path / "m.onnx", python=Path(sys.prefix))
-    assert done.facts["model"]["compared"]["beyond"] == 0
+    layers = [keras.Input((3,)), keras.layers.Dense(5, activation="relu"), keras.layers.Dense(width, activation=ends)]
+    keras.Sequential(layers).save(tmp_path / f"m.{form}")
+    done = convert(tmp_path / f"m.{form}", tmp_path / "m.onnx", python=Path(sys.prefix))
+    assert (done.facts["model"]["compared"]["beyond"], done.facts["model"]["task"]) == (0, task)
 
 
 def test_a_skops_file_becomes_onnx(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import json
 import lzma
 import pickle
 import tarfile
+import time
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping
@@ -183,6 +184,16 @@ def test_what_is_inside_of_an_archive_is_told() -> None:
     assert ("Keras" in h5.message, "Lambda" in h5.message) == (True, True)
 
 
+def test_the_one_name_that_matters_is_told_before_those_of_libraries() -> None:
+    """A program behind thirty classes of scikit-learn; a pickle of these alone, and a joblib file, can be converted."""
+    classes = b"".join(b"csklearn.svm\nC%d\n" % number for number in range(30))
+    no = _no("m.pkl", b"(" + classes + b"cposix\nsystem\nt.")
+    assert ("reaches for posix.system" in no.message, _seen(no, "reaches")[0]) == (True, "posix.system")
+    honest = b"(" + classes + b"t."
+    assert [_no("m.joblib", data).seen.get("converts") for data in (honest, gzip.compress(honest))] == [True, True]
+    assert "converts" not in _no("m.joblib", gzip.compress(b"text")).seen
+
+
 def test_a_broken_archive_is_refused_as_what_it_seems() -> None:
     """Cut off at every byte: no crash, and never let in."""
     data = PICKLES["torch"](pickle.dumps(Runs()))
@@ -198,6 +209,18 @@ def test_a_name_promises_a_form() -> None:
     assert _no("weights", safetensors()).finding == "LG463"
     assert _no("model.onnx", safetensors()).finding == "LG411"
     assert _no("model.json", safetensors()).finding == "LG419"
+
+
+POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"ab" * 32 + b"\nsize 132735\n"
+
+
+@pytest.mark.parametrize("name", ["m.safetensors", "m.onnx", "a.npy", "a.npz", "config.json", "pytorch_model.bin", "m"])
+def test_a_pointer_of_git_lfs_is_called_so(name: str) -> None:
+    """Under the name of any form, with the way out; as a text it is one, and a longer file is none."""
+    no = _no(name, POINTER)
+    assert (no.finding, "`git lfs pull`" in no.message) == ("LG463", True)
+    assert "pointer" not in _no(name, POINTER + b"x" * 1000).message
+    assert _format("notes.txt", POINTER) == "text"
 
 
 def _twofold(tail: bytes) -> bytes:
@@ -266,6 +289,11 @@ def test_honest_settings_come_in() -> None:
         {"auto_mapping": {"parent_library": "transformers.models.bert"}},
         {"vocab": {**{f"w{n}": n for n in range(1001)}, "auto_map": 7, "_target_": 8, "template": 9}},
         {"chat_template": "plain words"},
+        {"vocab": {"auto_map": 5, "class_name": 3, "a": 1}},
+        {"vocab": {"_target_": 0, "trust_remote_code": 1, "function": 2}},
+        {"module": "keras.src.models.functional", "class_name": "Functional", "config": {}},
+        {"module": "keras.layers", "class_name": "StringLookup", "config": {"vocabulary": ["a", "b"]}},
+        {"attn_implementation": "flash_attention_2", "_attn_implementation": {"text_config": "sdpa"}},
     ]
     for value in honest:
         assert _format("config.json", json.dumps(value).encode()) == "json"
@@ -290,6 +318,33 @@ def test_data_beside_a_model_are_accounted_for_or_stay_out() -> None:
         with pytest.raises(NotAllowed) as no:
             inspect(name, io.BytesIO(data), 64, Files({}), accounted=size)
         assert no.value.finding == finding
+
+
+@pytest.mark.parametrize(("literal", "dictionary"), [(3, 1 << 16), (3, 1 << 30), (0, 4096)])
+def test_data_beside_a_model_are_no_stream_of_lzma(literal: int, dictionary: int) -> None:
+    """Of any properties and dictionary, also one that breaks off later; arrays that unpack to nothing are data."""
+    filters = [{"id": lzma.FILTER_LZMA1, "dict_size": 4096, "lc": literal, "lp": 0, "pb": 2}]
+    packed_ = bytearray(lzma.compress(pickle.dumps(Runs()), lzma.FORMAT_ALONE, filters=filters))
+    packed_[1:5] = dictionary.to_bytes(4, "little")
+    for data in (bytes(packed_), bytes(packed_[:-6]) + b"\xff" * 600):
+        with pytest.raises(NotAllowed) as no:
+            inspect("w.data", io.BytesIO(data), len(data), Files({}), accounted=len(data))
+        assert no.value.finding == "LG470"
+    for array in (np.zeros(99, np.int64), np.arange(5, 99), np.ones(99, np.float32), np.full(99, 93)):
+        data = array.tobytes()
+        assert inspect("w.data", io.BytesIO(data), len(data), Files({}), accounted=len(data)).format == "onnx data"
+
+
+def test_a_card_may_write_about_code_and_its_beginning_may_not_load_any() -> None:
+    """Only the front matter is read by machines; finding its end takes no time, however many lines there are."""
+    card = "---\nlicense: mit\n---\n```python\ntemplate = '{{ x.__class__ }}'\n```\n"
+    assert _format("README.md", card.encode()) == "text"
+    for begin in ("---\n", "\ufeff\r\n--- \r\n"):
+        assert _no("README.md", f"{begin}a: !!python/name:os.system\n---\nx".encode()).finding == "LG464"
+    assert _no("README.md", b"---\na: '{{ x.__class__ }}'\n---\n").finding == "LG472"
+    began = time.process_time()
+    assert _format("README.md", b"---" + b"\n" * 200_000 + b"x") == "text"
+    assert time.process_time() - began < 5
 
 
 def test_a_text_in_base64_is_a_text() -> None:

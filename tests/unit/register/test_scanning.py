@@ -20,7 +20,7 @@ from lockgate.register.jail import inspect as inspecting
 from lockgate.register.jail.findings import NotAllowed
 from lockgate.register.jail.folder_walk import Outcome, outcomes
 from lockgate.register.jail.held_file import held, opened
-from lockgate.register.scan_words import ScannedFile, line_of
+from lockgate.register.scan_words import line_of
 from lockgate.register.scanning import scan_paths
 from lockgate.register.shown_files import show
 from lockgate.sandbox.launch import JailResult
@@ -67,6 +67,15 @@ def test_every_entry_has_one_outcome(folder: Path) -> None:
     assert found["a.txt"].sha256 == hex_of(digest_of(b"hello\n"))
     assert (found["x.pkl"].finding, found["pipe"].finding) == ("LG410", "LG474")
     assert ("link" in found["gone"].message, "socket" in found["s"].message) == (True, True)
+
+
+def test_an_empty_file_that_torch_writes_beside_a_model_is_harmless(tmp_path: Path) -> None:
+    """With the model beside it and nothing in it; otherwise it stays out."""
+    for name, data in (("m.onnx", b"x"), ("m.onnx.data", b""), ("n.onnx.data", b""), ("o.onnx", b"x")):
+        (tmp_path / name).write_bytes(data)
+    (tmp_path / "o.onnx.data").write_bytes(b"\0")
+    verdicts = {name: one.verdict for name, one in _walk(tmp_path).items() if name.endswith(".data")}
+    assert verdicts == {"m.onnx.data": "ok", "n.onnx.data": "refused", "o.onnx.data": "refused"}
 
 
 def test_a_parser_that_breaks_off_is_a_verdict_and_the_next_file_is_looked_at(
@@ -143,7 +152,7 @@ def test_a_file_that_takes_too_long_is_ended_by_the_system(folder: Path) -> None
         scan_files.SECONDS = 0.05  # type: ignore[misc, assignment]
         folder_walk.__dict__["inspect"] = lambda *_, **__: [None for _ in iter(int, 1)]
         scan_files.sys.stdout = os.fdopen(1, "w")  # type: ignore[attr-defined]
-        list(scan_files._outcomes(0, {"place": str(folder), "names": None}, set()))
+        list(scan_files._outcomes(0, {"place": str(folder), "names": None, "prefix": ""}, set(), ()))
         os._exit(0)
     os.close(writing)
     _, status = os.waitpid(child, 0)
@@ -226,6 +235,8 @@ def test_jails_that_come_to_no_end_are_not_started_for_ever(folder: Path, jail: 
     jail(([], 137))
     scanned = scan_paths([str(folder)])
     assert [(one.verdict, one.finding) for one in scanned.files] == [("skipped", "LG474")]
+    jail(([], 137))
+    assert not scan_paths([str(folder)], exclude=["*"]).counts["excluded"]
 
 
 LIES: dict[str, list[Any]] = {
@@ -306,7 +317,16 @@ def test_more_files_than_the_limit_are_not_copied(
     assert any("more than 1 files" in one.message for one in shown.missed)
 
 
-def test_each_outcome_says_what_to_do_next() -> None:
-    """A pickle is converted; anything else explained."""
-    assert "convert" in ScannedFile("a", "refused", finding="LG410", message="it is a Python pickle").next
-    assert ScannedFile("a", "refused", finding="LG471").next == "lockgate explain LG471"
+def _skip(name: str, **seen: object) -> dict[str, Any]:
+    return _ok(name, verdict="skipped", sha256="", format="", finding="LG474", message="excluded", seen=seen)
+
+
+def test_a_jail_cannot_exclude_anything(folder: Path, jail: Callable[..., type[FakeJail]]) -> None:
+    """What a person left out is excluded by its name; what else was not looked at is no all-clear, nor is a rest."""
+    refused = _ok("e.pkl", verdict="refused", format="", finding="LG410")
+    said = [_skip("sub/b.pkl"), _skip("c.txt"), _skip("d.pkl", rest=True), refused]
+    jail(([_begin("a"), _ok("a"), *said, END], 0))
+    scanned = scan_paths([str(folder)], exclude=["*.pkl"])
+    found = {"a": "ok", "b.pkl": "excluded", "c.txt": "skipped", "d.pkl": "skipped", "e.pkl": "refused"}
+    assert found == _verdicts(scanned.as_json())
+    assert not scanned.harmless

@@ -24,7 +24,20 @@ def test_files_come_back_as_they_were() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["../features.py", "/tmp/features.py", "a//b.py", "a/./b.py", "", "a\nb.py", ".."], ids=repr
+    "name",
+    [
+        "../features.py",
+        "/tmp/features.py",
+        "a//b.py",
+        "a/./b.py",
+        "",
+        "a\nb.py",
+        "..",
+        "a\u202eyp.b",
+        "a\u200b.py",
+        "x.pth",
+    ],
+    ids=repr,
 )
 def test_a_name_that_leads_elsewhere_is_refused_both_ways(name: str) -> None:
     """Whoever writes these files writes into a folder of the jail, and nowhere else."""

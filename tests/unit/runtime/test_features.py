@@ -89,6 +89,9 @@ def test_io_json_of_a_model_with_features_comes_back_as_it_was() -> None:
     assert (decode(plain.encode())["v"], "features" in decode(plain.encode())) == (1, False)
 
 
+_ONE = {"fields": ["carrier"], "type": "string", "shape": [None, 1]}
+
+
 @pytest.mark.parametrize(
     ("changes", "why"),
     [
@@ -101,6 +104,9 @@ def test_io_json_of_a_model_with_features_comes_back_as_it_was() -> None:
         ({"function": "../features.py:features"}, "file name"),
         ({"function": "/etc/features.py:features"}, "file name"),
         ({"function": "features.py:a.b"}, "FILE.py:NAME"),
+        ({"function": "features.py:__class__"}, "FILE.py:NAME"),
+        ({"inputs": [{"input": "a", "fields": ["distance"] * 2, "type": "float32", "shape": [None, 2]}]}, "once"),
+        ({"inputs": [{**_ONE, "input": f"i{place}"} for place in range(10_001)]}, "at most 10000 columns together"),
         ({"nullable": ["carrier"]}, "nullable are fields"),
         ({"nullable": ["nobody"]}, "nullable are fields"),
         ({"nullable": ["distance", "distance"]}, "each once"),
@@ -201,17 +207,12 @@ def test_a_spec_without_features_has_none_to_load() -> None:
 
 def test_the_worker_answers_by_the_code_that_it_was_handed() -> None:
     """Sealed like the model and hashed again: the very function of the closure, and no answer for what it raises on."""
-    files = {"model.onnx": model(), "io.json": SPEC.encode(), "code.json": code_bundle.pack(FILES)}
-    sealed = [channel.seal(data, name) for name, data in files.items()]
-    listed = [{"name": n, "sha256": hex_of(one.digest)} for n, one in zip(files, sealed, strict=True)]
     ours, theirs = socket.socketpair()
     ours.settimeout(20)
     thread = threading.Thread(target=worker.serve, args=(theirs,))
     thread.start()
     with ours:
-        channel.send(ours, {"op": "load", "files": listed}, files=[one.fd for one in sealed])
-        for one in sealed:
-            one.close()
+        _hand(ours, model(), FILES)
         ready = channel.receive(ours)
         assert ready is not None
         assert ready[0].header["op"] == "ready"
@@ -225,3 +226,21 @@ def test_the_worker_answers_by_the_code_that_it_was_handed() -> None:
             assert "secret" not in str(answer[0].header)
     thread.join()
     theirs.close()
+
+
+def _hand(sock: socket.socket, graph: bytes, code: dict[str, bytes]) -> None:
+    files = {"model.onnx": graph, "io.json": SPEC.encode(), "code.json": code_bundle.pack(code)}
+    sealed = [channel.seal(data, name) for name, data in files.items()]
+    listed = [{"name": n, "sha256": hex_of(one.digest)} for n, one in zip(files, sealed, strict=True)]
+    channel.send(sock, {"op": "load", "files": listed}, files=[one.fd for one in sealed])
+    for one in sealed:
+        one.close()
+
+
+def test_the_graph_is_loaded_before_any_code_of_the_model_runs() -> None:
+    """The code's folder leads sys.path: a neighbour called onnx.py must find what loads a graph already there."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        _hand(ours, b"no graph", {"features.py": b"raise ValueError"})
+        with pytest.raises(ModelError, match="onnxruntime does not load"):
+            worker.serve(theirs)

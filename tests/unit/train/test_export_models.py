@@ -12,8 +12,10 @@ import lightgbm
 import numpy as np
 import pytest
 import xgboost
+from sklearn.base import BaseEstimator
 from sklearn.compose import ColumnTransformer
-from sklearn.feature_extraction.text import HashingVectorizer
+from sklearn.feature_extraction.text import HashingVectorizer, TfidfVectorizer
+from sklearn.impute import KNNImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
@@ -33,6 +35,18 @@ class Doubled(StandardScaler):  # type: ignore[misc]
     def transform(self, X: Any, copy: Any = None) -> Any:  # noqa: N803 - scikit-learn's name
         """Twice as far."""
         return super().transform(X, copy) * 2
+
+
+class Nameless(BaseEstimator):  # type: ignore[misc]
+    """A transformer that remembers no names, as most people write one."""
+
+    def fit(self, X: Any, y: Any = None) -> Nameless:  # noqa: N803 - scikit-learn's names
+        """Nothing to learn."""
+        return self
+
+    def transform(self, X: Any) -> Any:  # noqa: N803 - scikit-learn's name
+        """Numbers alone."""
+        return np.nan_to_num(np.asarray(X, dtype=float))
 
 
 def _refused(model: Any, data: Rows) -> Refused:
@@ -61,6 +75,39 @@ def test_a_subclass_is_not_taken_for_its_parent() -> None:
             assert choose.fitted_of(model, data, "auto").export().model
         else:
             assert _refused(model, data).finding == finding
+
+
+def test_all_unknown_steps_are_named_at_once() -> None:
+    """Whoever mends one by one would ask again for each."""
+    data = rows("binary", count=60)
+    parts = ColumnTransformer([("gaps", KNNImputer(), NUMBERS), ("words", HashingVectorizer(n_features=8), "note")])
+    model = make_pipeline(parts, Doubled(with_mean=False), DecisionTreeClassifier())
+    refused = _refused(model.fit(data.data[[*NUMBERS, "note"]], data.data["label"]), data)
+    assert refused.seen["steps"] == [
+        "columntransformer > gaps > KNNImputer",
+        "columntransformer > words > HashingVectorizer",
+        "doubled > Doubled",
+    ]
+    for remedy in ("KNNImputer: use SimpleImputer;", "use TfidfVectorizer", "Doubled: make its columns in features.py"):
+        assert remedy in refused.next
+
+
+@pytest.mark.parametrize(
+    ("first", "columns", "finding", "words"),
+    [
+        (Nameless(), NUMBERS, "LG338", "nameless > Nameless: "),
+        (TfidfVectorizer(), "note", "LG316", "TfidfVectorizer was fitted on one column alone"),
+        (make_pipeline(None, TfidfVectorizer()), "note", "LG316", "TfidfVectorizer was fitted on one column alone"),
+    ],
+    ids=["a class of one's own", "a column of text", "deeper"],
+)
+def test_why_an_estimator_has_seen_no_names(first: Any, columns: Any, finding: str, words: str) -> None:
+    """Its first step shows none: what is wrong is that step, and not how it was fitted."""
+    data = rows("binary", count=60)
+    model = make_pipeline(first, DecisionTreeClassifier()).fit(data.data[columns], data.data["label"])
+    refused = _refused(model, data)
+    assert (refused.finding, words in str(refused)) == (finding, True), str(refused)
+    assert "features.py" in refused.next or "ColumnTransformer" in refused.next
 
 
 @pytest.mark.parametrize("encoder", [OneHotEncoder(), OrdinalEncoder()], ids=["one hot", "ordinal"])

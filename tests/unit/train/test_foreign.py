@@ -46,6 +46,7 @@ def test_a_joblib_file_becomes_the_same_model_as_onnx(tmp_path: Path) -> None:
     done = convert(source, out, python=Path(sys.prefix))
     said = json.loads(done.said.read_bytes())
     assert said["executed"] is True
+    assert "own word" in said["word"]
     assert (said["model"]["compared"]["rows"], said["model"]["compared"]["beyond"]) == (1000, 0)
     assert said["model"]["features"] == NAMES
     data = _data(50)

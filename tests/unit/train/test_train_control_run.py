@@ -24,11 +24,12 @@ from lockgate.project.pages import ModelPage
 from lockgate.register.card import card
 from lockgate.register.spec import Words
 from lockgate.sandbox.report import JailReport, Probe
-from lockgate.train import control, steps
+from lockgate.train import control, featuring, parity_judged, steps
 from lockgate.train.control import Control
 from lockgate.train.jails import Trained
+from lockgate.train.parity_judged import Judged
 from lockgate.train.run import run
-from lockgate.train.spec import Denied, Doubts, Leak, Split, TrainSpec
+from lockgate.train.spec import Denied, Doubts, Featured, Leak, Split, TrainSpec
 from tests.support.project import IO, at_home
 from tests.support.training import TrainingProject, rows, training_project
 
@@ -120,6 +121,32 @@ def test_what_only_the_controls_training_tried_counts(here: TrainingProject, mon
     with pytest.raises(Refused) as raised:
         run(here.project.workplace("prod"), TrainSpec("late"))
     assert raised.value.finding == "LG330"
+
+
+@pytest.mark.parametrize("jail", ["features", "parity", "train"])
+def test_what_code_tried_beside_held_out_rows_is_told_and_not_signed(
+    here: TrainingProject, monkeypatch: pytest.MonkeyPatch, jail: str
+) -> None:
+    """It counts, taints and is shown to the person at work; its words, which may be a row's, stay out of the statement.
+
+    What training tried, which saw no such row, is signed word for word.
+    """
+    _split(monkeypatch)
+    seen = Denied("file", "/late=1,age=36", "", "features.py:3")
+    if jail == "features":
+        monkeypatch.setattr(featuring, "heldout", lambda *_: Featured(denied=(seen,)))
+    elif jail == "parity":
+        found = Judged({"judged": None, "why": "x"}, denied=(seen,))
+        monkeypatch.setattr(parity_judged, "beside", lambda *given: (given[-1](), found))
+    else:
+        monkeypatch.setattr(steps, "fit", lambda *_: Trained({}, b"", REPORT, (seen,)))
+    result = run(here.project.workplace(), TrainSpec("late"))
+    inside = result.evidence.predicate["buildDefinition"]["internalParameters"]
+    assert ([one["what"] for one in inside["denied"]], inside["tainted"]) == (["file"], True)
+    assert ("age=36" in str(result.evidence.predicate)) == (jail == "train")
+    assert "age=36" not in str(result.judgement.predicate)
+    assert (result.denied, result.reasons[0].finding) == ((seen,), "LG325")
+    assert "age=36" in result.reasons[0].message
 
 
 def test_a_screen_that_doubts_other_rows_than_it_says_is_refused(

@@ -48,7 +48,7 @@ def test_each_end_has_its_finding(how: str, finding: str) -> None:
         (1, b"RuntimeError: can't start new thread", "LG322", "88 processes", "tasks"),
         (1, b"OpenBLAS blas_thread_init: pthread_create failed for thread 2 of 64", "LG322", "88", "tasks"),
         (159, b"", "LG377", "refuses", "LG377"),
-        (1, b"ModuleNotFoundError: No module named 'x'", "LG323", "no model", "requirements.lock"),
+        (1, b"ModuleNotFoundError: No module named 'x'", "LG323", "no model", "requirements.in"),
     ],
 )
 def test_signs_name_the_setting(code: int, talk: bytes, finding: str, says: str, setting: str) -> None:

@@ -181,7 +181,7 @@ def test_code_is_captured_by_digest(tmp_path: Path, store: BlobStore) -> None:
 
 
 def test_links_and_what_is_missing_are_refused(tmp_path: Path, store: BlobStore) -> None:
-    """A link to outside, a folder that is a link, a name that leaves the project, a pipe, no match at all."""
+    """A link to outside, a folder that is a link, a name that leaves the project or turns around, a pipe, no match."""
     root = tmp_path / "project"
     root.mkdir()
     (tmp_path / "secret.py").write_text("secret")
@@ -190,6 +190,8 @@ def test_links_and_what_is_missing_are_refused(tmp_path: Path, store: BlobStore)
     (root / "link.py").symlink_to(tmp_path / "secret.py")
     (root / "folder").symlink_to(tmp_path / "outside")
     os.mkfifo(root / "pipe.py")
+    for name in ("x.pth", "a\u202eyp.b"):
+        (root / name).touch()
 
     def finding(code: list[str], always: list[str]) -> str:
         with pytest.raises(LockgateError) as raised:
@@ -201,6 +203,8 @@ def test_links_and_what_is_missing_are_refused(tmp_path: Path, store: BlobStore)
     assert finding(["folder/*.py"], []) == "LG305"
     assert finding([], ["../secret.py"]) == "LG305"
     assert finding(["pipe.py"], []) == "LG305"
+    assert finding(["*.pth"], []) == "LG305"
+    assert finding(["*.b"], []) == "LG305"
     assert finding(["none/*.py"], []) == "LG301"
     assert finding([], ["gone.py"]) == "LG301"
 

@@ -81,7 +81,7 @@ def test_what_nothing_predicts_accuses_nobody() -> None:
     """Values with a heavy tail that no input explains: the reason instead of flags, and scores nonetheless."""
     draw = np.random.default_rng(2)
     said = labels.screen(table([draw.normal(size=ROWS)], np.exp(2 * draw.normal(size=ROWS))))
-    assert said.outcome.absent.startswith("the inputs say too little about price: a wrong value cannot be told")
+    assert said.outcome.absent.startswith("with these inputs a wrong price cannot be told from an honest one")
     assert said.outcome.found == ()
     assert np.isfinite(said.score).all()
 

@@ -176,7 +176,9 @@ def test_labels_that_are_uncertain_by_nature_hide_no_source() -> None:
     chance = np.full(10_000, 0.2)
     label = _flipped(draw, (draw.random(10_000) < chance).astype(np.int64), origin == 3)
     compared = _seen_by_neighbours(draw, label, chance)
-    unsure = replace(compared, outcome=Outcome(absent="the inputs say too little about label"))
+    unsure = replace(
+        compared, outcome=Outcome(absent="with these inputs a wrong label cannot be told from an honest one")
+    )
     (found,) = sources.screen(_table(label, origin), unsure).found
     assert found.seen["source"] == "site 3"
     assert found.what.endswith("labels that are by nature harder to tell there would look the same")

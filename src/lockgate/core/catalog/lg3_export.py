@@ -13,7 +13,9 @@ FINDINGS: tuple[Finding, ...] = (
         "LG338",
         "a step of the model does not convert exactly",
         "Only steps whose graph is known to say what they say are converted; the others are named, with their path in "
-        "the model, and never guessed. docs/reference/frameworks.md lists what is known.",
+        "the model, and never guessed. Known are scikit-learn's usual scalers, encoders, imputers, vectorizers, "
+        "selections, linear models, trees, forests, boosting, neighbours, support vectors and networks, XGBoost and "
+        "LightGBM. A class of your own is not, nor one derived from a known one.",
         "Use the substitute that the message names, or make the feature in features.py.",
     ),
 )

@@ -6,7 +6,8 @@ FINDINGS: tuple[Finding, ...] = (
     Finding(
         "LG383",
         "the conversion changes the judged metric",
-        "On the rows that training never saw, the metric of the ONNX graph is another than the estimator's own. Rows "
+        "On the rows that training never saw, the metric of the ONNX graph is another than the estimator's own, or so "
+        "are its answers once outliers are left out. As a warning: more than a tenth of the rows differ. Rows "
         "that fall on the other side of a split in 32 bits are no error of the conversion, and still make another "
         "model when they are many.",
         "Look which feature needs more than 32 bits (a timestamp, a large identifier) and scale it down or leave it "

@@ -43,21 +43,26 @@ FINDINGS: tuple[Finding, ...] = (
         "LG310",
         "the training code raised an error",
         "Its own words, with file and line, stand in the message; the whole traceback is in the talk.",
-        "Mend the code. `lockgate jail --shell` opens the very jail it runs in.",
+        "Mend the code. `lockgate jail --shell` opens the very jail it runs in. A timestamp is int64 microseconds in "
+        "train(); what is made of it belongs into features.py.",
     ),
     Finding(
         "LG311",
         "train() did not return a fitted model for the label",
         "What is no fitted scikit-learn estimator, or predicts another kind of thing than the label is, "
-        "cannot be served.",
-        "Return the fitted classifier or regressor, or the Pipeline that ends in one.",
+        "cannot be served. So it is with a classifier that was fitted on something made of the label: of its classes 0 "
+        'and 1 nobody can tell which is "yes".',
+        "Return the fitted classifier or regressor, or the Pipeline that ends in one, fitted on data[LABEL] itself. "
+        "XGBoost takes no texts: write `LABEL: bool` in the contract where the texts are yes and no, else "
+        '`VotingClassifier([("m", XGBClassifier())], voting="soft")` of scikit-learn, which keeps them.',
     ),
     Finding(
         "LG312",
         "the model does not convert to ONNX, or does not run",
         "Only a graph without code is registered and served.",
-        "Use a step that converts: the message names the one that does not. Own functions belong into a "
-        "computed field of the contract.",
+        "Use a step that converts: the message names the one that does not. Own functions belong into features.py. "
+        "A script's own graph has two outputs for classes, the label (rows) and then probabilities (rows, classes) "
+        "in the order of the sorted labels, and one, (rows, 1), for a number.",
     ),
     Finding(
         "LG313",
@@ -83,8 +88,8 @@ FINDINGS: tuple[Finding, ...] = (
         "the model's features are not the contract's fields",
         "A feature made in the training code only is missing when the model serves; the label among the "
         "features is the answer given away.",
-        "Fit on a DataFrame with the contract's fields; make derived features inside the Pipeline or as "
-        "computed fields.",
+        "Fit on a DataFrame with the contract's fields; make derived features inside the Pipeline or in "
+        "features.py. A text vectorizer takes its column by name, in a ColumnTransformer.",
     ),
     Finding(
         "LG317",

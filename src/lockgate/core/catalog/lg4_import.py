@@ -24,8 +24,10 @@ FINDINGS: tuple[Finding, ...] = (
     Finding(
         "LG463",
         "a file of a form that does not enter",
-        "Taken are safetensors, ONNX and texts, each under a name that says so. Any other form may run code when read.",
-        "Leave the file out, or convert the weights to safetensors where they were made.",
+        "Taken are ONNX with its data, safetensors, NumPy arrays (npy, npz), JSON and texts, each under a name that "
+        "says so. Any other form may run code when read; a pointer of Git LFS is not the model at all.",
+        "Leave the file out, rename a text so that its name says so, or convert it: `lockgate convert FILE OUT`. For a "
+        "pointer, `git lfs pull` fetches the file.",
     ),
     Finding(
         "LG464",

@@ -37,7 +37,9 @@ FINDINGS: tuple[Finding, ...] = (
         "LG410",
         "a file is something else in disguise",
         "A pickle or an archive under the name of a model runs code, or hides what it holds, when it is opened.",
-        "Give the model as ONNX. A pickle never enters the registry.",
+        "For a pickle, joblib file, torch checkpoint or Keras file that you need: `lockgate convert FILE OUT` makes "
+        "ONNX or safetensors of it, in a jail. Where it reaches for programs, files or the network, do not open it "
+        "at all. A pickle never enters the registry.",
     ),
     Finding(
         "LG411",
@@ -59,9 +61,12 @@ FINDINGS: tuple[Finding, ...] = (
     ),
     Finding(
         "LG414",
-        "the model refers to data outside its file",
-        "A path inside a model makes the loader read files of the attacker's choice.",
-        "Export with all weights inside the file.",
+        "the model refers to data that are not wholly its own",
+        "A path inside a model makes the loader read files of the attacker's choice. Data may lie in a plain file "
+        "beside the model, under a name that is one of no other form (`model.onnx.data`), if the model accounts for "
+        "every byte.",
+        "Keep the data file beside the model, or export with all weights inside the file. A registered model has one "
+        "data file at most, `model.onnx.data` (docs/how-to/large-models.md).",
     ),
     Finding(
         "LG415",
@@ -84,14 +89,16 @@ FINDINGS: tuple[Finding, ...] = (
     Finding(
         "LG418",
         "a JSON file does not fit",
-        "The serving specification tells the gateway what to feed the graph; one that does not fit it misleads.",
-        "Run training again; do not edit io.json.",
+        "Readers differ on what is not strict JSON (NaN, a key twice, bytes behind the end). Of a model that was made "
+        "here, io.json tells the gateway what to feed the graph; one that does not fit it misleads.",
+        "Write the file again with a strict writer (`json.dumps(..., allow_nan=False)`). io.json is not edited: run "
+        "training again.",
     ),
     Finding(
         "LG419",
         "a source file is not plain text",
-        "Control characters hide code from whoever reviews it.",
-        "Save the file as UTF-8, or leave it out of `[train] code`.",
+        "Control characters hide code from whoever reviews it, and other encodings are read in more than one way.",
+        "Save the file as UTF-8, or leave it out: of `[train] code`, or of the folder.",
     ),
     Finding(
         "LG420",

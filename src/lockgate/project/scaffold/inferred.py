@@ -123,7 +123,13 @@ def _left_out(column: Column) -> str:
         return "its values are neither numbers, texts, times nor true and false"
     if column["kind"] == "string" and column["distinct"] > ALMOST_ALL * max(column["rows"], 1):
         return "nearly every value is different: an id or free text"
-    return ""
+    return "it numbers the rows: an id, which says nothing about a new record" if _counts_rows(column) else ""
+
+
+def _counts_rows(column: Column) -> bool:
+    """Whether it has each number from 0 or 1 on, once a row. Years in a row begin elsewhere, and are no id."""
+    whole = column["kind"] == "int" and column["distinct"] == column["rows"] and "least" in column
+    return whole and column["least"] in (0, 1) and column["most"] - column["least"] == column["rows"] - 1
 
 
 def _is_name(name: str) -> bool:
@@ -211,7 +217,12 @@ def _train(features: Sequence[Column], task: str, time: str) -> str:
     texts = [c["name"] for c in features if c["kind"] == "string"]
     numbers = [c["name"] for c in features if c["kind"] in ("int", "float", "bool")]
     label_kind = "Regressor" if task == "regression" else "Classifier"
-    left = f"\n# {time} orders the rows; it is no input.\n" if time else ""
+    left = ""
+    if time:
+        left = (
+            f"\n# {time} orders the rows; it is no input. A time is int64 microseconds here: make the hour or the\n"
+            "# weekday of it in features.py, where a served model has it too.\n"
+        )
     return f'''"""A sensible first model: gradient boosting, its features inside the pipeline."""
 
 from sklearn.compose import ColumnTransformer

@@ -5,6 +5,7 @@ What is not recognised here still has to be parsed, to its last byte, as somethi
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -70,6 +71,7 @@ _SIGNS: Final[tuple[tuple[int, bytes, Sign], ...]] = (
 )
 _PYTHON_BYTECODE = range(3000, 4000)
 _TAR_SUM = slice(148, 156)
+_MAY_BE_SUM = re.compile(rb"[0-9\x80\xff]")
 
 ENDINGS: Final[Mapping[str, str]] = {
     **dict.fromkeys((".pkl", ".pickle", ".dill", ".cloudpickle", ".p"), "a pickle"),
@@ -77,7 +79,7 @@ ENDINGS: Final[Mapping[str, str]] = {
     **dict.fromkeys((".h5", ".hdf5", ".hdf", ".keras"), "a Keras model"),
     ".joblib": "a joblib file",
     ".skops": "a skops file",
-    ".pb": "a TensorFlow graph",
+    **dict.fromkeys((".pb", ".pbtxt"), "a TensorFlow graph"),
     ".tflite": "a TensorFlow Lite model",
     ".gguf": "a GGUF file",
     ".ggml": "a GGML file",
@@ -122,7 +124,15 @@ def _windows(first: bytes) -> bool:
 
 def _tar(first: bytes) -> bool:
     """A tar archive of the oldest kind has no sign but the sum of its first block."""
-    digits = first[_TAR_SUM].strip(b"\0 ")
-    if len(first) < FIRST or not digits or not set(digits) <= set(b"01234567"):
+    if len(first) < FIRST or not _MAY_BE_SUM.search(first[_TAR_SUM]):
         return False
-    return sum(first[:148]) + sum(first[156:FIRST]) + 8 * ord(" ") == int(digits, 8)
+    import tarfile
+
+    # Python's own reading of it, whose sum may be signed, or no octal digits; other readers find digits among spaces.
+    sums = tarfile.calc_chksums(first)  # type: ignore[attr-defined]
+    digits = first[_TAR_SUM].strip(b"\0 ")
+    try:
+        told = tarfile.nti(first[_TAR_SUM])  # type: ignore[attr-defined]
+    except tarfile.HeaderError:
+        told = -1
+    return told in sums or (digits.isdigit() and not set(digits) & set(b"89") and int(digits, 8) in sums)

@@ -10,10 +10,10 @@ import json
 import os
 import stat
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeAlias
 
-from lockgate.register.import_formats import MAX_FILES
+from lockgate.register.import_formats import MAX_FILES, REST
 from lockgate.register.jail.findings import NotAllowed
 from lockgate.register.jail.held_file import Folder, Held, Stamp, changed, held, opened
 from lockgate.register.jail.inspect import Allow, inspect
@@ -76,7 +76,8 @@ def _folder(descriptor: int, prefix: str, depth: int, walk: _Walk) -> Iterator[O
         return
     for name in entries:
         if walk.left <= 0:
-            yield _skipped(prefix + name, "more files than are looked at in one go, in this folder and behind it")
+            why = "more files than are looked at in one go, in this folder and behind it"
+            yield replace(_skipped(prefix + name, why), seen={REST: True})
             return
         shown = prefix + name
         if not _is_folder(descriptor, name):
@@ -128,8 +129,9 @@ _KINDS: Final = {
 
 
 def _inspected(folder: int, shown: str, file: Held, walk: _Walk, accounted: Accounted) -> Outcome:
-    known, stamp = accounted.get(shown.rpartition("/")[2], (None, file.stamp))
+    name = shown.rpartition("/")[2]
     beside = Folder(folder)
+    known, stamp = accounted.get(name, (_of_nothing(name, file, beside), file.stamp))
     try:
         if stamp != file.stamp:
             raise changed()
@@ -149,6 +151,13 @@ def _inspected(folder: int, shown: str, file: Held, walk: _Walk, accounted: Acco
     external: Mapping[str, int] = found.facts.get("external", {})
     accounted |= {name: (size, beside.stamps[name]) for name, size in external.items()}
     return Outcome(shown, "ok", file.sha256, file.size, found.format, _writable(found.facts))
+
+
+def _of_nothing(name: str, file: Held, beside: Folder) -> int | None:
+    """0 for the empty file that torch writes beside a model which has all its weights in itself."""
+    model = name.removesuffix(".data")
+    is_empty = file.size == 0 and model != name and model.lower().endswith(".onnx") and beside.size(model) is not None
+    return 0 if is_empty else None
 
 
 def _writable(value: Any) -> Any:

@@ -18,7 +18,7 @@ from lockgate.register.formats import MAX_TEXT_BYTES, MODEL
 from lockgate.register.import_formats import MAX_RECORD, TEMPLATES, form_of
 from lockgate.register.jail.archive_signs import ENDINGS, FIRST, Sign, sign_of
 from lockgate.register.jail.findings import NotAllowed
-from lockgate.register.jail.inspect_words import disguised, unpromised
+from lockgate.register.jail.inspect_words import disguised, refuse_pointer, unpromised
 from lockgate.register.jail.onnx_external import Beside
 from lockgate.register.jail.other_forms import refuse_other_forms
 from lockgate.register.jail.text_file import check_json, check_text
@@ -80,6 +80,8 @@ def inspect(
     # 2.
     if form == "code":
         raise NotAllowed("LG464", "its name says that it is code", offset=0)
+    if form != "text" and allow != "closure":
+        refuse_pointer(first, size)
     sign = sign_of(first)
     if sign and _counts(sign, form, first, size, allow):
         raise disguised(sign, stream, size, first, closure=allow == "closure")
@@ -192,7 +194,7 @@ def _plain(name: str, data: bytes) -> Inspected:
         raise NotAllowed("LG464", "it is a script", offset=3)
     if name.lower().endswith(TEMPLATES):
         facts["blocks"] = check_template(text)
-    else:
+    elif not name.lower().endswith(".md"):
         check_plain(text)
     if name.lower().endswith((".yaml", ".yml")):
         refuse_code(text)
@@ -200,6 +202,8 @@ def _plain(name: str, data: bytes) -> Inspected:
         refuse_code(text)
         refuse_pickled(text)
     elif name.lower().endswith(".md"):
+        # What follows is for people, who write about templates and code too.
+        check_plain(front_matter(text))
         refuse_code(front_matter(text))
     return Inspected("text", facts)
 

@@ -22,15 +22,19 @@ _OWN_DIFFUSERS: Final = frozenset(
 _OWN_PARENTS: Final = frozenset({"transformers", "diffusers", "sentence_transformers", "peft", "timm", "torch"})
 _KERAS: Final = frozenset({"keras", "keras_core", "keras_cv", "keras_hub", "keras_nlp", "keras_rs", "tf_keras"})
 _VOCABULARY: Final = 1000
-"""An object with more keys than this that gives a number to each is a vocabulary, whatever its words are."""
+"""An object with more keys than this that gives a number to each is a vocabulary, whatever its words are; a smaller one
+where it counts them.
+"""
 
+_KERAS_FILES: Final = ("TFSMLayer", "TorchModuleWrapper", "FlaxLayer", "JaxLayer", "__bytes__")
+_KERAS_TOOLS: Final = frozenset({"applications", "config", "datasets", "models", "saving", "src", "utils"})
 _KERAS_CODE: Final = frozenset({"Lambda", "__lambda__", "SlicingOpLambda", "TFOpLambda", "function"})
 
 
 def check_settings(value: Any) -> None:
     """Raises NotAllowed: LG464 for a setting that loads code, LG472 for a template that can do more than a prompt."""
     for key, setting, beside in _settings(value):
-        if setting in (None, False, "", [], {}) or (type(setting) is int and len(beside) > _VOCABULARY):
+        if setting in (None, False, "", [], {}) or _is_number_of_a_word(key, setting, beside):
             continue
         if key in CODE_KEYS or key in _MAKERS or key.startswith("py/"):
             raise _code(key, f"its setting {key} loads code that comes with the model")
@@ -63,10 +67,26 @@ def _settings(value: Any) -> Iterator[tuple[str, Any, Mapping[str, Any]]]:
             waiting += one
 
 
+def _is_number_of_a_word(key: str, setting: Any, words: Mapping[str, Any]) -> bool:
+    """A number names no code; one that could stand for a yes is a word's in a vocabulary: many, or without a gap."""
+    if type(setting) is not int or key != "trust_remote_code":
+        return type(setting) is int
+    if len(words) > _VOCABULARY:
+        return True
+    numbers = {number for number in words.values() if type(number) is int}
+    return len(words) > len("ab") and len(numbers) == len(words) == max(numbers) - min(numbers) + 1
+
+
 def _class_name(setting: Any, beside: Mapping[str, Any]) -> str:
     if isinstance(setting, str) and setting in _KERAS_CODE:
         return f"its layer of the class {setting} is Python code, or a function that it names"
+    if setting in _KERAS_FILES:
+        return f"its layer of the class {setting} loads a file or a pickle that it names"
     module = beside.get("module")
+    if isinstance(setting, str) and beside.keys() >= {"config"} and isinstance(beside["config"], dict):
+        words = beside["config"].get("vocabulary")
+        if isinstance(words, str):
+            return "its vocabulary is a file somewhere else"
     if isinstance(module, str) and "config" in beside and not _is_keras(module):
         return f"it has Keras make an object of the module {module[:80]!r}"
     return ""
@@ -75,7 +95,9 @@ def _class_name(setting: Any, beside: Mapping[str, Any]) -> str:
 def _is_keras(module: str) -> bool:
     """Whether the module is one of Keras's layers and the like; its tools fetch files and unpack them."""
     parts = module.split(".")
-    return parts[0] in _KERAS and "utils" not in parts
+    return parts[0] in _KERAS and (
+        not _KERAS_TOOLS & set(parts) or parts[-1] in ("functional", "sequential") or "layers" in parts
+    )
 
 
 def _loader(setting: Any, _: Mapping[str, Any]) -> str:
@@ -88,10 +110,23 @@ def _parent(setting: Any, _: Mapping[str, Any]) -> str:
     return "" if own else "its parent_library is a module of somebody's own"
 
 
+def _attention(setting: Any, _: Mapping[str, Any]) -> str:
+    # `owner/kernel`: compiled code, which transformers fetches from the hub. It may be told for each part of the model.
+    named = setting.values() if isinstance(setting, dict) else [setting]
+    return "its attention is a kernel from a hub" if any("/" in one for one in named if isinstance(one, str)) else ""
+
+
+def _model_code(_setting: Any, _: Mapping[str, Any]) -> str:
+    return "its model_code_path is a module that comes with the model"
+
+
 _RULES: Final[Mapping[str, Callable[[Any, Mapping[str, Any]], str]]] = {
     "class_name": _class_name,
     "loader_module": _loader,
     "parent_library": _parent,
+    "attn_implementation": _attention,
+    "_attn_implementation": _attention,
+    "model_code_path": _model_code,
 }
 
 

@@ -6,19 +6,15 @@ a compressed stream from byte 0. A file can be two of these at once, and whoever
 
 from __future__ import annotations
 
-import bz2
-import lzma
-import zlib
-from collections.abc import Callable
 from typing import BinaryIO, Final
 
 from lockgate.register.jail.archive_zip import directory
 from lockgate.register.jail.findings import NotAllowed
 from lockgate.register.jail.pickle_walk import MOST_OPCODES, walk
+from lockgate.register.jail.stream_forms import TRIED, refuse_streams
 
 _HDF5: Final = b"\x89HDF\r\n\x1a\n"
 _FIRST_BLOCK = 512
-_TRIED = 1 << 16
 
 
 def refuse_other_forms(stream: BinaryIO, size: int, form: str) -> None:
@@ -39,25 +35,5 @@ def refuse_other_forms(stream: BinaryIO, size: int, form: str) -> None:
         if stream.read(len(_HDF5)) == _HDF5:
             raise NotAllowed("LG470", "it is an HDF5 file too", offset=at)
         at *= 2
-    _refuse_stream(stream)
-
-
-def _refuse_stream(stream: BinaryIO) -> None:
-    """A compressed stream of whose sign two bytes are, or are not, chance: it unpacks, or it does not."""
     stream.seek(0)
-    data = stream.read(_TRIED)
-    if data.startswith((b"\x1f\x8b", b"\x78")) and _unpacks(lambda: zlib.decompressobj(47).decompress(data, _TRIED)):
-        raise NotAllowed("LG470", "it is a gzip or zlib stream too", offset=0)
-    if data.startswith(b"BZh") and _unpacks(lambda: bz2.BZ2Decompressor().decompress(data, _TRIED)):
-        raise NotAllowed("LG470", "it is a bzip2 stream too", offset=0)
-    if data.startswith(b"\x5d\x00\x00") and _unpacks(
-        lambda: lzma.LZMADecompressor(memlimit=1 << 27).decompress(data, _TRIED)
-    ):
-        raise NotAllowed("LG470", "it is an LZMA stream too", offset=0)
-
-
-def _unpacks(unpacked: Callable[[], bytes]) -> bool:
-    try:
-        return bool(unpacked())
-    except (zlib.error, OSError, EOFError, ValueError, lzma.LZMAError):
-        return False
+    refuse_streams(stream.read(TRIED))

@@ -33,10 +33,13 @@ _MARK = object()
 
 @dataclass
 class Walk:
-    """What was seen. `found`: it is a pickle; `names`: `module.name` of what it reaches; `end`: where it stopped."""
+    """What was seen. `found`: it is a pickle; `names`: `module.name` of what it reaches; `end`: where it stopped.
+    `cut`: nothing but the end of the bytes broke it off, after its first opcode.
+    """
 
     found: bool = False
     endless: bool = False
+    cut: bool = False
     names: list[str] = field(default_factory=list)
     end: int = 0
 
@@ -52,6 +55,10 @@ class _Broken(Exception):
     """The unpickler gives up here."""
 
 
+class _Cut(_Broken):
+    """The bytes end here."""
+
+
 def walk(stream: BinaryIO, size: int, start: int = 0) -> Walk:
     """Walk the pickles that begin at `start`, one behind the other as legacy files of torch hold them."""
     seen = Walk()
@@ -63,8 +70,9 @@ def walk(stream: BinaryIO, size: int, start: int = 0) -> Walk:
             at = stream.tell()
             # A few letters with a stop among them are a sentence ("N.B."), unless nothing follows.
             seen.found = bool(seen.names) or not _rest(stream, size, at)
-    except _Broken:
+    except _Broken as broken:
         seen.endless = machine.left <= 0
+        seen.cut = isinstance(broken, _Cut) and machine.left < MOST_OPCODES - 1
     seen.found |= machine.called
     seen.end = min(stream.tell(), size)
     return seen
@@ -111,7 +119,9 @@ class _Machine:
         while self.left > 0:
             self.left -= 1
             byte = read(1)
-            opcode = known.get(byte[0]) if byte else None
+            if not byte:
+                raise _Cut
+            opcode = known.get(byte[0])
             if opcode is None:
                 raise _Broken
             if byte == b".":
@@ -181,7 +191,9 @@ class _Machine:
         """The argument's bytes: those of texts and numbers, as many as could be a name; of anything else none."""
         if kind > 0:
             found = self._stream.read(kind)
-            if len(found) < kind or (code == 0x80 and found[0] > _NEWEST_PROTOCOL):
+            if len(found) < kind:
+                raise _Cut
+            if code == 0x80 and found[0] > _NEWEST_PROTOCOL:
                 raise _Broken
             return found
         if kind == -1:
@@ -191,7 +203,7 @@ class _Machine:
         length = int.from_bytes(self._stream.read(wide), "little", signed=kind == -3)
         at = self._stream.tell()
         if not 0 <= length <= self._size - at:
-            raise _Broken
+            raise _Cut if length > 0 else _Broken
         found = self._stream.read(min(length, _MOST_STRING)) if code in _STRINGS else b""
         self._stream.seek(at + length)
         return found
@@ -201,18 +213,20 @@ class _Machine:
         while len(piece) == _PIECE and not piece.endswith(b"\n"):
             piece = self._stream.readline(_PIECE)
         if not piece.endswith(b"\n"):
-            raise _Broken
+            raise _Cut
         return first.rstrip(b"\n")
 
 
 def _line_of(code: int, line: bytes) -> bytes:
-    """A line's value, if the opcode can read it. Raises _Broken."""
+    """A line's value, if either of CPython's unpicklers can read it. Raises _Broken."""
     text = line.decode("latin-1").strip()
+    # The one in C reads numbers as C does: they end at a NUL, and what follows on the line is passed over.
+    number = text.partition("\0")[0]
     try:
-        if code in b"ILgp" and len(text) < _MOST_STRING:
-            int(text.removesuffix("L"))
+        if code in b"ILgp" and len(number) < _MOST_STRING:
+            _whole(number.removesuffix("L"), empty=code == ord("I") and "\0" in text)
         elif code == ord("F"):
-            float(text)
+            float(number)
         elif code == ord("S"):
             return codecs.escape_decode(_unquoted(text))[0]
         elif code == ord("V"):
@@ -220,6 +234,17 @@ def _line_of(code: int, line: bytes) -> bytes:
     except ValueError:
         raise _Broken from None
     return line
+
+
+def _whole(text: str, *, empty: bool) -> None:
+    """Raises ValueError for what is no whole number in any spelling. `empty`: nothing at all is one, to `strtol`."""
+    if empty and not text.strip():
+        return
+    try:
+        int(text, 0)
+    except ValueError:
+        # A 0 in front: octal to the one in C.
+        int(text)
 
 
 def _unquoted(text: str) -> bytes:
@@ -232,7 +257,7 @@ def _number(code: int, argument: bytes) -> int:
     if code not in b"gp":
         return int.from_bytes(argument, "little")
     try:
-        return int(argument[:_MOST_STRING])
+        return int(argument[:_MOST_STRING].partition(b"\0")[0])
     except ValueError:
         raise _Broken from None
 

@@ -1,7 +1,8 @@
 """Look at any files: one line each about what was found out, as it is found out. Nothing outside reads the files.
 
-`main` reads its task from standard input: `{"roots": [{"place", "names"}], "done": [[root, name], ...]}`; `names` are
-single entries of that folder, or null for all that is below it. On standard output, one JSON line each:
+`main` reads its task from standard input: `{"roots": [{"place", "names", "prefix"}], "done": [[root, name], ...],
+"exclude": [glob, ...]}`; `names` are single entries of that folder, or null for all that is below it; `prefix` stands
+before names in paths that people see. On standard output, one JSON line each:
 
     {"begin": [root, name]}     before a file is opened
     {"outcome": [root, {...}]}  `folder_walk.Outcome`, of that file or of something that was passed over
@@ -23,6 +24,7 @@ from typing import Any, Final
 from lockgate.contract.jail.outcome import place, read_task
 from lockgate.register.jail.folder_walk import Outcome, one_file, outcomes
 from lockgate.register.jail.held_file import opened
+from lockgate.register.scan_excluded import excluding
 
 SECONDS: Final = 60
 BYTES_A_SECOND: Final = 10_000_000
@@ -36,15 +38,20 @@ def main(arguments: Sequence[str]) -> None:  # noqa: ARG001 - every target takes
     task = read_task()
     done = {(int(root), str(name)) for root, name in task["done"]}
     for number, root in enumerate(task["roots"]):
-        for outcome in _outcomes(number, root, done):
+        for outcome in _outcomes(number, root, done, task["exclude"]):
             if (number, outcome.name) not in done:
-                _say({"outcome": [number, _short(outcome)]})
+                _tell(number, outcome)
     _say({"end": True})
 
 
-def _outcomes(number: int, root: dict[str, Any], done: set[tuple[int, str]]) -> Iterator[Outcome]:
+def _outcomes(
+    number: int, root: dict[str, Any], done: set[tuple[int, str]], exclude: Sequence[str]
+) -> Iterator[Outcome]:
     def begin(name: str, size: int) -> bool:
         if (number, name) in done:
+            return False
+        if excluding(root["prefix"] + name, name, exclude):
+            _tell(number, Outcome(name, "skipped", finding="LG474", message="it was excluded"))
             return False
         _allow(SECONDS + size / BYTES_A_SECOND)
         _say({"begin": [number, name]})
@@ -71,6 +78,10 @@ def _short(outcome: Outcome) -> dict[str, Any]:
         if len(json.dumps(found[part])) > _MOST_LINE:
             found[part] = {"left_out": "too long to be shown"}
     return found | {"message": found["message"][:1000]}
+
+
+def _tell(number: int, outcome: Outcome) -> None:
+    _say({"outcome": [number, _short(outcome)]})
 
 
 def _say(value: dict[str, Any]) -> None:

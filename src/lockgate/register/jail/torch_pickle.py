@@ -4,8 +4,12 @@ A state dict is dicts, lists, numbers, texts and tensors, and a tensor is a view
 pickle. `load` takes exactly the names that such a file needs, each standing for something inert of ours; the first
 other name ends it (`NotPlain`): a file that needs more is a program, and belongs into a jail with its framework.
 
-Trusted: nothing about the bytes. Promised: nothing is imported or called that the file names. Memory is bounded by the
-jail; a memo, which a few bytes could make of any size, by the number of instructions.
+The instructions are walked before they are carried out: those of a state dict are few, and any other ends it as well.
+They make and call only what `_Reader` gives out, and that never changes.
+
+Trusted: nothing about the bytes. Promised: nothing is imported or called that the file names; a `View` is what was
+checked when it was made. Memory is bounded by the jail; a memo, which a few bytes could make of any size, by the number
+of instructions.
 """
 
 from __future__ import annotations
@@ -55,27 +59,53 @@ _STORAGES: Final[Mapping[str, str]] = {
 _UNTYPED: Final = "uint8"
 _INERT: Final = frozenset({("torch", "device"), ("torch", "Size"), ("torch.serialization", "_get_layout")})
 _MOST_DIMENSIONS: Final = 64
-_PUTS: Final = frozenset({"PUT", "BINPUT", "LONG_BINPUT"})
+_PUTS: Final = frozenset({"BINPUT", "LONG_BINPUT"})
+INSTRUCTIONS: Final = _PUTS | {
+    *("PROTO", "STOP", "MARK", "BINGET", "LONG_BINGET"),
+    *("NONE", "NEWTRUE", "NEWFALSE", "BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT", "BINUNICODE"),
+    *("SHORT_BINSTRING", "EMPTY_TUPLE", "TUPLE1", "TUPLE2", "TUPLE3", "TUPLE"),
+    *("EMPTY_LIST", "APPEND", "APPENDS", "EMPTY_DICT", "SETITEM", "SETITEMS"),
+    *("GLOBAL", "REDUCE", "BUILD", "BINPERSID"),
+}
+"""What torch's own files are written with, and what its reader of weights takes (`torch/_weights_only_unpickler.py`).
+
+Its NEWOBJ is not among them: there is no class here of which anything could be made anew.
+"""
+_SIGNS: Final[Mapping[str, tuple[int, int]]] = {
+    "float64": (1 << 63, 0),
+    "float32": (1 << 31, 0),
+    "float16": (1 << 15, 0),
+    "bfloat16": (1 << 15, 0),
+    "complex64": (1 << 63 | 1 << 31, 1 << 63),
+}
+"""Type -> the bits that change when an element is negated, and when it is conjugated."""
 
 
 class NotPlain(Exception):
     """The file needs something that a plain state dict does not; the message is its name."""
 
 
-@dataclass(frozen=True)
+def _unchanging(self: object, state: object) -> None:  # noqa: ARG001 - what the instruction BUILD calls
+    # Without it BUILD would write to the attributes of a frozen dataclass past all checks.
+    raise malformed("it changes what nothing may change")
+
+
+@dataclass(frozen=True, slots=True)
 class Kind:
     """A type of elements."""
 
     name: str
+    __setstate__ = _unchanging
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Storage:
     """A run of bytes that lies elsewhere in the file: `count` elements of `kind`, found by `key`."""
 
     key: str
     kind: str
     count: int
+    __setstate__ = _unchanging
 
     @property
     def size(self) -> int:
@@ -83,21 +113,27 @@ class Storage:
         return self.count * TYPES[self.kind][1]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class View:
-    """A tensor: elements of `kind` in `storage`; element (i, j, ...) at offset + i * strides[0] + j * strides[1]..."""
+    """A tensor: elements of `kind` in `storage`; element (i, j, ...) at offset + i * strides[0] + j * strides[1]...
+
+    `flipped`: bits of each element that differ from the storage's, in a tensor that is only marked as negated.
+    """
 
     storage: Storage
     kind: str
     offset: int
     shape: tuple[int, ...]
     strides: tuple[int, ...]
+    flipped: int = 0
+    __setstate__ = _unchanging
 
 
 class Inert:
     """Something without tensors that the file names, and that nobody needs: a device, a size."""
 
     __slots__ = ()
+    __setstate__ = _unchanging
 
 
 class _Dict(dict[Any, Any]):
@@ -118,8 +154,7 @@ class _Callable:
     def __call__(self, *arguments: Any) -> Any:
         return self._make(*arguments)
 
-    def __setstate__(self, state: object) -> None:
-        raise NotPlain("a change of a function")
+    __setstate__ = _unchanging
 
 
 def load(stream: IO[bytes]) -> tuple[Any, Mapping[str, Storage]]:
@@ -128,7 +163,7 @@ def load(stream: IO[bytes]) -> tuple[Any, Mapping[str, Storage]]:
     Raises NotPlain; Refused LG483 for bytes that are no well-formed pickle of such things.
     """
     try:
-        _check_memo(stream)
+        _check_instructions(stream)
         reader = _Reader(stream)
         return reader.load(), reader.storages
     except (NotPlain, Refused):
@@ -139,15 +174,20 @@ def load(stream: IO[bytes]) -> tuple[Any, Mapping[str, Storage]]:
         raise malformed(f"its pickle is broken ({type(error).__name__}: {clean(str(error), 120)})") from None
 
 
-def _check_memo(stream: IO[bytes]) -> None:
-    """An unpickler makes a table as long as the largest place that the file names: none lies beyond what it puts there.
+def _check_instructions(stream: IO[bytes]) -> None:
+    """Those of `INSTRUCTIONS`, with names that are known here, and no place of the memo beyond their number: an
+    unpickler makes a table as long as the largest place that the file names.
 
-    Raises Refused LG483; ValueError and its like for what is no pickle.
+    Raises NotPlain; Refused LG483; ValueError and its like for what is no pickle.
     """
     begin = stream.tell()
-    for count, (opcode, place, _) in enumerate(pickletools.genops(stream)):
-        if opcode.name in _PUTS and int(place or 0) > count:
-            raise malformed("it puts something into a place that it has no use for", place=place)
+    for count, (opcode, given, _) in enumerate(pickletools.genops(stream)):
+        if opcode.name == "GLOBAL":
+            _stand_in(*str(given).split(" ", 1))
+        if opcode.name not in INSTRUCTIONS:
+            raise NotPlain(f"the instruction {opcode.name}")
+        if opcode.name in _PUTS and int(given or 0) > count:
+            raise malformed("it puts something into a place that it has no use for", place=given)
     stream.seek(begin)
 
 
@@ -163,17 +203,7 @@ class _Reader(pickle.Unpickler):
 
     def find_class(self, module: str, name: str, /) -> Any:
         """What a name stands for here. Raises NotPlain."""
-        if (module, name) == ("collections", "OrderedDict"):
-            return _Callable(_ordered)
-        if (module, name) in _REBUILDS:
-            return _Callable(_REBUILDS[module, name])
-        if (module, name) in _INERT:
-            return _Callable(lambda *_: Inert())
-        if module == "torch" and name in TYPES:
-            return Kind(name)
-        if module in ("torch", "torch.storage") and name in ("UntypedStorage", *_STORAGES):
-            return Kind(_STORAGES.get(name, _UNTYPED))
-        raise NotPlain(clean(f"{module}.{name}", 120))
+        return _stand_in(module, name)
 
     def persistent_load(self, pid: Any, /) -> Storage:
         """("storage", type, key, place, number of elements); older files say of what it is a view, or None."""
@@ -194,21 +224,56 @@ def _ordered(*arguments: Any) -> _Dict:
     return _Dict(*arguments)
 
 
-def _tensor(storage: Any, offset: Any, shape: Any, strides: Any, *_: Any) -> View:
+def _stand_in(module: str, name: str) -> _Callable | Kind:
+    """Never a class: of one, an instruction could make what no check has seen. Raises NotPlain."""
+    if (module, name) == ("collections", "OrderedDict"):
+        return _Callable(_ordered)
+    if (module, name) in _REBUILDS:
+        return _Callable(_REBUILDS[module, name])
+    if (module, name) in _INERT:
+        return _Callable(lambda *_: Inert())
+    if module == "torch" and name in TYPES:
+        return Kind(name)
+    if module in ("torch", "torch.storage") and name in ("UntypedStorage", *_STORAGES):
+        return Kind(_STORAGES.get(name, _UNTYPED))
+    raise NotPlain(clean(f"{module}.{name}", 120))
+
+
+def _tensor(
+    storage: Any, offset: Any, shape: Any, strides: Any, _grad: Any = None, _hooks: Any = None, marks: Any = None
+) -> View:
     kind = storage.kind if isinstance(storage, Storage) else ""
-    return _view(storage, kind, offset, shape, strides)
+    return _view(storage, kind, offset, shape, strides, marks)
 
 
-def _typed(storage: Any, offset: Any, shape: Any, strides: Any, _grad: Any, _hooks: Any, kind: Any, *_: Any) -> View:
-    return _view(storage, kind.name if isinstance(kind, Kind) else "", offset, shape, strides)
+def _typed(
+    storage: Any, offset: Any, shape: Any, strides: Any, _grad: Any, _hooks: Any, kind: Any, marks: Any = None
+) -> View:
+    return _view(storage, kind.name if isinstance(kind, Kind) else "", offset, shape, strides, marks)
 
 
-def _view(storage: Any, kind: str, offset: Any, shape: Any, strides: Any) -> View:
+def _view(storage: Any, kind: str, offset: Any, shape: Any, strides: Any, marks: Any) -> View:
     if not isinstance(storage, Storage) or kind not in TYPES or not _is_count(offset):
         raise malformed("a tensor in it has no storage, type and offset")
     if not _are_counts(shape) or not _are_counts(strides) or len(shape) != len(strides):
         raise malformed("the shape and strides of a tensor in it are not whole numbers, as many of one as of the other")
-    return View(storage, kind, offset, tuple(shape), tuple(strides))
+    return View(storage, kind, offset, tuple(shape), tuple(strides), _flipped(kind, marks))
+
+
+def _flipped(kind: str, marks: Any) -> int:
+    """A tensor that torch negates or conjugates is the storage of before, and a mark. Raises NotPlain."""
+    if not marks:
+        return 0
+    negated, conjugated = _SIGNS.get(kind, (0, 0))
+    known = {"neg": negated, "conj": conjugated}
+    if not isinstance(marks, dict) or any(mark not in known or marks[mark] is not True for mark in marks):
+        raise NotPlain("a tensor with marks that are not known here")
+    if not all(known[mark] for mark in marks):
+        raise NotPlain(f"a tensor of {kind} that is only marked as negated or conjugated")
+    flipped = 0
+    for mark in marks:
+        flipped ^= known[mark]
+    return flipped
 
 
 def _parameter(data: Any, *_: Any) -> Any:

@@ -58,12 +58,15 @@ def contiguous(view: View, storage: bytes) -> bytes:
     elements = np.frombuffer(storage[: len(storage) // width * width], dtype=_NUMPY[width])
     if 0 in view.shape:
         return b""
-    last = view.offset + sum((size - 1) * stride for size, stride in zip(view.shape, view.strides, strict=True))
-    if last >= len(elements):
+    # The stride of a single element leads nowhere, and may be any number.
+    steps = [stride if size > 1 else 0 for size, stride in zip(view.shape, view.strides, strict=True)]
+    last = view.offset + sum((size - 1) * step for size, step in zip(view.shape, steps, strict=True))
+    if min((view.offset, *view.shape, *steps)) < 0 or last >= len(elements):
         raise malformed("a tensor reaches beyond its storage", last=last, elements=len(elements))
-    strides = tuple(stride * width for stride in view.strides)
-    # Numpy checks nothing here: every index up to the largest, `last`, was found to be inside.
-    return as_strided(elements[view.offset :], shape=view.shape, strides=strides, writeable=False).tobytes()
+    strides = tuple(step * width for step in steps)
+    # Numpy checks nothing here: every index from 0 to the largest, `last`, was found to be inside.
+    inside = as_strided(elements[view.offset :], shape=view.shape, strides=strides, writeable=False)
+    return (inside ^ elements.dtype.type(view.flipped)).tobytes() if view.flipped else inside.tobytes()
 
 
 def shared(tensors: Mapping[str, View]) -> list[list[str]]:

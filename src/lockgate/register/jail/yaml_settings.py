@@ -12,12 +12,16 @@ _OWN_LOADER = re.compile(r"^ *loader_module: mlflow(?:\.[a-z0-9_]+)+ *$", re.MUL
 _ESCAPE = re.compile(r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U000([0-9a-fA-F]{5}))")
 _TAG = re.compile(r"(?:^|[\s\[{,?:-])!(?:!?[A-Za-z<]|<)", re.MULTILINE)
 _WITH_CODE = re.compile("|".join((*CODE_KEYS, "_target_", "py/object", "__reduce__")))
-_PICKLED = re.compile(r"\bpython_model:|\bcloudpickle\b|\.(?:pkl|pickle|joblib|dill)\b")
+_PICKLED = re.compile(
+    r"\bpython_model:|\bmodel_code_path:(?! *(?:null|~)? *$)|\bserialization_format: *\W?(?:cloud)?pickle"
+    r"|\bcloudpickle\b|\.(?:pkl|pickle|joblib|dill)\b",
+    re.MULTILINE,
+)
 _ANCHOR = re.compile(r"(?:^|[\s\[{,:-])&[A-Za-z0-9_-]+", re.MULTILINE)
 _ALIAS = re.compile(r"(?:^|[\s\[{,:-])\*[A-Za-z0-9_-]+", re.MULTILINE)
 _DEEP = re.compile(r"(?:[\[{]\s*){64}")
 _MOST_ALIASES = 100
-_FRONT = re.compile(r"---\s*\n(.*?)\n---\s*(?:\n|$)", re.DOTALL)
+_FENCE = re.compile(r"^---[ \t\f\v]*$", re.MULTILINE)
 
 
 def refuse_code(text: str) -> None:
@@ -54,8 +58,10 @@ def refuse_pickled(text: str) -> None:
 
 def front_matter(text: str) -> str:
     """The YAML with which a model card begins; empty where it begins otherwise."""
-    found = _FRONT.match(text)
-    return found[1] + "\n" if found else ""
+    plain = text.lstrip("\ufeff \t\r\n").replace("\r\n", "\n").replace("\r", "\n")
+    begin = _FENCE.match(plain)
+    end = _FENCE.search(plain, begin.end()) if begin else None
+    return plain[begin.end() + 1 : end.start()] if begin and end else ""
 
 
 def _refuse_growth(text: str) -> None:

@@ -65,7 +65,7 @@ class Model:
         except Exception as error:  # noqa: BLE001 - onnxruntime raises its own kinds, all of them final
             raise ModelError(f"onnxruntime does not load the model: {_first_line(error)}") from None
         self.spec = spec
-        self._features = features
+        self.features = features
         self._places = {str(_key(value)): place for place, value in enumerate(spec.classes or ())}
         self._classes = np.array(spec.classes or (), dtype=object if _are_texts(spec) else None)
         self._check_graph()
@@ -87,7 +87,7 @@ class Model:
         Raises ModelError when the model fails, answers with another shape, or with a number that is not finite.
         """
         rows = len(next(iter(columns.values())))
-        given = columns if self._features is None else self._features(columns)
+        given = columns if self.features is None else self.features(columns)
         feeds = {each.input: self._feed(each.fields, each.type, given) for each in self.spec.inputs}
         wanted = [self.spec.value_output] if self.spec.task == "regression" else [self.spec.label_output]
         wanted += [] if self.spec.scores_output is None else [self.spec.scores_output]

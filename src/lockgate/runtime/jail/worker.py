@@ -101,7 +101,8 @@ def _failed(number: int, message: str) -> tuple[dict[str, Any], bytes]:
 def _load(frame: Frame, files: list[int]) -> tuple[Model, dict[str, str]]:
     """1. named files with digests; 2. the bytes of each of that digest, where nobody can change them any more;
     3. every descriptor is closed, the registry's file too, before anything of the model, maybe hostile, is looked at;
-    4. the model of those very bytes, and of no others: data and code are there where the model needs them.
+    4. the model of those very bytes, and of no others: data and code are there where the model needs them;
+    5. its code, which leads `sys.path`, once the graph is loaded: a neighbour called onnx.py stands in for nothing.
     """
     try:
         # 1.
@@ -119,10 +120,11 @@ def _load(frame: Frame, files: list[int]) -> tuple[Model, dict[str, str]]:
     # 4.
     try:
         spec = serving.parse(io)
-        features = _features(spec, code)
+        loaded = Model(model, spec, data=data)
+        # 5.
+        loaded.features = _features(spec, code)
     except ValueError as error:
         raise ModelError(str(error)) from None
-    loaded = Model(model, spec, data=data, features=features)
     return loaded, {name: digest.removeprefix("sha256:") for name, digest in wanted.items()}
 
 

@@ -22,10 +22,12 @@ from lockgate.runtime.jail import external
 from lockgate.runtime.jail.predict import Model, ModelError
 from lockgate.runtime.serving import ClassValue, Field, Input, InputType, ServingSpec, Task
 from lockgate.runtime.sizes import DATA
-from lockgate.train.jail import featured, fit, frame, users_code
+from lockgate.train.jail import cores, featured, fit, frame, users_code
+from lockgate.train.jail.exporters.labelled import class_of, fitting
 from lockgate.train.jail.exporters.versions import versions_of
 
 MODEL = place("/model")
+_FLOATS = ("tensor(float)", "tensor(double)", "tensor(float16)")
 _TYPES: dict[str, InputType] = {"tensor(float)": "float32", "tensor(int64)": "int64", "tensor(string)": "string"}
 
 
@@ -37,6 +39,7 @@ def main(arguments: Sequence[str]) -> None:  # noqa: ARG001 - a jail's target ha
 def _work() -> None:
     task = read_task()
     rows = frame.read(data_dir() / "train.parquet", task["label"])
+    cores.settle()
     os.chdir(users_code.JOB)
     sys.path.insert(0, str(users_code.JOB))
     rows = featured.compared(rows, task["features"])
@@ -117,14 +120,45 @@ def _spec(session: Any, inputs: tuple[Input, ...], rows: frame.Rows, declared: s
     named = [name for each in inputs for name in each.fields]
     fields = tuple(Field(name, rows.kinds[name]) for name in named)
     outputs = session.get_outputs()
-    if len(outputs) == 1 and declared in ("auto", "regression"):
+    if len(outputs) == 1:
+        _check_number(outputs[0], rows, declared)
         return ServingSpec("regression", rows.label, None, fields, inputs, None, None, outputs[0].name)
     if len(outputs) != 2:
+        raise _outputs_refused(f"has {len(outputs)} outputs", outputs)
+    classes: tuple[ClassValue, ...] = tuple(class_of(each) for each in sorted(set(rows.data[rows.label].tolist())))
+    task: Task = "binary" if len(classes) == 2 else "multiclass"
+    fitting(task, rows, declared)
+    label, scores = outputs
+    if not label.type.startswith("tensor(") or scores.type not in _FLOATS:
+        raise _outputs_refused(f"answers {label.type}, then {scores.type}", outputs)
+    return ServingSpec(task, rows.label, classes, fields, inputs, label.name, scores.name, None)
+
+
+def _check_number(output: Any, rows: frame.Rows, declared: str) -> None:
+    """That one output is a number for each row, and that a number is what is asked for. Raises Refused LG311, LG312."""
+    if declared not in ("auto", "regression") or rows.label_kind in ("bool", "string"):
+        raise _outputs_refused(f"has one output, and the label {rows.label!r} has classes", [output])
+    if rows.label_kind == "int" and declared == "auto" and rows.data[rows.label].nunique() <= 2:
         raise Refused(
             "LG312",
-            f"the script's model.onnx has {len(outputs)} outputs",
-            next="give one output (a number), or two: the label and a matrix of one probability per class",
+            f"the script's model.onnx has one output, and the label {rows.label!r} has two whole numbers: it may be a "
+            "number or a class",
+            seen={"label": rows.label},
+            next='task = "regression" in lockgate.toml: [train]; or two outputs, the label and the probabilities',
         )
-    classes: tuple[ClassValue, ...] = tuple(sorted(set(rows.data[rows.label].tolist())))
-    task: Task = "binary" if len(classes) == 2 else "multiclass"
-    return ServingSpec(task, rows.label, classes, fields, inputs, outputs[0].name, outputs[1].name, None)
+    shape = list(output.shape or ())
+    if output.type not in _FLOATS or (len(shape) > 1 and isinstance(shape[-1], int) and shape[-1] != 1):
+        raise _outputs_refused(f"has one output, {output.type} {shape}, which is no number for each row", [output])
+
+
+def _outputs_refused(what: str, outputs: list[Any]) -> Refused:
+    of_maps = any("map(" in each.type for each in outputs)
+    return Refused(
+        "LG312",
+        f"the script's model.onnx {what}",
+        seen={"outputs": [f"{each.name} {each.type} {each.shape}" for each in outputs][:20]},
+        next='options={"zipmap": False} in skl2onnx: probabilities are one matrix'
+        if of_maps
+        else "give two outputs for classes: the label (rows), then probabilities (rows, classes) in the order of the "
+        "sorted labels; one of (rows, 1) for a number",
+    )

@@ -14,14 +14,12 @@ as JSON in $LOCKGATE_PARAMS. Whatever else is written there is kept as an untrus
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import random
 import runpy
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from time import monotonic
 from typing import Any
 
@@ -31,7 +29,7 @@ import pandas as pd
 from lockgate.contract.jail.outcome import data_dir, guarded, out_dir, place, read_task
 from lockgate.core.encoding import encode
 from lockgate.errors import Refused
-from lockgate.train.jail import featured, frame, users_code
+from lockgate.train.jail import cores, featured, frame, users_code
 from lockgate.train.jail.exporters import dumping
 from lockgate.train.jail.exporters.base import Fitted
 from lockgate.train.jail.exporters.choose import fitted_of
@@ -58,6 +56,7 @@ def _work() -> None:
     for name, value in scratch_places(str(place("/tmp"))).items():
         os.environ.setdefault(name, value)
     rows = None if task["script"] else frame.read(data_dir() / "train.parquet", task["label"])
+    cores.settle()
     channel = os.dup(2)
     Watch(lambda line: os.write(channel, line), job=str(users_code.JOB)).install()
     if rows is None:
@@ -96,9 +95,11 @@ def finish(returned: Any, rows: frame.Rows, task: dict[str, Any]) -> dict[str, b
 
 
 def finish_fitted(fitted: Fitted, rows: frame.Rows, task: dict[str, Any]) -> dict[str, bytes]:
-    """The files of a fitted model. Raises Refused LG312 to LG314, LG316, LG337, LG338."""
+    """The files of a fitted model. Raises Refused LG311 to LG314, LG316, LG337, LG338."""
     from lockgate.train.jail import parity
+    from lockgate.train.jail.exporters import label_values
 
+    label_values.check(fitted, rows)
     exported = fitted.export()
     spec = rows.served(exported.spec)
     compared = parity.compare(fitted, parity.loaded(exported), rows, task["parity"])
@@ -144,27 +145,12 @@ def _call(task: dict[str, Any], rows: frame.Rows) -> Any:
     file, _, name = task["function"].partition(":")
 
     def train() -> Any:
-        function = getattr(_load(file), name, None)
+        function = getattr(users_code.load(file), name, None)
         if not callable(function):
             raise Refused("LG301", f"{file} has no function {name!r}", next="edit lockgate.toml: [train] function")
         return function(rows.data.copy(), dict(task["params"]))
 
     return users_code.call(train)
-
-
-def _load(file: str) -> Any:
-    spec = importlib.util.spec_from_file_location(Path(file).stem, users_code.JOB / file)
-    if spec is None or spec.loader is None or not (users_code.JOB / file).is_file():
-        raise Refused(
-            "LG301",
-            f"{file} is not among the captured code",
-            seen={"captured": users_code.captured()},
-            next="edit lockgate.toml: [train] function, code",
-        )
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 def _run_script(task: dict[str, Any]) -> None:

@@ -20,12 +20,11 @@ import pyarrow.parquet as pq
 
 from lockgate.errors import Refused
 from lockgate.runtime.serving import Kind
+from lockgate.train.foreign_facts import MADE, MISSING, MOST_GIVEN
 from lockgate.train.jail import frame
 from lockgate.train.jail.exporters import sizes
 from lockgate.train.jail.frame import Rows
 
-MADE: Final = 1000
-MOST: Final = 10_000
 MOST_COLUMNS: Final = 100_000
 LABEL: Final = "label"
 _EDGES: Final = (0.0, -0.0, 0.5, 1.0, -1.0, 1e-6, -1e-6, 127.0, 255.0, 65535.0, 1e6, -1e6, 16777216.0)
@@ -74,7 +73,7 @@ def _made(names: tuple[str, ...], labels: npt.NDArray[Any]) -> Sampled:
     pools = [draw.normal(0, 1, shape), wide, draw.integers(-5, 100, shape).astype(float), draw.choice(_EDGES, shape)]
     chosen = draw.integers(0, len(pools), shape)
     numbers = np.choose(chosen, pools)
-    missing = MADE // 10
+    missing = MISSING
     numbers[MADE - missing :][draw.random((missing, len(names))) < 0.3] = np.nan
     numbers[MADE - missing :, 0] = np.nan
     # A graph takes 32 bits: rows that no caller could send would only be explained away.
@@ -90,7 +89,7 @@ def _given(path: Path, form: str, labels: npt.NDArray[Any]) -> Rows:
         table = pq.read_table(path, use_threads=False) if form == "parquet" else pyarrow.csv.read_csv(path)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
         raise Refused("LG488", f"the sample is no {form}: {str(error).splitlines()[0][:200]}", next=_NEXT) from None
-    table = table.slice(0, MOST)
+    table = table.slice(0, MOST_GIVEN)
     if not len(table):
         raise Refused("LG488", "the sample has no rows", next=_NEXT)
     label = _label(tuple(table.column_names))

@@ -30,6 +30,7 @@ from lockgate.train.jail import frame
 from lockgate.train.jail.apart import difference
 from lockgate.train.jail.doubted import PLACE
 from lockgate.train.jail.metrics import metrics
+from lockgate.train.jail.spread import spread
 from lockgate.train.jail.watched import watched
 
 Columns = Mapping[str, npt.NDArray[Any]]
@@ -39,6 +40,7 @@ MOST_SLICES = 60
 LEAST_ROWS = 30
 _BATCH = 65_536
 _ALONE = 200
+_ALIKE = 1e-4
 HEADLINE = {"binary": ("roc_auc", "accuracy"), "multiclass": ("accuracy",), "regression": ("mae",)}
 """Which metrics are told of a part of the rows, or beside another model: the first one that the rows allow leads."""
 
@@ -140,12 +142,24 @@ def _check_alone(model: Model, rows: frame.Rows, together: Outputs) -> None:
     """
     columns = rows.columns()
     said = np.asarray(together.values if together.scores is None else together.scores)
+    # Scores are of the size of 1; numbers have whatever unit the label has.
+    allowed = _ALIKE * (1.0 if together.scores is not None else spread(said))
     starts = np.linspace(0, len(rows.data) - 1, _ALONE).astype(int)
     for at, size in zip(starts, [1, 1, 1, *range(2, 65)] * _ALONE, strict=False):
-        again = model.predict({name: each[at : at + size] for name, each in columns.items()})
+        part = slice(at, at + size)
+        again = model.predict({name: each[part] for name, each in columns.items()})
         found = np.asarray(again.values if again.scores is None else again.scores)
-        if not np.allclose(found, said[at : at + size], rtol=1e-4, atol=1e-4):
+        if not np.allclose(found, said[part], rtol=_ALIKE, atol=allowed) or _other_label(again, together, part):
             raise ModelError(f"its answer for a row depends on the rows that are asked with it (row {at}, {size} rows)")
+
+
+def _other_label(again: Outputs, together: Outputs, part: slice) -> bool:
+    """Whether a label is another one, and not because two classes are as probable."""
+    if again.labels is None or together.labels is None or together.scores is None:
+        return False
+    two = np.sort(np.asarray(together.scores[part], dtype=np.float64), axis=1)[:, -2:]
+    clear = two[:, 1] - two[:, 0] > 2 * _ALIKE
+    return bool(((np.asarray(again.labels) != np.asarray(together.labels[part])) & clear).any())
 
 
 def _joined(parts: list[Any]) -> Any:

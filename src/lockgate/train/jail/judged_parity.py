@@ -7,7 +7,7 @@ At `/model` lie model.onnx, its data where it has some, io.json and estimator.jo
 `/job` the captured code, read-only. Task on standard input: {"label", "features", "parity"}. Writes parity.json:
 
     {"facts": {"rows", "tolerance", "beyond", "share", "explained", "worst": {"row", "difference"},
-               "metric": {"name", "estimator", "graph", "change"} | null}, "record": {name: text}}
+               "metric": {"name", "estimator", "graph", "change", "apart"}}, "record": {name: text}}
 """
 
 from __future__ import annotations
@@ -32,8 +32,12 @@ from lockgate.train.jail.exporters.base import Answers
 from lockgate.train.jail.exporters.choose import fitted_of
 from lockgate.train.jail.metrics import delong, mean_of, places, share_of
 from lockgate.train.jail.watch import Watch
+from lockgate.train.parity import part_of
+
+Floats = npt.NDArray[np.float64]
 
 MODEL = place("/model")
+_TRIMMED = 0.99
 
 
 def main(arguments: Sequence[str]) -> None:  # noqa: ARG001 - a jail's target has this signature
@@ -55,21 +59,49 @@ def _work() -> None:
     graph = parity.opened((MODEL / "model.onnx").read_bytes(), spec, external.mapped_file(MODEL / DATA))
     returned = users_code.call(lambda: joblib.load(MODEL / fit.ESTIMATOR))
     compared = parity.compare(fitted_of(returned, rows, spec.task), graph, rows, task["parity"])
-    metric = headline_of(spec, rows.data[rows.label].to_numpy(), compared.wanted, compared.said)
+    truth = rows.data[rows.label].to_numpy()
+    metric = headline_of(spec, truth, compared.wanted, compared.said, compared.beyond)
     (out_dir() / "parity.json").write_bytes(
         encode({"facts": {**compared.facts, "metric": metric}, "record": compared.record})
     )
 
 
-def headline_of(spec: ServingSpec, truth: npt.NDArray[Any], wanted: Answers, said: Outputs) -> dict[str, Any] | None:
-    """The judge's leading metric of both, and its change: in the metric, for a mean error as a part of it."""
+def headline_of(
+    spec: ServingSpec, truth: npt.NDArray[Any], wanted: Answers, said: Outputs, beyond: npt.NDArray[np.int64]
+) -> dict[str, Any]:
+    """The judge's leading metric of both, and its change: in the metric, for a mean error as a part of it.
+
+    `apart`: for numbers, how far both lie apart where no outlier counts (`_apart`); else 0.
+    """
     estimator = Outputs(wanted.labels, wanted.probabilities, wanted.values)
     name, before = _headline(spec, truth, estimator)
     _, after = _headline(spec, truth, said)
-    change = after - before
-    if spec.task == "regression":
-        change = change / before if before else 0.0 if after == before else 1.0
-    return {"name": name, "estimator": round(before, 9), "graph": round(after, 9), "change": round(change, 9)}
+    change, apart = after - before, 0.0
+    if wanted.values is not None and said.values is not None:
+        change = part_of(change, before)
+        apart = _apart(np.asarray(truth, dtype=np.float64), wanted.values, said.values, beyond)
+    return {
+        "name": name,
+        "estimator": round(before, 9),
+        "graph": round(after, 9),
+        "change": round(change, 9),
+        "apart": round(apart, 9),
+    }
+
+
+def _apart(truth: Floats, wanted: Floats, said: Floats, beyond: npt.NDArray[np.int64]) -> float:
+    """The larger of two, as a part of the estimator's error: by how much the error changes without its largest
+    hundredth, and how far the middle row's answers differ. Rows within the tolerance do not differ.
+
+    A mean error is what one outlier makes of it; and errors of the other sign have the same size.
+    """
+    most = max(1, int(len(truth) * _TRIMMED))
+    before, after = (float(np.sort(np.abs(truth - each))[:most].mean()) for each in (wanted, said))
+    differs = np.zeros(len(truth))
+    differs[beyond] = np.abs(wanted - said)[beyond]
+    middle = float(np.quantile(differs, 0.5, method="higher"))
+    typical = float(np.median(np.abs(truth - wanted)))
+    return max(abs(part_of(after - before, before)), part_of(middle, typical))
 
 
 def _headline(spec: ServingSpec, truth: npt.NDArray[Any], outputs: Outputs) -> tuple[str, float]:

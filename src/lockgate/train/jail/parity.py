@@ -1,12 +1,15 @@
 """Does the ONNX graph say what the estimator says? Rows are asked of both. Runs in the jail.
 
-Tolerance: 1e-5 in each probability; for regression 1e-4 of the larger of the answer and the answers' spread.
+Tolerance: 1e-5 in each probability; for regression 1e-4 of the larger of the answer and the answers' spread, which is
+the distance of their quartiles (`spread`): one answer that lies far out must not excuse the others.
 
 A graph counts in 32 bits. Where a number lies so close to a split that 32 bits put it on the other side, a right graph
-and its estimator differ, and by much. Such a row is *explained* when the graph's answer lies among those that the
+and its estimator differ, and by much. Such a row is *explained* when the graph's answer is one of those that the
 estimator itself gives for the row in 32 bits: each number that 32 bits do not hold exactly is replaced by the nearest
-one that they hold, or by its neighbour on either side. Numbers that 32 bits hold exactly stay as they are, so a graph
-that takes the wrong branch at a whole number or at a category is never explained.
+one that they hold, or by its neighbour on either side. Where these answers lie close together, one between them counts
+as well: what rounds in the middle of a sum is no whole step of the input. Between answers that lie far apart nothing
+does. Numbers that 32 bits hold exactly stay as they are, so a graph that takes the wrong branch at a whole number or at
+a category is never explained.
 """
 
 from __future__ import annotations
@@ -25,12 +28,14 @@ from lockgate.train.jail.exporters.base import Answers, Exported, Fitted
 from lockgate.train.jail.frame import Rows
 from lockgate.train.jail.in_32_bits import in_32_bits
 from lockgate.train.jail.judge import answers
+from lockgate.train.jail.spread import spread
 
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
 PROBABILITY = 1e-5
 RELATIVE = 1e-4
+_CLOSE = 100  # tolerances
 _AT_A_TIME = 2_000
 _MOST_SHOWN = 12
 
@@ -44,6 +49,7 @@ class Compared:
         record: the worst row's values, for the person who has the rows anyway.
         wanted, said: what the estimator and the graph say of each row.
         left: the places of rows beyond the tolerance that nothing explains.
+        beyond: which rows are beyond it, explained or not.
     """
 
     facts: dict[str, Any]
@@ -51,6 +57,7 @@ class Compared:
     wanted: Answers
     said: Outputs
     left: npt.NDArray[np.int64]
+    beyond: npt.NDArray[np.int64]
 
 
 def loaded(exported: Exported) -> Model:
@@ -94,7 +101,7 @@ def compare(fitted: Fitted, model: Model, rows: Rows, limit: float) -> Compared:
         },
     }
     shown = {name: _shown(rows.data[name].iloc[worst]) for name in fitted.features[:_MOST_SHOWN]}
-    return Compared(facts, shown, wanted, said, left)
+    return Compared(facts, shown, wanted, said, left, beyond)
 
 
 def judge(found: Compared, limit: float, cause: Callable[[], str] = str) -> None:
@@ -155,8 +162,14 @@ def _regression(values: npt.NDArray[Any], said: Outputs) -> _Pair:
     wanted = np.asarray(values, dtype=np.float64).reshape(-1)
     if said.values is None:
         raise Refused("LG312", "the converted model gives no number", next="lockgate explain LG312")
-    scale = RELATIVE * np.maximum(np.abs(wanted), max(float(np.std(wanted)), 1e-12))
-    difference = _safe(np.abs(wanted - said.values) / scale)
+    try:
+        typical = max(spread(wanted), 1e-12)
+    except ValueError as error:
+        message = f"what the estimator says cannot be compared: {error}"
+        raise Refused("LG312", message, next="lockgate explain LG312") from None
+    scale = RELATIVE * np.maximum(np.abs(wanted), typical)
+    with np.errstate(over="ignore", invalid="ignore"):
+        difference = _safe(np.abs(wanted - said.values) / scale)
     return _Pair(wanted[:, None], said.values[:, None], scale, RELATIVE, None, difference)
 
 
@@ -179,21 +192,27 @@ def _explained(fitted: Fitted, rows: Rows, pair: _Pair, beyond: npt.NDArray[np.i
 def _in_32_bits(fitted: Fitted, rows: Rows, pair: _Pair, places: npt.NDArray[np.int64]) -> Mask:
     """Which of the rows at `places` the estimator itself answers so, asked for numbers of 32 bits."""
     low = high = pair.wanted[places]
-    clear = np.zeros(len(places), dtype=bool)
-    if pair.labels is None:
-        clear[:] = True
-    else:
-        clear |= (pair.labels[0][places] == pair.labels[1][places]) | ~_clear(pair.wanted[places])
+    said, scale = pair.said[places], pair.scale[places]
+    same = _same_label(pair, places, low, None if pair.labels is None else pair.labels[0][places])
+    one_of_them = np.zeros(len(places), dtype=bool)
     numbers = [name for name in fitted.features if rows.kinds.get(name, "string") != "string"]
     for variant in in_32_bits(rows.data.iloc[places], numbers):
         answer = fitted.answers(variant)
         given = _matrix(answer)
         low, high = np.minimum(low, given), np.maximum(high, given)
-        if pair.labels is not None:
-            clear |= _texts(answer.labels) == pair.labels[1][places]
-    said = pair.said[places]
-    outside = np.maximum(low - said, said - high).max(axis=1)
-    return np.asarray((outside <= pair.scale[places]) & clear, dtype=bool)
+        alike = _same_label(pair, places, given, None if answer.labels is None else _texts(answer.labels))
+        one_of_them |= (np.abs(given - said).max(axis=1) <= scale) & alike
+        same |= alike
+    between = np.maximum(low - said, said - high).max(axis=1) <= scale
+    close = (high - low).max(axis=1) <= _CLOSE * scale
+    return np.asarray(one_of_them | (between & close & same), dtype=bool)
+
+
+def _same_label(pair: _Pair, places: npt.NDArray[np.int64], given: Floats, labels: npt.NDArray[np.str_] | None) -> Mask:
+    """Where the graph's label is the one given with the probabilities `given`, or two classes are as probable."""
+    if pair.labels is None or labels is None:
+        return np.ones(len(places), dtype=bool)
+    return np.asarray((labels == pair.labels[1][places]) | ~_clear(given), dtype=bool)
 
 
 def _matrix(answer: Answers) -> Floats:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import importlib.util
 import sys
 import traceback
 from collections.abc import Callable
-from types import TracebackType
+from pathlib import Path
+from types import ModuleType, TracebackType
 from typing import Any
 
-from lockgate.contract.findings import clean
 from lockgate.contract.jail.outcome import place
 from lockgate.errors import LockgateError, Refused
-from lockgate.train.jail import limits
+from lockgate.train.jail import hints, limits
 
 JOB = place("/job")
 """The captured code, read-only."""
@@ -20,6 +21,22 @@ JOB = place("/job")
 def captured() -> list[str]:
     """Some names of captured files, for whoever misses one."""
     return sorted(str(path.relative_to(JOB)) for path in JOB.rglob("*.py"))[:20]
+
+
+def load(file: str) -> ModuleType:
+    """The captured file as a module. Raises Refused LG301, and what importing it raises."""
+    spec = importlib.util.spec_from_file_location(Path(file).stem, JOB / file)
+    if spec is None or spec.loader is None or not (JOB / file).is_file():
+        raise Refused(
+            "LG301",
+            f"{file} is not among the captured code",
+            seen={"captured": captured()},
+            next="edit lockgate.toml: [train] function, code",
+        )
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
 
 
 def call(work: Callable[[], Any]) -> Any:
@@ -43,13 +60,13 @@ def call(work: Callable[[], Any]) -> Any:
         met = limits.met(error)
         if met is not None:
             raise limits.refused(met, _where(error.__traceback__)) from None
-        said = (str(error).strip().splitlines() or [""])[-1]
+        said = hints.shown(str(error.msg if isinstance(error, SyntaxError) else error))
         where = _syntax(error) if isinstance(error, SyntaxError) else _where(error.__traceback__)
         raise Refused(
             "LG310",
-            f"the training code raised {type(error).__name__}{where}" + (f": {clean(said, 300)}" if said else ""),
+            f"the training code raised {type(error).__name__}{where}" + (f": {said}" if said else ""),
             seen={"error": type(error).__name__, "at": where.removeprefix(" at ")},
-            next="mend the training code, then: lockgate train",
+            next=hints.next_of(error),
         ) from None
 
 

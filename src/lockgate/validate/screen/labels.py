@@ -122,8 +122,9 @@ def _outcome(table: Table, noise: Noise, label: Ints, judged: Bools) -> Outcome:
     heavy = settled(noise, label[judged])
     if far < LEAST_SIGHT and not heavy:
         why = (
-            f"the inputs say too little about {table.label_name}: of wrong labels {far:.0%} could be told from honest"
-            " ones; each row has its score. A table in which very many labels are wrong looks the same"
+            f"with these inputs a wrong {table.label_name} cannot be told from an honest one ({far:.0%} of them would"
+            " be found), so no row is flagged; each has its score. The inputs may say little about it, or very many"
+            " labels may be wrong: from here the two look the same"
         )
         return Outcome(absent=why)
     far = max(far, sight(noise, DOUBT, noise.rate)) if heavy else far

@@ -40,7 +40,7 @@ def screen(table: Table) -> tuple[Outcome, Floats, Floats]:
     score = _quantile(distance)
     skill = 1 - np.abs(residual).mean() / (np.abs(value - np.median(value)).mean() or 1.0)
     if skill < LEAST_SKILL:
-        why = f"the inputs say too little about {table.label_name}: a wrong value cannot be told from an honest one"
+        why = f"with these inputs a wrong {table.label_name} cannot be told from an honest one, so no row is flagged"
         return Outcome(absent=f"{why}; each row has its score"), score, _quantile(away)
     chosen = _beyond(distance)
     chosen &= order > np.median(order)

@@ -13,7 +13,7 @@ import pandas as pd
 
 from lockgate.errors import LockgateError, Refused
 from lockgate.runtime.serving import ClassValue, Kind, Task
-from lockgate.train.jail.exporters import labelled
+from lockgate.train.jail.exporters import label_values, labelled
 from lockgate.train.jail.exporters.base import Answers, Exported
 from lockgate.train.jail.exporters.booster_frames import categorised, lightgbm_categories, xgboost_categories
 from lockgate.train.jail.exporters.dumping import dumped
@@ -133,7 +133,9 @@ class BoosterModel:
                 "LG311",
                 f"a Booster's classes are 0, 1, 2 ..., and the label {self._rows.label!r} has others",
                 seen={"label": self._rows.label, "kind": self._rows.label_kind},
-                next="return XGBClassifier or LGBMClassifier, which know the label's values",
+                next=label_values.remedy(self.name, self._rows)
+                if self.library == "xgboost"
+                else "return LGBMClassifier, which knows the label's values",
             )
         return tuple(range(2 if self.task == "binary" else self._outputs()))
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from lockgate.errors import Refused
 from lockgate.runtime.serving import Input
+from lockgate.train.jail.exporters.sizes import activation_of
 from lockgate.train.jail.exporters.torch_inputs import inputs_of
 from lockgate.train.jail.exporters.torch_module import Network
 from lockgate.train.jail.exporters.torch_outputs import LOGITS, PROBABILITIES
@@ -84,6 +85,5 @@ class _Said:
 
     def __init__(self, model: Any) -> None:
         self.classes = getattr(model, "classes", None)
-        activation = getattr(getattr(model.layers[-1], "activation", None), "__name__", "") if model.layers else ""
         self.output = getattr(model, "answers", None)
-        self.ends = _ENDS.get(activation, LOGITS)
+        self.ends = _ENDS.get(activation_of(model), LOGITS)

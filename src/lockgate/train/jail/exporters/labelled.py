@@ -95,12 +95,14 @@ def fitting(found: Task, rows: Rows, declared: str) -> Task:
 
 
 def class_of(value: Any, kind: Kind = "string") -> ClassValue:
-    """A class as io.json writes it; 0 and 1 of a boolean label (boosters count) are its values.
+    """A class as io.json writes it; 0 and 1 of a boolean label (boosters count) are its values, and the other way.
 
     Raises Refused LG311 for one that no answer can carry.
     """
     if kind == "bool" and value in (0, 1):
         return bool(value)
+    if kind == "int" and isinstance(value, bool):
+        return int(value)
     if isinstance(value, float) and value.is_integer():
         return int(value)
     if isinstance(value, bool | int | str):

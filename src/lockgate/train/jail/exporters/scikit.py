@@ -20,13 +20,14 @@ from lockgate.train.jail.exporters import labelled
 from lockgate.train.jail.exporters.base import Answers, Exported
 from lockgate.train.jail.exporters.booster_frames import as_fitted
 from lockgate.train.jail.exporters.dumping import dumped
+from lockgate.train.jail.exporters.scikit_labels import labels_of
 from lockgate.train.jail.exporters.scikit_parts import chain
 from lockgate.train.jail.exporters.versions import versions_of
 from lockgate.train.jail.frame import Rows
 
 
 def of(returned: Any, rows: Rows, declared: str) -> Scikit:
-    """The estimator as a Fitted. Raises Refused LG311, LG316."""
+    """The estimator as a Fitted. Raises Refused LG311, LG316, LG338."""
     _check_fitted(returned)
     return Scikit(returned, rows, declared)
 
@@ -35,9 +36,10 @@ class Scikit:
     """A fitted scikit-learn estimator, and what looks like one. See `base.Fitted`."""
 
     def __init__(self, estimator: Any, rows: Rows, declared: str) -> None:
-        """Raises Refused LG311, LG316."""
+        """Raises Refused LG311, LG316, LG338."""
         self.name = chain(estimator)
         self.task = labelled.task_of(estimator, rows, declared)
+        _check_columns(estimator, rows)
         self.features = labelled.features_of(estimator, rows)
         self.classes = (
             None
@@ -63,7 +65,7 @@ class Scikit:
         if not hasattr(self._estimator, "predict_proba"):
             raise labelled.no_probabilities(self.name)
         probabilities = np.asarray(self._estimator.predict_proba(known), dtype=np.float64)
-        return Answers(np.asarray(self._estimator.predict(known)), probabilities, None)
+        return Answers(labels_of(self._estimator, known, probabilities), probabilities, None)
 
     def export(self) -> Exported:
         """Its graph. Raises Refused LG312 (no probabilities, no input), LG316 (it reads the label), LG337, LG338."""
@@ -98,3 +100,13 @@ def _check_fitted(estimator: Any) -> None:
             f"train() returned a {type(estimator).__name__} that is not fitted",
             next="return estimator.fit(...) from train()",
         ) from None
+
+
+def _check_columns(estimator: Any, rows: Rows) -> None:
+    """Says more of an estimator that has seen no names than that it has not. Raises Refused LG316, LG338."""
+    if getattr(estimator, "feature_names_in_", None) is None:
+        from lockgate.train.jail.exporters import scikit_model
+
+        refused = scikit_model.unnamed(estimator, rows)
+        if refused is not None:
+            raise refused

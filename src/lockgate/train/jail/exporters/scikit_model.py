@@ -27,6 +27,7 @@ from lockgate.train.jail.exporters import (
     scikit_numbers,
     scikit_text,
     scikit_trees,
+    scikit_unknown,
 )
 from lockgate.train.jail.exporters.base import Exported
 from lockgate.train.jail.exporters.graph import DOUBLE, INT64, STRING, Block, Graph, Table, model_of
@@ -61,11 +62,17 @@ def exported(
     """The graph and its serving spec. Raises Refused LG312, LG316, LG337, LG338."""
     if task != "regression" and not hasattr(estimator, "predict_proba"):
         raise labelled.no_probabilities(name)
+    scikit_unknown.check(estimator)
     inputs = _inputs(estimator, kinds)
     graph = Graph()
     with converting(name):
         outputs = _written(Steps(graph), estimator, task, classes, given(graph, inputs))
     return finished(graph, inputs, outputs, name, task, classes, kinds, rows)
+
+
+def unnamed(estimator: Any, rows: Rows) -> Refused | None:
+    """As `scikit_unknown.unnamed`, once all writers are registered."""
+    return scikit_unknown.unnamed(estimator, rows)
 
 
 @contextmanager

@@ -40,8 +40,19 @@ def labels_of(held: Any) -> npt.NDArray[Any]:
     return np.arange(count) if count > 1 else np.array([0.0, 1.0])
 
 
+def activation_of(model: Any) -> str:
+    """What a Keras model does last: "softmax", "sigmoid", or another name of Keras."""
+    if not model.layers:
+        return ""
+    last = model.layers[-1]
+    return str(getattr(getattr(last, "activation", None), "__name__", type(last).__name__)).lower()
+
+
 def _columns(network: Any) -> int:
     """How many classes its last step tells apart; 1 where it gives a number."""
+    shape = getattr(network, "output_shape", None)
+    if isinstance(shape, tuple):
+        return 2 if shape[-1] == 1 and activation_of(network) == "sigmoid" else int(shape[-1] or 1)
     leaves = [each for each in network.modules() if not list(each.children())]
     width = next((each.out_features for each in reversed(leaves) if hasattr(each, "out_features")), 1)
     return 2 if width == 1 and leaves and type(leaves[-1]).__name__ == "Sigmoid" else int(width)

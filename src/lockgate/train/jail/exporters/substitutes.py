@@ -7,7 +7,8 @@ _SUBSTITUTES = {
     "FeatureHasher": "use OneHotEncoder(handle_unknown='ignore')",
     "DictVectorizer": "use OneHotEncoder in a ColumnTransformer",
     "SplineTransformer": "use KBinsDiscretizer or PolynomialFeatures",
-    "IterativeImputer": "use SimpleImputer or KNNImputer",
+    "IterativeImputer": "use SimpleImputer",
+    "KNNImputer": "use SimpleImputer",
     "LinearSVC": "wrap it in CalibratedClassifierCV",
     "NearestCentroid": "use KNeighborsClassifier or LinearDiscriminantAnalysis",
     "RadiusNeighborsClassifier": "use KNeighborsClassifier",
@@ -35,7 +36,7 @@ _SUBSTITUTES = {
     "CatBoostClassifier": "use LGBMClassifier or HistGradientBoostingClassifier",
     "CatBoostRegressor": "use LGBMRegressor or HistGradientBoostingRegressor",
 }
-_OTHERWISE = "use a step of docs/reference/frameworks.md, or make the feature in features.py"
+_OTHERWISE = "use another step (lockgate explain LG338), or make the feature in features.py"
 
 
 def substitute_of(kind: str) -> str:
