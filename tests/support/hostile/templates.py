@@ -6,9 +6,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 from tests.support.hostile.case import Hostile
 
+_REVIEWED = json.loads((Path(__file__).parents[1] / "template_cases.json").read_text("utf-8"))["reviewed"]
 _DO = "|attr('popen')('true')"
 
 TEMPLATES: tuple[tuple[str, str], ...] = (
@@ -102,7 +104,18 @@ TEMPLATES: tuple[tuple[str, str], ...] = (
     ("deep brackets", "{{ " + "(" * 20_000 + "1" + ")" * 20_000 + " }}"),
     ("deep blocks", "{% if 1 %}" * 5_000 + "{% endif %}" * 5_000),
     ("broken off", "{{ ''.__class__"),
+    (
+        "macros, doubling",
+        "{% macro m0(a) %}{{ a }}{{ a }}{% endmacro %}"
+        + "".join(
+            f"{{% macro m{n}(a) %}}{{{{ m{n - 1}(a) }}}}{{{{ m{n - 1}(a) }}}}{{% endmacro %}}" for n in range(1, 40)
+        )
+        + "{{ m39(messages) }}",
+    ),
+    ("doubled in a row", "{% set a = messages %}" + "{% if a %}{% set a = a ~ a %}{% endif %}" * 40),
+    ("doubled by a macro", "{% macro m(a) %}{{ a }}{{ a }}{% endmacro %}" + "{% set a = m(a) %}" * 40),
     ("unknown tag", "{% exec os.getcwd() %}"),
+    *_REVIEWED.items(),
 )
 
 _CALLED = ("classes", "globals of cycler", "filter attr, joined", "item, variable", "include", "str.format", "memory")

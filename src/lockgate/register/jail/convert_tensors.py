@@ -42,8 +42,8 @@ def _work() -> None:
 def convert(source: Path, result: Path, most: int) -> dict[str, Any]:
     """What found.json says; writes `result` if it can be made without executing anything.
 
-    Raises Refused LG481 (no form that is converted), LG485 (it would run programs), LG483 (malformed, or tensors of more
-    than `most` bytes).
+    Raises Refused LG481 (no form that is converted), LG485 (it would run programs), LG483 (malformed, or tensors of
+    more than `most` bytes).
     """
     form = convert_forms.form_of(source)
     if form == convert_forms.UNKNOWN:

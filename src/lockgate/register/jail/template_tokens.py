@@ -19,7 +19,8 @@ _TOKEN = re.compile(
     r"""|(?P<text>'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")"""
     r"|(?P<close>[-+]?(?:%\}|\}\}))"
     r"|(?P<sign>==|!=|<=|>=|//|\*\*|[-+*/%~|.,:()\[\]{}<>=])",
-    re.DOTALL,
+    # Letters beyond ASCII are more than one name's: Python, to which Jinja compiles, folds them.
+    re.DOTALL | re.ASCII,
 )
 
 
