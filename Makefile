@@ -34,6 +34,7 @@ nightly: test bench  ## All tests, the benchmarks, the long tests and fault roun
 	@$(BIN)/python -m bench.drift_harmless
 	@$(BIN)/python -m bench.screen_triggers
 	@$(BIN)/pytest -n auto tests/properties --hypothesis-profile=nightly --timeout 7200
+	@$(MAKE) fuzz FUZZ_SECONDS=300
 
 bench: .venv/made  ## The measured claims, each as a ratio in one run
 	@$(BIN)/python bench/run_vs_plain.py
@@ -52,6 +53,7 @@ bench: .venv/made  ## The measured claims, each as a ratio in one run
 	@$(BIN)/python -m bench.screen_cost
 	@$(BIN)/python -m bench.screen_labels
 	@$(BIN)/python -m bench.screen_sources
+	@$(BIN)/python -m bench.scan_corpus
 	@if command -v wrk >/dev/null; then $(BIN)/python -m bench.gateway_controls; fi
 	@if command -v wrk >/dev/null; then $(BIN)/python -m bench.gateway; fi
 

@@ -18,7 +18,7 @@ import pickle
 import pickletools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import IO, Any, Final
+from typing import IO, Any, Final, TypeVar
 
 from lockgate.contract.findings import clean
 from lockgate.errors import Refused
@@ -81,6 +81,9 @@ _SIGNS: Final[Mapping[str, tuple[int, int]]] = {
 """Type -> the bits that change when an element is negated, and when it is conjugated."""
 
 
+T = TypeVar("T")
+
+
 class NotPlain(Exception):
     """The file needs something that a plain state dict does not; the message is its name."""
 
@@ -90,14 +93,21 @@ def _unchanging(self: object, state: object) -> None:  # noqa: ARG001 - what the
     raise malformed("it changes what nothing may change")
 
 
+def _closed(stand_in: type[T]) -> type[T]:
+    """Set last: dataclasses of Python 3.11.2 give frozen ones with slots a way to be changed, over any of ours."""
+    stand_in.__setstate__ = _unchanging  # type: ignore[attr-defined]
+    return stand_in
+
+
+@_closed
 @dataclass(frozen=True, slots=True)
 class Kind:
     """A type of elements."""
 
     name: str
-    __setstate__ = _unchanging
 
 
+@_closed
 @dataclass(frozen=True, slots=True)
 class Storage:
     """A run of bytes that lies elsewhere in the file: `count` elements of `kind`, found by `key`."""
@@ -105,7 +115,6 @@ class Storage:
     key: str
     kind: str
     count: int
-    __setstate__ = _unchanging
 
     @property
     def size(self) -> int:
@@ -113,6 +122,7 @@ class Storage:
         return self.count * TYPES[self.kind][1]
 
 
+@_closed
 @dataclass(frozen=True, slots=True)
 class View:
     """A tensor: elements of `kind` in `storage`; element (i, j, ...) at offset + i * strides[0] + j * strides[1]...
@@ -126,7 +136,6 @@ class View:
     shape: tuple[int, ...]
     strides: tuple[int, ...]
     flipped: int = 0
-    __setstate__ = _unchanging
 
 
 class Inert:
