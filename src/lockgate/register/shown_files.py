@@ -116,7 +116,7 @@ class _Copy:
             self._file(os.path.join(folder, name), name)
         if any(name.lower().endswith(".onnx") for name in names):
             for entry in os.scandir(folder):
-                data = "data" in entry.name.lower() and entry.name not in names
+                data = _may_be_data(entry.name) and entry.name not in names
                 if data and entry.is_file(follow_symlinks=False):
                     self._file(entry.path, entry.name)
         return self.target
@@ -191,3 +191,8 @@ def _below(folder: str) -> Iterator[int]:
                 yield mode
                 if stat.S_ISDIR(mode):
                     waiting.append(entry.path)
+
+
+def _may_be_data(name: str) -> bool:
+    """Whether exporters call the weights beside a graph so."""
+    return "data" in name.lower() or name.lower().endswith((".bin", ".weights"))

@@ -311,13 +311,21 @@ def test_a_closure_takes_what_registration_signs() -> None:
 def test_data_beside_a_model_are_accounted_for_or_stay_out() -> None:
     """As long as the model says, and under no name that promises anything else."""
     data = b"\0" * 64
-    found = inspect("m.onnx.data", io.BytesIO(data), 64, Files({}), accounted=64)
-    assert found.format == "onnx data"
+    for name in ("m.onnx.data", "weights.bin", "w"):
+        assert inspect(name, io.BytesIO(data), 64, Files({}), accounted=64).format == "onnx data"
     assert _no("m.onnx.data", data).finding == "LG463"
-    for name, size, finding in (("m.onnx.data", 63, "LG423"), ("m.bin", 64, "LG414"), ("README.md", 64, "LG414")):
+    for name, size, finding in (("m.onnx.data", 63, "LG423"), ("m.pt", 64, "LG414"), ("README.md", 64, "LG414")):
         with pytest.raises(NotAllowed) as no:
             inspect(name, io.BytesIO(data), 64, Files({}), accounted=size)
         assert no.value.finding == finding
+
+
+def test_data_that_a_loader_would_unpickle_stay_out() -> None:
+    """Whatever a model beside them accounts for."""
+    for data in (pickle.dumps(Runs()), pickle.dumps(Runs(), 0), gzip.compress(pickle.dumps(Runs()))):
+        with pytest.raises(NotAllowed) as no:
+            inspect("weights.bin", io.BytesIO(data), len(data), Files({}), accounted=len(data))
+        assert no.value.finding in ("LG410", "LG470")
 
 
 @pytest.mark.parametrize(("literal", "dictionary"), [(3, 1 << 16), (3, 1 << 30), (0, 4096)])

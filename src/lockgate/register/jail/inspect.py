@@ -112,10 +112,13 @@ def _promise(name: str, allow: Allow) -> str:
 
 
 def _data_form(name: str) -> str:
-    """Weights may be called anything that promises nothing else: a file is data or a text, never both."""
+    """Weights may be called anything that promises nothing else: a file is data or a text, never both.
+
+    `.bin` is what many exporters call them. Loaders unpickle such files too: `refuse_other_forms` sees what they would.
+    """
     ending = "." + name.rpartition(".")[2].lower()
     form = form_of(name, is_run=False)
-    return form if form or ending in ENDINGS else DATA
+    return form if form or ending in ENDINGS.keys() - {".bin"} else DATA
 
 
 def _counts(sign: Sign, form: str, first: bytes, size: int, allow: Allow) -> bool:
