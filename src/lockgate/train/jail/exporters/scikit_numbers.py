@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lockgate.train.jail.exporters.graph import DOUBLE, Graph, Table, joined, matrix
+from lockgate.train.jail.exporters.graph import DOUBLE, Graph, Table, matrix
 from lockgate.train.jail.exporters.steps import TRANSFORMS, Steps, writes
 
 Array = npt.NDArray[Any]
@@ -203,8 +203,3 @@ def interpolated(graph: Graph, value: str, known: Array, wanted: Array) -> str:
     above = graph.op("GreaterOrEqual", value, float(known[-1]))
     inside = graph.op("Where", above, float(wanted[-1]), inside)
     return graph.op("Where", graph.op("Less", value, float(known[0])), float(wanted[0]), inside)
-
-
-def side_by_side(graph: Graph, table: Table) -> str:
-    """All columns of numbers as one matrix."""
-    return joined(graph, list(table.blocks))
