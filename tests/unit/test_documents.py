@@ -80,7 +80,7 @@ def test_a_wrong_command_is_noticed(line: str, why: str) -> None:
 @page_by_page
 def test_ids_are_known(page: Path) -> None:
     """A finding id in a page is one that `lockgate explain` knows."""
-    ids = set(re.findall(r"\bLG\d{3}\b", page.read_text(encoding="utf-8")))
+    ids = set(re.findall(r"\bLG\d{3,4}\b", page.read_text(encoding="utf-8")))
     assert ids - set(FINDINGS) == set()
 
 

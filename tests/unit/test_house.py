@@ -89,7 +89,7 @@ def processes(tree: ast.Module) -> Iterator[str]:
 def ids_in(path: Path) -> set[str]:
     """The finding ids that a module names in its code; its docstrings may speak of others."""
     strings = [node for node in ast.walk(tree_of(path)) if isinstance(node, ast.Constant)]
-    return {node.value for node in strings if isinstance(node.value, str) and re.fullmatch(r"LG\d{3}", node.value)}
+    return {node.value for node in strings if isinstance(node.value, str) and re.fullmatch(r"LG\d{3,4}", node.value)}
 
 
 def findings() -> tuple[Finding, ...]:

@@ -33,7 +33,7 @@ MARK_FIELDS: Final = frozenset(
     {"claim", "time", "project", "reason", "model", "mark", "rows", "marks", "validate", "findings"}
 )
 _MOST_FINDINGS: Final = 50
-_FINDING: Final = re.compile(r"LG[0-9]{3}")
+_FINDING: Final = re.compile(r"LG[0-9]{3,4}")
 
 
 @dataclass(frozen=True)

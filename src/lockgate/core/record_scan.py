@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 
+from lockgate.core.record_suspicion import MOST_EVIDENCE, RULES, SCOPES
 from lockgate.core.record_window import are_bins
 from lockgate.core.records import MAX_COUNTS, MAX_RECORD_BYTES, MAX_ROWS, MAX_SEQUENCE
 
@@ -29,6 +30,10 @@ def _form(**fields: bytes) -> re.Pattern[bytes]:
     return re.compile(rb"\{" + b",".join(parts) + rb"\}\Z")
 
 
+def _one_of(words: tuple[str, ...]) -> bytes:
+    return rb'"(?:%b)"' % "|".join(words).encode()
+
+
 _SINGLE = _form(
     client=_ID, environment=_NAME, gateway=_OWN, input=_COMMITMENT, model=_MODEL, output=_COMMITMENT, rung=_NAME,
     seq=_NUMBER, time=_NUMBER, v=b"1",
@@ -44,7 +49,7 @@ _OTHERS = (
         seq=_NUMBER, time=_NUMBER, v=b"2",
     ),
     _form(
-        client=_ID, environment=_NAME, finding=rb'"LG[0-9]{3}"', gateway=_OWN, input=_COMMITMENT, kind=b'"refused"',
+        client=_ID, environment=_NAME, finding=rb'"LG[0-9]{3,4}"', gateway=_OWN, input=_COMMITMENT, kind=b'"refused"',
         model=_MODEL, rung=_NAME, seq=_NUMBER, time=_NUMBER, v=b"2",
     ),
     _form(gateway=_OWN, kind=b'"unrecorded"', rows=_NUMBER, seq=_NUMBER, since=_NUMBER, time=_NUMBER, v=b"2"),
@@ -61,6 +66,12 @@ _UNNAMED = _COUNT.replace(b"(", b"(?:")
 _OBSERVED = _form(
     base=_MODEL, counts=rb"\{(%b(?:,%b)*)\}" % (_UNNAMED, _UNNAMED), environment=_NAME, gateway=_OWN,
     kind=b'"observed"', model=_MODEL, rung=_NAME, seq=_NUMBER, step=_NUMBER, time=_NUMBER, v=b"2",
+)  # fmt: skip
+
+_SUSPICION = _form(
+    client=_ID, counts=rb"\{(%b(?:,%b)*)\}" % (_UNNAMED, _UNNAMED), environment=_NAME, gateway=_OWN,
+    kind=b'"suspicion"', level=b"[0-3]", model=_MODEL, rule=_one_of(RULES), rung=_NAME, scope=_one_of(SCOPES),
+    seq=_NUMBER, since=_NUMBER, time=_NUMBER, v=b"2",
 )  # fmt: skip
 
 _WINDOW = _form(
@@ -96,10 +107,13 @@ def _other(data: bytes) -> tuple[bytes, int]:
             if all(int(number) <= MAX_SEQUENCE for number in numbers) and not (named and int(numbers[0]) >= MAX_ROWS):
                 return gateway, int(numbers[_SEQ[form]])
     found = _OBSERVED.match(data)
+    most = MAX_COUNTS
+    if found is None and (found := _SUSPICION.match(data)) is not None:
+        most = MOST_EVIDENCE
     if found is None:
         return _window(data)
     counts, gateway, *numbers = found.groups()
-    if not _are_counts(counts) or any(int(number) > MAX_SEQUENCE for number in numbers):
+    if not _are_counts(counts, most) or any(int(number) > MAX_SEQUENCE for number in numbers):
         raise ValueError("not a prediction record")
     return gateway, int(numbers[0])
 
@@ -131,15 +145,11 @@ def _is_list(inside: bytes) -> bool:
     )
 
 
-def _are_counts(inside: bytes) -> bool:
+def _are_counts(inside: bytes, most: int) -> bool:
     """Whether the counts, each well formed, are in the one order, each once, and not too many or too large."""
     pairs = _COUNTS.findall(inside)
     names = [name for name, _ in pairs]
-    return (
-        len(pairs) <= MAX_COUNTS
-        and names == sorted(set(names))
-        and max(int(count) for _, count in pairs) <= MAX_SEQUENCE
-    )
+    return len(pairs) <= most and names == sorted(set(names)) and max(int(count) for _, count in pairs) <= MAX_SEQUENCE
 
 
 IS_OBSERVED = b'{"base":"'

@@ -38,7 +38,7 @@ FORMS = {
     **dict.fromkeys(("gateway", "client"), _ID),
     **dict.fromkeys(("environment", "rung"), _NAME),
     **dict.fromkeys(("input", "output", "label", "root"), _COMMITMENT),
-    "finding": re.compile(r"LG[0-9]{3}\Z"),
+    "finding": re.compile(r"LG[0-9]{3,4}\Z"),
 }
 """What each text of a record looks like, by the field's name."""
 NUMBERS = frozenset({"seq", "time", "first", "rows", "since", "step", "life", "dropped", "seen", "labelled", "stride"})

@@ -32,7 +32,7 @@ _PROCESS = re.compile(
     r"(gateway|contract|model|sealer|controller)(?:-[0-9]{1,4})?(?::[0-9a-f]{8})?(?: worker)?"
     r"(: | \| | (?=ended |broken ))"
 )
-_FINDING = re.compile(r"\bLG[0-9]{3}\b")
+_FINDING = re.compile(r"\bLG[0-9]{3,4}\b")
 _MOST_PLACES = 3
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from lockgate.supervise.proposal import Proposal
     from lockgate.supervise.webhook import Webhook
 
-_FINDING = re.compile(r"LG[0-9]{3}\Z")
+_FINDING = re.compile(r"LG[0-9]{3,4}\Z")
 
 
 @dataclass(frozen=True)

@@ -90,5 +90,5 @@ def _refusal(code: int, complaint: bytes) -> LockgateError | None:
     except (ValueError, KeyError, TypeError):
         return None
     kind = _CLASSES.get(code)
-    known = re.fullmatch(r"LG\d{3}", finding) is not None and all(sign.isprintable() for sign in message + after)
+    known = re.fullmatch(r"LG\d{3,4}", finding) is not None and all(sign.isprintable() for sign in message + after)
     return kind(finding, message, seen=seen, next=after) if kind is not None and known else None

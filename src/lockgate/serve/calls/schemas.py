@@ -28,7 +28,7 @@ ERROR: Schema = {
     "properties": {
         "error": {"type": "string", "description": "the message, where inference clients look for it"},
         "errors": {"type": "array", "items": {"type": "object"}, "description": "the contract's own, by record"},
-        "finding": {"type": "string", "pattern": "^LG[0-9]{3}$"},
+        "finding": {"type": "string", "pattern": "^LG[0-9]{3,4}$"},
         "message": {"type": "string"},
     },
 }
