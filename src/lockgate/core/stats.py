@@ -41,6 +41,67 @@ def wilson(successes: int, trials: int, *, z: float = Z95) -> Interval:
     return Interval(share, low, high)
 
 
+def clopper_pearson(successes: int, trials: int, *, confidence: float = 0.95) -> Interval:
+    """A share with the exact binomial interval of Clopper and Pearson (1934): never narrower than it says.
+
+    Raises ValueError unless 0 <= successes <= trials, trials > 0 and 0 < confidence < 1.
+    """
+    if not 0 <= successes <= trials or trials <= 0 or not 0 < confidence < 1:
+        raise ValueError(f"{successes} of {trials} at {confidence} is no share with an interval")
+    tail = (1 - confidence) / 2
+    low = 0.0 if successes == 0 else 1 - _share_with_tail(trials - successes, trials, tail)
+    high = 1.0 if successes == trials else _share_with_tail(successes, trials, tail)
+    return Interval(successes / trials, low, high)
+
+
+def _share_with_tail(successes: int, trials: int, tail: float) -> float:
+    """The share at which `successes` or fewer of `trials` have the probability `tail`; by halving."""
+    low, high = 0.0, 1.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        if _at_most(successes, trials, middle) > tail:
+            low = middle
+        else:
+            high = middle
+    return (low + high) / 2
+
+
+def _at_most(successes: int, trials: int, share: float) -> float:
+    """The binomial probability of `successes` or fewer: a regularised incomplete beta function."""
+    if successes >= trials or not 0 < share < 1:
+        return 1.0 if share <= 0 or successes >= trials else 0.0
+    return _beta(trials - successes, successes + 1, 1 - share)
+
+
+def _beta(a: float, b: float, x: float) -> float:
+    """I_x(a, b) by Lentz's continued fraction (DLMF 8.17.22), in about the square root of the larger one's steps."""
+    turned = x > (a + 1) / (a + b + 2)
+    if turned:
+        a, b, x = b, a, 1 - x
+    front = math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) + a * math.log(x) + b * math.log1p(-x)
+    c, d = 1.0, 1 / _away(1 - (a + b) * x / (a + 1))
+    fraction = d
+    for m in range(1, _MOST_STEPS):
+        for term in (
+            m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m)),
+            -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1)),
+        ):
+            c, d = _away(1 + term / c), 1 / _away(1 + term * d)
+            fraction *= c * d
+        if abs(c * d - 1) < _EXACT:
+            break
+    found = math.exp(front) * fraction / a
+    return 1 - found if turned else found
+
+
+def _away(value: float) -> float:
+    """`value`, which is divided by, kept from 0."""
+    return value if abs(value) > _TINY else _TINY
+
+
+_MOST_STEPS, _EXACT, _TINY = 100_000, 1e-15, 1e-300
+
+
 def mean(values: Sequence[float], *, z: float = Z95) -> Interval:
     """The mean with its normal interval; no interval below two values. Raises ValueError without values."""
     if not values:

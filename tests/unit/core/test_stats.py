@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats as reference
 
-from lockgate.core.stats import Interval, mean, percentile_interval, quantile, wilson
+from lockgate.core.stats import Interval, clopper_pearson, mean, percentile_interval, quantile, wilson
 
 
 @given(st.integers(1, 10_000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
@@ -23,11 +23,32 @@ def test_wilson_is_scipy_s(pair: tuple[int, int]) -> None:
     assert 0 <= found.low <= found.value <= found.high <= 1
 
 
+@given(st.integers(1, 500).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))), st.sampled_from([0.9, 0.95]))
+def test_clopper_pearson_is_scipy_s(pair: tuple[int, int], confidence: float) -> None:
+    """The same exact interval as scipy's, for every count."""
+    hits, trials = pair
+    expected = reference.binomtest(hits, trials).proportion_ci(confidence, method="exact")
+    found = clopper_pearson(hits, trials, confidence=confidence)
+    assert found.low == pytest.approx(expected.low, abs=1e-9)
+    assert found.high == pytest.approx(expected.high, abs=1e-9)
+
+
+@pytest.mark.parametrize("hits", [0, 1, 123_456, 500_000, 999_999, 1_000_000])
+def test_clopper_pearson_of_a_million_is_a_matter_of_a_moment(hits: int) -> None:
+    """No sum over the counts, which would take minutes for each of these."""
+    expected = reference.binomtest(hits, 1_000_000).proportion_ci(0.95, method="exact")
+    found = clopper_pearson(hits, 1_000_000)
+    assert found.low == pytest.approx(expected.low, abs=1e-12)
+    assert found.high == pytest.approx(expected.high, abs=1e-12)
+
+
 @pytest.mark.parametrize(("hits", "trials"), [(1, 0), (-1, 3), (4, 3)])
 def test_what_is_no_share_is_refused(hits: int, trials: int) -> None:
     """Counts that cannot be are an error, not an interval."""
     with pytest.raises(ValueError, match="no share"):
         wilson(hits, trials)
+    with pytest.raises(ValueError, match="no share"):
+        clopper_pearson(hits, trials)
 
 
 def test_mean_has_a_normal_interval() -> None:
