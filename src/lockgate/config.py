@@ -37,6 +37,8 @@ from lockgate.monitor.spec import MonitorSpec
 from lockgate.runtime.locked import settings as environment
 from lockgate.serve import options
 from lockgate.train import options as train
+from lockgate.train import robustness_options as robustness
+from lockgate.train.robustness_spec import Robustness
 from lockgate.validate import options as screen
 
 FILENAME = PROJECT_FILE
@@ -115,7 +117,14 @@ DATA = Table(
 INPUT = inputs.table(_source())
 
 _DIFFERING = Table(
-    {"data": DATA, "screen": screen.TABLE, "train": train.TABLE, "input": INPUT, "monitor": monitor.TABLE}
+    {
+        "data": DATA,
+        "screen": screen.TABLE,
+        "train": train.TABLE,
+        "robustness": robustness.TABLE,
+        "input": INPUT,
+        "monitor": monitor.TABLE,
+    }
 )
 """What each of several models may say for itself."""
 
@@ -135,6 +144,7 @@ SCHEMA = Table(
         "data": DATA,
         "screen": screen.TABLE,
         "train": train.TABLE,
+        "robustness": robustness.TABLE,
         "input": INPUT,
         "model": Named(
             Table(
@@ -145,6 +155,7 @@ SCHEMA = Table(
                     "data": differing(DATA),
                     "screen": differing(screen.TABLE),
                     "train": differing(train.TABLE),
+                    "robustness": differing(robustness.TABLE),
                     "input": INPUT,
                     "monitor": differing(monitor.TABLE),
                 },
@@ -215,6 +226,7 @@ class Config:
     inputs: tuple[inputs.Wanted, ...] = ()
     monitor: MonitorSpec = field(default_factory=MonitorSpec)
     screen: screen.ScreenSettings = field(default_factory=screen.ScreenSettings)
+    robustness: Robustness | None = None
     project: str = ""
     card: str = ""
     licence: str = ""
@@ -287,17 +299,19 @@ def _flaw(document: Document, path: tuple[str, ...], what: str) -> Usage:
 def _config(document: Document) -> Config:
     values = document.values
     _check_references(document)
+    served = options.of(document)
     config = Config(
         values["project"]["name"],
         values["project"]["description"],
         DataSettings(**values["data"]),
         train.of(document),
-        options.of(document),
+        served,
         kubernetes.KubernetesSettings(**values["kubernetes"]),
         environment.of(document),
         inputs=tuple(inputs.Wanted(**one) for one in values["input"]),
         monitor=monitor.of(document),
         screen=screen.of(document),
+        robustness=robustness.of(document, served.rate),
         project=values["project"].get("of", values["project"]["name"]),
         card=values["project"]["card"],
         licence=values["project"]["licence"],

@@ -20,6 +20,7 @@ from lockgate.audit.evidence import Evidence
 from lockgate.audit.gate import CHECKS, judge_inputs
 from lockgate.core.digest import digest_of
 from lockgate.core.moments import rfc3339
+from lockgate.core.robustness_words import DEFAULT_ATTACKS
 from lockgate.core.statement import TEST_RESULT, Statement, Subject
 from lockgate.core.verdict import Verdict
 from lockgate.project.policies import compare
@@ -57,6 +58,9 @@ SETTINGS: dict[str, st.SearchStrategy[Any]] = {
     "metrics": st.dictionaries(names, bounds),
     "slices": st.dictionaries(names, st.builds(SliceFloor, bounds, few)),
     "robustness": st.dictionaries(names, bounds),
+    "max_robustness_drop": maybe,
+    "min_robustness_rows": few,
+    "min_robustness_queries": few,
     "parity": st.dictionaries(names, st.builds(Parity, st.sampled_from(["higher", "lower"]), few, flags)),
     "control": st.builds(ControlPolicy, maybe, st.none() | shares),
     "max_age_days": maybe,
@@ -115,7 +119,7 @@ class Facts:
             {"field": "a", "value": n, "rows": self._few(), "metrics": self._metrics()} for n in range(self._few())
         ]
         said = {"metrics": self._metrics(), "robustness": self._metrics(), "slices": self._some(parts)}
-        said |= {"control": self._some(self._control())}
+        said |= {"control": self._some(self._control()), "attacked": self._some(self._attacked())}
         return {**said, "jail": {"level": self._few()}, "heldout": str(self.draw.randint(0, 1))}
 
     def _control(self) -> dict[str, Any]:
@@ -123,6 +127,14 @@ class Facts:
         changed = {"value": self.draw.choice([0.0, 0.1, 0.2, 0.9])}
         found = {"screen": self._some(SCREEN), "left_out": self._few(), "headline": self.draw.choice([*apart])}
         return {**found, "difference": apart, "flagged": {"changed": self._some(changed)}}
+
+    def _attacked(self) -> dict[str, Any]:
+        value = self._few()
+        drop = {"value": value, "low": value - 1, "high": self._some(value + 1)}
+        judge = digest_of(f"judge {self.draw.randint(0, 1)}".encode())
+        tried = [{"attack": name, "status": self._some("ran", "failed")} for name in DEFAULT_ATTACKS]
+        said = {"rows": self._few(), "queries": self._few(), "tried": tried}
+        return {**said, "live": self._some([{"judge": judge, "drop": {"0.5": drop}}])}
 
     def _train(self) -> dict[str, Any]:
         wheels = [
@@ -159,7 +171,8 @@ class Facts:
         subjects = (Subject("it", self._some(digest_of(b"sound"), REVOKED)), Subject("screen.parquet", SCREEN))
         statement = Statement(subjects, TEST_RESULT, said)
         person, time = self.draw.choice(["ci", "mara"]), NOW - timedelta(days=self._few(), hours=1)
-        return Evidence(1, digest_of(claim.encode()), b"", statement, claim, claim, person, "k", time)
+        digest = digest_of(f"{claim} {self.draw.randint(0, 1)}".encode())
+        return Evidence(1, digest, b"", statement, claim, claim, person, "k", time)
 
 
 def _pairs(rule: str) -> st.SearchStrategy[tuple[EnvironmentPolicy, EnvironmentPolicy]]:

@@ -1,4 +1,7 @@
-"""`lockgate clients add|list|rotate|revoke`: who may ask, by API key, token or certificate."""
+"""`lockgate clients add|declare|list|rotate|revoke`: who may ask, by API key, token or certificate.
+
+What they are suspected of is in `clients_suspected`.
+"""
 
 from __future__ import annotations
 
@@ -7,15 +10,21 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from lockgate.cli.clients_suspected import clear, review, why
 from lockgate.cli.render import Talk, json_option, project_option, table
 
 if TYPE_CHECKING:
     from lockgate.serve.spec import Client
 
 
-@click.group("clients", short_help="API keys: add, list, rotate, revoke.")
+@click.group("clients", short_help="API keys: add, list, rotate, revoke; who is suspected.")
 def command() -> None:
     """Who may ask the gateway. A key is shown once and stored only as a keyed hash."""
+
+
+command.add_command(why)
+command.add_command(review)
+command.add_command(clear)
 
 
 @command.command("add")
@@ -31,6 +40,8 @@ def command() -> None:
 @click.option("--expires", default="", metavar="WHEN", help="90d, 12h, or the last day: 2027-01-31.")
 @click.option("--subject", default="", help="Comes in by a token with this `sub`; makes no key.")
 @click.option("--certificate", default="", metavar="NAME", help="spiffe://..., a DNS name or CN=...; makes no key.")
+@click.option("--organisation", default="", metavar="ORG", help="To whom it belongs: such are watched together.")
+@click.option("--edits", is_flag=True, help="It asks what-if questions: one field changed at a time.")
 @project_option
 @json_option
 def add(name: str, directory: str, as_json: bool, **options: Any) -> None:
@@ -53,6 +64,24 @@ def add(name: str, directory: str, as_json: bool, **options: Any) -> None:
     )
 
 
+@command.command("declare")
+@click.argument("name")
+@click.option("--organisation", metavar="ORG", help='To whom it belongs: such are watched together. "": to nobody.')
+@click.option("--edits/--no-edits", default=None, help="It asks what-if questions: one field changed at a time.")
+@project_option
+@json_option
+def declare(name: str, organisation: str | None, edits: bool | None, directory: str, as_json: bool) -> None:
+    """Say of NAME what gateways cannot know, when they look for attacks. Its key and limits stay."""
+    from lockgate.project import Project
+
+    talk = Talk(as_json)
+    client = Project.open(directory).declare_client(name, organisation=organisation, edits=edits)
+    asks = "asks what-if questions" if client.edits else "asks no what-if questions"
+    talk.data(f"{name} belongs to {client.organisation or 'no organisation'}, and {asks}")
+    talk.result("client", {"name": name, "organisation": client.organisation or None, "edits": client.edits})
+    talk.next("lockgate clients list")
+
+
 @command.command("list")
 @project_option
 @json_option
@@ -64,7 +93,7 @@ def listing(directory: str, as_json: bool) -> None:
     talk = Talk(as_json)
     project = Project.open(directory)
     clients, now = project.clients(), project.now()
-    heads = ("client", "kind", "comes in by", "may", "on", "rows/s", "rows/day", "created", "state")
+    heads = ("client", "kind", "organisation", "comes in by", "may", "on", "rows/s", "rows/day", "created", "state")
     rows = [_row(client, days_left(client, now), now) for client in clients]
     if rows:
         talk.data(table([heads, *rows], indent=0))
@@ -115,7 +144,9 @@ def _row(client: Client, days: int | None, now: datetime) -> tuple[str, ...]:
     budget = "-" if client.budget is None else f"{client.budget:,}"
     state = _state(client, days, now)
     may = ",".join(client.actions)
-    return (client.name, client.kind, _way_in(client), may, on, f"{client.rate:g}", budget, client.created, state)
+    kind = f"{client.kind}, edits" if client.edits else client.kind
+    who = (client.name, kind, client.organisation or "-", _way_in(client))
+    return (*who, may, on, f"{client.rate:g}", budget, client.created, state)
 
 
 def _state(client: Client, days: int | None, now: datetime) -> str:
@@ -145,4 +176,9 @@ def _as_json(client: Client, days: int | None) -> dict[str, Any]:
         "subject": client.subject or None,
         "certificate": client.certificate or None,
         "previous_until": client.previous_until,
+        "organisation": client.organisation or None,
+        "edits": client.edits,
+        "cleared": client.cleared,
+        "cleared_by": client.cleared_by or None,
+        "cleared_why": client.cleared_why or None,
     }

@@ -46,6 +46,7 @@ VERBS: dict[str, str] = {
     "import": "Take in a model that was made elsewhere, by digest and signer.",
     "feedback": "Labels that came later: match them with predictions, record them.",
     "clients": "API keys: add, list, rotate, revoke.",
+    "drill": "Attack a served copy of your own model; see what it gives away.",
     "trust": "The root, the roles, who holds which key.",
     "policy": "Sign a changed policy; say what became looser.",
     "log": "The audit log: show, verify, prove, add.",

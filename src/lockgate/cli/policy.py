@@ -43,6 +43,10 @@ def show(environment: str, directory: str, as_json: bool) -> None:
     if monitor:
         talk.data("monitor")
         talk.data(table(monitor, indent=2))
+    abuse = project.policy_abuse(environment) if environment else ()
+    if abuse:
+        talk.data("abuse")
+        talk.data(table(abuse, indent=2))
     rules = (
         {
             "environment": environment,
@@ -50,6 +54,7 @@ def show(environment: str, directory: str, as_json: bool) -> None:
             "serve": dict(serving),
             "ladder": dict(ladder),
             "monitor": dict(monitor),
+            "abuse": dict(abuse),
         }
         if environment
         else {}

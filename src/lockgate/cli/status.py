@@ -13,7 +13,9 @@ from lockgate.cli.render import Talk, json_option, project_option
 def command(directory: str, as_json: bool) -> None:
     """Show each stage's statement, which of them rest on one that was rolled back, what is live, and what to run next.
 
-    Which alarms of drift nobody has answered yet; `lockgate monitor` shows what they are of.
+    Which alarms of drift nobody has answered yet; `lockgate monitor` shows what they are of. Whether a client is
+    suspected of attacking a model, by the newest 200,000 records; `lockgate clients review` reads all. Which model that
+    answers has no population, so that nobody sees who attacks it.
 
     Where a model is on the ladder: on which rung, how much it has seen of what the rung asks for and how long the rest
     takes, how near each check is to its alarm, and who moves it next.
@@ -38,6 +40,10 @@ def command(directory: str, as_json: bool) -> None:
         talk.data(f"  {line}")
     for line in status.alarms:
         talk.data(f"! alarm     {line}")
+    if status.suspected:
+        talk.data(f"! suspected {status.suspected}")
+    for line in status.unseen:
+        talk.data(f"! unseen    {line}")
     for line in status.waivers:
         talk.data(f"! waived    {line}")
     if status.growth is not None:

@@ -6,6 +6,7 @@
     unrecorded    rows, since                                  answers that the policy let go without a record
     file          client, environment, model, root, rows, rung                        a file scored as a whole
     observed      base, counts, environment, model, rung, step                        what a gateway saw of a candidate
+    suspicion     client, counts, environment, level, model, rule, rung, scope, since     (record_suspicion)
     window        bins, dropped, environment, labelled, life, model, rows, rung, seen, since, stride  (record_window)
 
 Each with gateway, kind, seq, time and v (2).
@@ -20,6 +21,7 @@ from dataclasses import asdict, dataclass
 from typing import Self
 
 from lockgate.core.digest import Digest
+from lockgate.core.record_suspicion import SuspicionRecord
 from lockgate.core.record_window import WindowRecord
 from lockgate.core.records import (
     FORMS,
@@ -230,6 +232,7 @@ AnyRecord = (
     | UnrecordedRecord
     | FileRecord
     | ObservedRecord
+    | SuspicionRecord
     | WindowRecord
 )
 _KINDS: dict[object, type[Record]] = {
@@ -241,6 +244,7 @@ _KINDS: dict[object, type[Record]] = {
         UnrecordedRecord,
         FileRecord,
         ObservedRecord,
+        SuspicionRecord,
         WindowRecord,
     )
 }

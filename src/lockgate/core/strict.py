@@ -171,6 +171,8 @@ class _Reader:
 
     def unknown(self, name: str, table: Table, path: Path) -> str:
         sentence = f"unknown key {_dotted((*path, name))}"
+        if name[:1].isdigit() and path and str(path[-1])[-1:].isdigit():
+            return f'{sentence}: a name with a dot is written in quotes, "{path[-1]}.{name}"'
         near = nearest(name, list(table.items))
         if near:
             return f"{sentence}: did you mean {_dotted((*path, near))}?"

@@ -110,7 +110,7 @@ def copy_of(project: Project, place: Path) -> Project:
         source = project.home / name
         if source.is_dir():
             # The environment is large and nothing tampers with it: linked where it can be.
-            shutil.copytree(source, home / name, symlinks=True, copy_function=_link if name == "env" else shutil.copy2)
+            shutil.copytree(source, home / name, symlinks=True, copy_function=link if name == "env" else shutil.copy2)
     (home / "state" / "tmp").mkdir(parents=True)
     trusted = project.trusted_root()
     seen = home / "state" / "seen"
@@ -118,7 +118,8 @@ def copy_of(project: Project, place: Path) -> Project:
     return Project(place, project.now, seen)
 
 
-def _link(source: str, target: str) -> None:
+def link(source: str, target: str) -> None:
+    """A second name of a file that nobody changes; a copy where there can be none. For `shutil.copytree`."""
     try:
         os.link(source, target)
     except OSError:

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from lockgate.monitor.plan import Unit
 from lockgate.monitor.spec import MonitorSpec
 
+FORM: Final = 2
+
 
 @dataclass(frozen=True)
 class Asked:
-    """Part of `[monitor]`, and the field that orders the rows ("" for the order of the files)."""
+    """Part of `[monitor]`, and the field that orders the rows ("" for the order of the files).
+
+    `form`: of the plan that is made. What was validated for another form is validated again: of 2 are plans with a
+    population, without which no abuse is seen.
+    """
 
     strata: tuple[Unit, ...] = ()
     time: str = ""
@@ -19,6 +25,7 @@ class Asked:
     exclude: tuple[str, ...] = ()
     stride: int = 0
     order: str = ""
+    form: int = FORM
 
     @classmethod
     def of(cls, spec: MonitorSpec, order: str) -> Asked:

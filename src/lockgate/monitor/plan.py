@@ -16,12 +16,13 @@ reference that are counted nowhere.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, Literal, TypeAlias, get_args
 
 from lockgate.core.encoding import encode
+from lockgate.monitor.abuse.facts import Population
 
 BINS = 16
 INPUTS, OUTPUTS = "monitor.json", "monitor-outputs.json"
@@ -137,6 +138,7 @@ class Plan:
         ranks: of each field that a pair or projection is computed from: 15 ascending cuts, from the pilot.
         unwatched: fields, and streams of several, that are not watched, and why.
         about: what else the reader is told: for outputs `accuracy`, `threshold` and `rows` of ATC.
+        population: by what abuse is seen. A file without it has the bytes that it had before there was any.
     """
 
     streams: tuple[Stream, ...]
@@ -146,6 +148,7 @@ class Plan:
     ranks: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     unwatched: Mapping[str, str] = field(default_factory=dict)
     about: Mapping[str, float] = field(default_factory=dict)
+    population: Population | None = None
 
     def __post_init__(self) -> None:
         names = [stream.name for stream in self.streams]
@@ -185,6 +188,7 @@ class Plan:
                 "unwatched": dict(self.unwatched),
                 "about": dict(self.about),
                 "streams": [_said(stream) for stream in self.streams],
+                **({} if self.population is None else {"population": self.population.as_json()}),
             }
         )
 
@@ -219,6 +223,26 @@ def parse_plan(data: bytes) -> Plan:
     if plan.encode() != data:
         raise ValueError("not in the one accepted form")
     return plan
+
+
+def population_of(inputs: Plan | None, outputs: Plan | None, given: Collection[str]) -> Population | None:
+    """By which population a model that is given these fields is looked at; None where it has none.
+
+    monitor.json has that of all fields of the contract: it is made before there is a model. Where a model takes only
+    some of them, the judge makes another one, of these alone. Raises LookupError where too few fields are given.
+    """
+    own = None if outputs is None else outputs.population
+    if own is not None and all(one.name in given for one in own.fields):
+        return own
+    whole = None if inputs is None else inputs.population
+    return None if whole is None else whole.served(given)
+
+
+def ready() -> None:
+    """Read a plan once, before threads do. Two that read the first one of a process at the same time end it: msgspec
+    looks at the type, and half of what it has found is in its cache already.
+    """
+    parse_plan(Plan((), 0, 0).encode())
 
 
 def _check_names(names: list[str], what: str) -> None:

@@ -81,4 +81,5 @@ def train_spec(config: Config) -> TrainSpec:
         control=train.control,
         control_time=train.control_time,
         monitor=replace(Asked.of(config.monitor, config.data.time), exclude=()),
+        robustness=config.robustness and replace(config.robustness, of=config.name),
     )

@@ -15,6 +15,7 @@ from lockgate.contract.inputs import inputs_of, is_input
 from lockgate.core.control_words import control_line
 from lockgate.core.encoding import decode
 from lockgate.core.parity_words import parity_line
+from lockgate.core.robustness_words import robustness_line
 from lockgate.core.screen import FINDINGS
 from lockgate.core.verdict import Reason, Verdict
 from lockgate.export import metrics
@@ -33,7 +34,8 @@ from lockgate.pipeline.words import words_of
 from lockgate.register.spec import RegisterSpec
 from lockgate.sandbox.report import LEVELS
 from lockgate.store.files import atomic_write
-from lockgate.train.spec import Attachment
+from lockgate.train import robustness_live
+from lockgate.train.spec import Attachment, TrainSpec
 from lockgate.validate import screened
 
 Stage = Callable[[Workplace, Config, bool], StageDone]
@@ -111,7 +113,7 @@ def train(workplace: Workplace, config: Config, fresh: bool) -> StageDone:  # no
     trained = None
     if not fresh:
         trained = standing(workplace, "train", lambda one: same_training(one, spec, workplace, config.environment.osv))
-    judged = _judgement_of(workplace, trained) if trained else None
+    judged = _judgement_of(workplace, trained, spec) if trained else None
     cached = trained is not None and judged is not None
     reasons: tuple[Reason, ...] = ()
     worst: Mapping[str, str] = {}
@@ -133,7 +135,7 @@ def train(workplace: Workplace, config: Config, fresh: bool) -> StageDone:  # no
         details=(
             f"judged on {said['rows']:,} rows that training never saw, {_times(said['judged'])}",
             str(inside.get("fit", {}).get("estimator", "")),
-            *filter(None, [parity_line(said), control_line(said)]),
+            *filter(None, [parity_line(said), control_line(said), robustness_line(said)]),
             *_features(inside),
             *_weaker(inside),
             *_left(trained, attached),
@@ -146,6 +148,7 @@ def train(workplace: Workplace, config: Config, fresh: bool) -> StageDone:  # no
             "judged": said["judged"],
             "parity": {"train": inside.get("fit", {}).get("parity"), **said.get("parity", {}), "worst": dict(worst)},
             **{key: held[key] for held, key in ((said, "control"), (inside, "leak")) if key in held},
+            **{key: said[key] for key in ("robustness", "attacked") if key in said},
             **({"features": inside["fit"]["featured"]} if "featured" in inside.get("fit", {}) else {}),
             "attachments": [{"name": one.name, "digest": one.digest, "size": one.size} for one in attached],
         },
@@ -203,9 +206,11 @@ def run_in_train_jail(workplace: Workplace, config: Config, command: tuple[str, 
     return result.exit_code
 
 
-def _judgement_of(workplace: Workplace, trained: Evidence) -> Evidence | None:
+def _judgement_of(workplace: Workplace, trained: Evidence, spec: TrainSpec) -> Evidence | None:
     judged = workplace.head("judge")
     if judged is None or judged.predicate.get("train") != trained.digest:
+        return None
+    if not robustness_live.still(workplace, spec.robustness, judged):
         return None
     return judged if (jail_level(judged) or 0) >= workplace.least_jail_level else None
 

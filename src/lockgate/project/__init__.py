@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 from lockgate.core.names import PROJECT_FILE
 from lockgate.errors import Usage
-from lockgate.project.admitting import Admitting
 from lockgate.project.bringing import Bringing
 from lockgate.project.carrying import Carrying
 from lockgate.project.folder import DEV, now
@@ -24,6 +23,7 @@ from lockgate.project.monitoring import Monitoring
 from lockgate.project.moving import Moving
 from lockgate.project.proofs import Proving
 from lockgate.project.reviewing import Reviewing
+from lockgate.project.suspecting import Suspecting
 from lockgate.project.trusting import Trusting
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from lockgate.project.payloads import Payload
 
 
-class Project(Trusting, Admitting, Keeping, Bringing, Moving, Monitoring, Reviewing, Proving, Carrying):
+class Project(Trusting, Suspecting, Keeping, Bringing, Moving, Monitoring, Reviewing, Proving, Carrying):
     """A folder with a lockgate.toml. Holds nothing open; each method opens, verifies, does, and closes."""
 
     @staticmethod
@@ -145,11 +145,15 @@ class Project(Trusting, Admitting, Keeping, Bringing, Moving, Monitoring, Review
         from lockgate.project.ladder_facts import looks_if_it_can
         from lockgate.project.pages import status_page
         from lockgate.project.served_state import ends_of, served_state
+        from lockgate.project.suspected import review_line
+        from lockgate.project.unseen import unseen
 
         ledger, now = self.ledger(), self.now()
         page = status_page(ledger, self.config, self.policy(ledger), now, looks_if_it_can(self, ledger))
         alarms = open_alarms(ledger.statements(), now)
-        return replace(page, growth=served_state(self, now), ends=ends_of(self, ledger.roles, now), alarms=alarms)
+        ends, suspected = ends_of(self, ledger.roles, now), review_line(self)
+        page = replace(page, growth=served_state(self, now), ends=ends, alarms=alarms, suspected=suspected)
+        return replace(page, unseen=unseen(self, ledger))
 
     def jail(self, command: tuple[str, ...], *, say: Callable[[str], None]) -> int:
         """Run `command` in training's jail; its exit status."""

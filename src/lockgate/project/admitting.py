@@ -40,12 +40,14 @@ class Admitting(Opened):
         expires: str = "",
         subject: str = "",
         certificate: str = "",
+        organisation: str = "",
+        edits: bool = False,
     ) -> NewClient:
         """Add a client. What is not said is `lockgate.toml`'s rate and burst, every model and environment, and the
         actions predict and describe; no budget, and no end.
 
         `rate` as in lockgate.toml, `expires` as `serve.rules.parse_expiry` reads it, `certificate` as
-        `serve.rules.certificate_name`. Raises Usage LG621.
+        `serve.rules.certificate_name`, `organisation` and `edits` as in `serve.spec.Client`. Raises Usage LG621.
         """
         from lockgate.serve import rules
         from lockgate.serve.options import RATE
@@ -57,6 +59,8 @@ class Admitting(Opened):
             "actions": actions,
             "in_flight": in_flight,
             "subject": subject,
+            "organisation": organisation,
+            "edits": edits,
             "certificate": _read(rules.certificate_name, certificate, "certificate") if certificate else "",
         }
         return self._registry().add(
@@ -85,6 +89,10 @@ class Admitting(Opened):
     def revoke_client(self, name: str) -> None:
         """Let a client in no more."""
         self._registry().revoke(name, now=self.now())
+
+    def declare_client(self, name: str, *, organisation: str | None = None, edits: bool | None = None) -> Client:
+        """Say to whom a client belongs, and whether it asks what-if questions; None leaves it. Raises Usage LG621."""
+        return self._registry().declare(name, organisation=organisation, edits=edits)
 
     def _registry(self) -> ClientRegistry:
         from lockgate.serve.clients import ClientRegistry

@@ -24,9 +24,10 @@ from lockgate.sandbox.launch import Jail
 from lockgate.sandbox.levels import at_least
 from lockgate.sandbox.report import LEVELS
 from lockgate.sandbox.settings import PythonEnv, named
-from lockgate.train import featuring, gpu, inputs, parity, rules, trial
+from lockgate.train import featuring, gpu, inputs, parity, robustness, robustness_ranges, rules, trial
 from lockgate.train.capture import capture
 from lockgate.train.machine import surroundings
+from lockgate.train.robustness_spec import Robustness
 from lockgate.train.spec import Closure, Split, TrainSpec
 from lockgate.train.steps import Recipe
 from lockgate.train.trial import Aside, Sample, Tried
@@ -110,6 +111,9 @@ class _Looking:
         if rows is None:
             self._skip(_TRIAL[1:])
             return
+        if spec.robustness is not None:
+            asked = spec.robustness
+            self._try("attacks", lambda: self._attacks(spec, asked, rows))
         self._try("disk", lambda: self._disk(spec, rows))
         tried = self._try("training", lambda: self._training(spec, closure, env, rows))
         if tried is None:
@@ -161,6 +165,19 @@ class _Looking:
     def _rows(self, closure: Closure, python: PythonEnv) -> tuple[TrialRows, Check]:
         found = trial_rows(self._place, self._config, closure, python, self._scratch)
         return found, Check("rows", "ok", f"{self._config.data.contract}: {found.says}")
+
+    def _attacks(self, spec: TrainSpec, asked: Robustness, rows: TrialRows) -> tuple[bool, Check]:
+        if rows.plan is None:
+            known = robustness.field_ranges(self._place, asked, spec.label)
+        else:
+            known = robustness_ranges.ranges(rows.plan, asked, spec.label)
+        if spec.features:
+            why = f"not tried: {spec.features} makes what the model sees, and the judge runs no code of yours"
+            return False, Check("attacks", "warn", why, "LG395", next="lockgate explain LG395")
+        bound = sum(low is not None or high is not None for low, high in known.values())
+        says = f"{', '.join(asked.attacks)} may move {', '.join(asked.mutable)}"
+        more = (f"the contract bounds {bound} of {len(asked.mutable)}; the others stay within what was seen",)
+        return True, Check("attacks", "ok", says, more=more)
 
     def _disk(self, spec: TrainSpec, rows: TrialRows) -> tuple[bool, Check]:
         accepted = round(self._place.data.path(rows.accepted).stat().st_size / rows.share)

@@ -21,6 +21,7 @@ from lockgate.core.control_words import control_line
 from lockgate.core.digest import Digest, short
 from lockgate.core.moments import rfc3339
 from lockgate.core.parity_words import parity_line
+from lockgate.core.robustness_words import robustness_line
 from lockgate.core.shown import Lines, block
 from lockgate.core.verdict import Verdict
 from lockgate.core.verdict_lines import verdict_lines
@@ -72,6 +73,8 @@ class ModelPage:
     on_ladder_in: tuple[str, ...] = ()
     control: Mapping[str, Any] = field(default_factory=dict)
     parity: Mapping[str, Any] = field(default_factory=dict)
+    robustness: Mapping[str, Any] = field(default_factory=dict)
+    attacked: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def following(self) -> tuple[str, ...]:
@@ -87,7 +90,8 @@ class ModelPage:
         lines += ["", f"judged {'once' if self.judged == 1 else f'{self.judged} times'}, 95 % intervals"]
         lines += [f"    {name:<16} {interval(metric)}" for name, metric in self.metrics.items()]
         told = parity_line({"parity": self.parity}) if self.parity else "", control_line({"control": self.control})
-        lines += [line for each in told if each for line in ("", each)]
+        attacks = robustness_line({"robustness": self.robustness, "attacked": self.attacked}) if self.attacked else ""
+        lines += [line for each in (*told, attacks) if each for line in ("", each)]
         if self.slices:
             lines += ["", "by slice"]
             lines += [
@@ -133,6 +137,8 @@ class StatusPage:
     growth: Growth | None = None
     ends: tuple[End, ...] = ()
     alarms: tuple[str, ...] = ()
+    suspected: str = ""
+    unseen: tuple[str, ...] = ()
 
     def as_json(self) -> Mapping[str, Any]:
         """For `--json`."""
@@ -213,6 +219,7 @@ def model_page(ledger: Ledger, one: Registration, policy: Policy, now: datetime)
         on_ladder_in(one, statements),
         control if isinstance(control := said.get("control"), Mapping) else {},
         parity if isinstance(parity := said.get("parity"), Mapping) else {},
+        *(found if isinstance(found := said.get(key), Mapping) else {} for key in ("robustness", "attacked")),
     )
 
 

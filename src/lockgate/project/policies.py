@@ -11,7 +11,7 @@ from lockgate.audit.workplace import Workplace
 from lockgate.core.digest import Digest, short
 from lockgate.core.shown import Lines, block
 from lockgate.errors import Usage
-from lockgate.trust import policy_automatic, policy_ladder_order, policy_monitor, policy_serving
+from lockgate.trust import policy_abuse, policy_automatic, policy_ladder_order, policy_monitor, policy_serving
 from lockgate.trust.policy import FILENAME, RULES, EnvironmentPolicy, Policy
 from lockgate.trust.policy_ladder import Rung
 from lockgate.trust.policy_order import Difference, Direction
@@ -145,6 +145,7 @@ def _differences(old: EnvironmentPolicy, new: EnvironmentPolicy) -> Iterator[Dif
     yield from policy_ladder_order.differences(old.ladder, new.ladder)
     yield from policy_monitor.differences(old.monitor, new.monitor)
     yield from policy_serving.differences(old.serve, new.serve)
+    yield from policy_abuse.differences(old.abuse, new.abuse)
 
 
 def describe(policy: EnvironmentPolicy) -> Iterator[RuleLine]:
@@ -179,6 +180,17 @@ def describe_monitor(policy: EnvironmentPolicy) -> Iterator[tuple[str, str]]:
     for name, value in vars(policy.monitor).items():
         if policy.monitor.on_alarm == "abstain" or name != "abstain_below":
             yield name, _word(value)
+
+
+def describe_abuse(policy: EnvironmentPolicy) -> Iterator[tuple[str, str]]:
+    """What follows a suspicion: setting, value in words; each kind of client has its line. Pure."""
+    abuse = policy.abuse
+    for name in ("leak_day", "leak_life"):
+        yield name, f"{cap} bits" if (cap := getattr(abuse, name)) else "no cap"
+    yield "shared", abuse.shared
+    for kind in KINDS:
+        rule = abuse.rule(kind)
+        yield kind, rule.respond if rule.quiet == "off" else f"{rule.quiet}, then {rule.respond}"
 
 
 def _rung(rung: Rung) -> str:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from lockgate.contract.closure import capture_code
 from lockgate.contract.jailed import Task, run_task
+from lockgate.contract.plan import Plan
 from lockgate.contract.reading import read_sources
 from lockgate.contract.spec import ACCEPTED
 from lockgate.core.digest import Digest
@@ -44,12 +45,13 @@ _LEAST_OUTPUT = 256 << 20
 class TrialRows:
     """The digest of accepted rows in the workplace's store, and where they are from.
 
-    `share`: of the rows there would be, how many these are.
+    `share`: of the rows there would be, how many these are. `plan`: the contract's, where these were judged now.
     """
 
     accepted: Digest
     says: str
     share: float = 1.0
+    plan: Plan | None = None
 
 
 def trial_rows(workplace: Workplace, config: Config, closure: Closure, python: PythonEnv, scratch: Path) -> TrialRows:
@@ -102,7 +104,7 @@ def _read_now(workplace: Workplace, config: Config, python: PythonEnv, scratch: 
         accepted = workplace.data.put(file)
     judged = "now" if found.rows == total else f"now, {found.rows:,} of {total:,}"
     says = f"read and judged {judged}: {found.accepted:,} accepted + {found.quarantined:,} refused; not kept"
-    return TrialRows(accepted, says, found.rows / total)
+    return TrialRows(accepted, says, found.rows / total, examined.plan)
 
 
 def spread(rows: Sequence[int], most: int) -> tuple[list[int], tuple[int, ...]]:

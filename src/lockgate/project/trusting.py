@@ -71,6 +71,12 @@ class Trusting(Succeeding):
 
         return tuple(describe_monitor(self.policy(self.ledger()).environment(environment)))
 
+    def policy_abuse(self, environment: str) -> tuple[tuple[str, str], ...]:
+        """What follows a suspicion in one environment: setting, value in words."""
+        from lockgate.project.policies import describe_abuse
+
+        return tuple(describe_abuse(self.policy(self.ledger()).environment(environment)))
+
     def policy_check(self, ref: str = "latest", environment: str = "") -> PolicyChecked:
         """What the policy in force says of a registered model now; signs nothing. Raises Usage LG501, LG843."""
         from lockgate.audit.refs import resolve

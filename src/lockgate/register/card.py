@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from lockgate.audit import joins
 from lockgate.core.control_words import control_line
 from lockgate.core.digest import short
+from lockgate.core.robustness_words import robustness_line
 from lockgate.core.shown import json_line, shown, visible
 from lockgate.register.mlbom import fit_of
 
@@ -105,12 +106,19 @@ def card(name: str, words: Words, heads: Mapping[str, Evidence]) -> str:
     lines += _screened(heads["validate"])
     told = control_line(heads["judge"].predicate)
     lines += ["", f"Doubtful rows: {_cell(told)}."] if told else []
+    lines += _attacked(heads["judge"].predicate)
     lines += _watched(heads)
     lines += ["", "| file | digest |", "|---|---|"]
     lines += [
         f"| {_cell(file)} | {short(digest)} |" for file, digest in joins.candidate(heads["train"].statement).items()
     ]
     return "\n".join([*lines, *_said(words)]) + "\n"
+
+
+def _attacked(judge: Mapping[str, Any]) -> list[str]:
+    told, facts = robustness_line(judge), _metrics(judge.get("robustness"))
+    table = ["", "| under attack | value | interval |", "|---|---|---|", *facts] if facts else []
+    return [*table, "", f"Attacks: {_cell(told)}."] if told else []
 
 
 def _said(words: Words) -> list[str]:

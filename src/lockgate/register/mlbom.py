@@ -97,7 +97,11 @@ def _card(heads: Mapping[str, Evidence], data: list[dict[str, Any]]) -> dict[str
         "outputs": [{"format": f"the value of {shown(str(label))}" + ("" if task == "regression" else ", scores")}],
     }
     card: dict[str, Any] = {"modelParameters": parameters}
-    measured = [*_measures(judged.get("metrics"), ""), *_sliced(judged.get("slices"))]
+    measured = [
+        *_measures(judged.get("metrics"), ""),
+        *_measures(judged.get("robustness"), ""),
+        *_sliced(judged.get("slices")),
+    ]
     if measured:
         card["quantitativeAnalysis"] = {"performanceMetrics": measured}
     card["properties"] = [

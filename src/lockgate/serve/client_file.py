@@ -1,8 +1,8 @@
 """The client registry's file: `state/clients.json`, 0600, exact encoding.
 
-    {"clients": [CLIENT...], "v": 2}      CLIENT has every field of `spec.Client`
+    {"clients": [CLIENT...], "v": 3}      CLIENT has every field of `spec.Client`
 
-Version 1 had fewer fields and is still read: the others have their defaults then.
+Versions 1 and 2 had fewer fields and are still read: the others have their defaults then.
 """
 
 from __future__ import annotations
@@ -24,9 +24,11 @@ MAX_BYTES = 8 << 20
 
 _ALL_ACTIONS = frozenset(get_args(Action))
 _LISTS = ("models", "actions", "environments")
+_NEW_IN_3 = {"organisation", "edits", "cleared", "cleared_why", "cleared_by"}
 _FIELDS = {
     1: {"name", "digest", "kind", "created", "rate", "burst", "models", "actions", "revoked"},
-    2: {field.name for field in dataclasses.fields(Client)},
+    2: {field.name for field in dataclasses.fields(Client)} - _NEW_IN_3,
+    3: {field.name for field in dataclasses.fields(Client)},
 }
 _DIGEST = re.compile(r"[0-9a-f]{64}\Z")
 _MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z\Z")
@@ -35,7 +37,7 @@ _LONGEST = 512
 
 def render_clients(clients: Sequence[Client]) -> bytes:
     """The file's bytes; also what the supervisor hands to the gateway."""
-    return encode({"clients": [dataclasses.asdict(client) for client in clients], "v": 2})
+    return encode({"clients": [dataclasses.asdict(client) for client in clients], "v": 3})
 
 
 def parse_clients(data: bytes) -> tuple[Client, ...]:
@@ -45,7 +47,7 @@ def parse_clients(data: bytes) -> tuple[Client, ...]:
         if not isinstance(value, dict) or set(value) != {"clients", "v"} or type(value["v"]) is not int:
             raise ValueError("not a client registry")
         if value["v"] not in _FIELDS:
-            raise ValueError("not a client registry of version 1 or 2")
+            raise ValueError("not a client registry of version 1, 2 or 3")
         clients = tuple(_client(entry, _FIELDS[value["v"]]) for entry in value["clients"])
         for what in ("name", "digest", "subject", "certificate"):
             said = [getattr(client, what) for client in clients if getattr(client, what)]
@@ -63,7 +65,9 @@ def check_client(client: Client) -> None:
     name: object = client.name
     if not isinstance(name, str) or not rules.is_client_name(name):
         raise ValueError(f"{name!r} is no name: 1 to 64 of a-z, 0-9, dot, dash and underscore")
-    texts: tuple[object, ...] = (client.kind, *client.models, *client.environments, client.subject, client.certificate)
+    ways_in = (client.subject, client.certificate)
+    cleared = (client.cleared_why, client.cleared_by)
+    texts: tuple[object, ...] = (client.kind, *client.models, *client.environments, *ways_in, *cleared)
     if not all(isinstance(text, str) and text.isprintable() and len(text) <= _LONGEST for text in texts):
         raise ValueError(f"client {client.name} has a field of the wrong type")
     if not set(client.actions) <= _ALL_ACTIONS:
@@ -71,6 +75,7 @@ def check_client(client: Client) -> None:
     _check_limits(client)
     _check_ways_in(client)
     _check_moments(client)
+    _check_suspicion(client)
 
 
 def _check_limits(client: Client) -> None:
@@ -94,7 +99,7 @@ def _check_ways_in(client: Client) -> None:
 
 
 def _check_moments(client: Client) -> None:
-    moments = (client.created, client.revoked, client.expires, client.previous_until)
+    moments = (client.created, client.revoked, client.expires, client.previous_until, client.cleared)
     for moment in moments:
         if moment and not _MOMENT.match(moment):
             raise ValueError(f"{moment!r} is not a time in UTC")
@@ -102,6 +107,17 @@ def _check_moments(client: Client) -> None:
             datetime.fromisoformat(moment)
     if bool(client.previous) != bool(client.previous_until):
         raise ValueError("a key that was replaced says until when it counts")
+
+
+def _check_suspicion(client: Client) -> None:
+    organisation: object = client.organisation
+    if not isinstance(organisation, str) or (organisation and not rules.is_client_name(organisation)):
+        raise ValueError(f"{organisation!r} is no organisation: 1 to 64 of a-z, 0-9, dot, dash and underscore")
+    if type(client.edits) is not bool:
+        raise ValueError("a client is declared to ask what-if questions, or is not")
+    said = (client.cleared is not None, bool(client.cleared_why), bool(client.cleared_by))
+    if client.cleared == "" or len(set(said)) != 1:
+        raise ValueError("who was cleared has a time, a reason and a user; who was not has none")
 
 
 def _client(entry: Any, fields: set[str]) -> Client:

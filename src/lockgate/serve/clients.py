@@ -65,12 +65,14 @@ class ClientRegistry:
         budget: int | None = None,
         subject: str = "",
         certificate: str = "",
+        organisation: str = "",
+        edits: bool = False,
     ) -> NewClient:
         """Add a client, with a key of its own unless it comes in by a token's `subject` or a `certificate`'s name.
 
         `rate` in rows a second, `burst` in rows, `budget` in rows a day; `certificate` as `rules.certificate_name`
-        spells it. Raises Usage LG621 when the name is taken or no name, the subject or certificate is another
-        client's, or a limit is not positive.
+        spells it; `organisation` and `edits` as in `spec.Client`. Raises Usage LG621 when the name is taken or no name,
+        the subject or certificate is another client's, or a limit is not positive.
         """
         key = "" if subject or certificate else rules.new_key(self._randomness(rules.KEY_BYTES))
         client = Client(
@@ -88,16 +90,10 @@ class ClientRegistry:
             budget=budget,
             subject=subject,
             certificate=certificate,
+            organisation=organisation,
+            edits=edits,
         )
-        try:
-            check_client(client)
-        except ValueError as error:
-            raise Usage(
-                "LG621",
-                f"there can be no such client: {error}",
-                seen={"name": name},
-                next="lockgate clients add --help",
-            ) from None
+        _check(client)
         with lock(self._lock):
             clients = self.list()
             _check_new(client, clients)
@@ -134,12 +130,43 @@ class ClientRegistry:
 
     def revoke(self, name: str, *, now: datetime) -> Client:
         """Let `name` in no more; revoking twice keeps the first time. Raises Usage LG621 when there is none."""
+        return self._change(name, lambda found: dataclasses.replace(found, revoked=found.revoked or _text(now)))
+
+    def declare(self, name: str, *, organisation: str | None = None, edits: bool | None = None) -> Client:
+        """Say of `name` to whom it belongs, and whether it asks what-if questions; None leaves that.
+
+        Raises Usage LG621.
+        """
+
+        def declared(found: Client) -> Client:
+            whose = found.organisation if organisation is None else organisation
+            changed = dataclasses.replace(found, organisation=whose, edits=found.edits if edits is None else edits)
+            _check(changed, "lockgate clients declare --help")
+            return changed
+
+        return self._change(name, declared)
+
+    def clear(self, name: str, *, now: datetime, reason: str, by: str) -> Client:
+        """What `name` was suspected of up to `now` counts no more, by the word of the user `by`.
+
+        Up to the end of this second: records have milliseconds. Raises Usage LG621.
+        """
+        until = now.replace(microsecond=0) + timedelta(seconds=1 if now.microsecond else 0)
+
+        def cleared(found: Client) -> Client:
+            changed = dataclasses.replace(found, cleared=_text(until), cleared_why=reason, cleared_by=by)
+            _check(changed, "lockgate clients clear --help")
+            return changed
+
+        return self._change(name, cleared)
+
+    def _change(self, name: str, change: Callable[[Client], Client]) -> Client:
         with lock(self._lock):
             clients = self.list()
             found = _named(name, clients)
-            revoked = dataclasses.replace(found, revoked=found.revoked or _text(now))
-            self._write(tuple(revoked if one is found else one for one in clients))
-        return revoked
+            changed = change(found)
+            self._write(tuple(changed if one is found else one for one in clients))
+        return changed
 
     def _digest(self, key: str) -> str:
         return rules.key_digest(edge_secrets(self._secrets).pepper, key)
@@ -156,6 +183,13 @@ def _named(name: str, clients: Sequence[Client]) -> Client:
     if found is None:
         raise Usage("LG621", f"there is no client {name}", seen={"name": name}, next="lockgate clients list")
     return found
+
+
+def _check(client: Client, more: str = "lockgate clients add --help") -> None:
+    try:
+        check_client(client)
+    except ValueError as error:
+        raise Usage("LG621", f"there can be no such client: {error}", seen={"name": client.name}, next=more) from None
 
 
 def _check_new(client: Client, clients: Sequence[Client]) -> None:

@@ -26,6 +26,7 @@ from lockgate.serve.standing import NOTHING, Standing
 from lockgate.store import oci
 from lockgate.store.blobs import BlobStore
 from lockgate.store.layout import RegistryStore
+from lockgate.trust.policy_abuse import AbusePolicy
 
 MODEL, IO, CODE = "model.onnx", "io.json", "code/"
 _MOST = {MODEL: MAX_MODEL, DATA: MAX_DATA}
@@ -81,7 +82,9 @@ class Closed:
 
 @dataclass(frozen=True)
 class Loadable:
-    """A model that may be loaded, and what was verified of it. `standing`: of its alarms."""
+    """A model that may be loaded, and what was verified of it. `standing`: of its alarms. `abuse`: what the policy says
+    of clients who try it.
+    """
 
     decision: LoadDecision
     served: Served
@@ -91,6 +94,7 @@ class Loadable:
     policy: ServePolicy
     plans: Mapping[str, bytes] = field(default_factory=dict)
     standing: Standing = NOTHING
+    abuse: AbusePolicy = field(default_factory=AbusePolicy)
 
 
 def open_ledger(home: Path, root: str, seen: MemorySeen) -> Ledger:

@@ -13,6 +13,7 @@ is always the model's own word, which need not be the class with the best score.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from lockgate.serve.spec import OutputRule, Task
@@ -35,6 +36,19 @@ def shaper(rule: OutputRule, task: Task) -> Shaper | None:
         return None if rule.scores == "full" else _number(rule.digits)
     inner = _scores(rule)
     return _abstaining(rule.abstain_below, inner) if rule.abstain_below > 0 else inner
+
+
+def coarse(rule: OutputRule, task: Task) -> Shaper:
+    """What is left for a client that tries the model: the label alone, of a number two digits that count.
+
+    Never more than the rule leaves.
+    """
+    if task == "regression":
+        inner = shaper(rule, task)
+        return lambda given: {"value": float(f"{(inner(given) if inner else given)['value']:.2g}")}
+    found = shaper(replace(rule, scores="label"), task)
+    assert found is not None  # noqa: S101 - only "full" leaves everything
+    return found
 
 
 def margin(scores: Mapping[str, float]) -> float:

@@ -6,10 +6,13 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
 
 from lockgate.contract.jail.outcome import place
 from lockgate.errors import LockgateError
+from lockgate.monitor import plan
+from lockgate.serve.abuse.abuse import Abuse
 from lockgate.serve.admission.admission import Admission
 from lockgate.serve.admission.budgets import LocalBudgets
 from lockgate.serve.calls.metrics import Metrics
@@ -21,6 +24,7 @@ from lockgate.serve.gate import Gate
 from lockgate.serve.monitoring.monitoring import Monitoring
 from lockgate.serve.recording.payloads import Keeping
 from lockgate.serve.recording.recorder import SpoolRecorder
+from lockgate.serve.rules import pseudonym
 from lockgate.serve.rungs.beside import Comparison
 from lockgate.serve.service import Live, Service
 from lockgate.serve.settings import FEEDBACK, PAYLOADS, SPOOL, TRACES, GatewaySettings
@@ -44,6 +48,7 @@ class Parts:
     """
 
     def __init__(self, settings: GatewaySettings, handed: dict[str, bytes], tell: Callable[..., None]) -> None:
+        plan.ready()
         secrets, caps = parse_edge_secrets(handed["secrets"]), settings.caps
         self._settings = settings
         self._tell = tell
@@ -79,11 +84,22 @@ class Parts:
         self._monitoring = Monitoring(
             self.service, self.recorder, settings, self.tally, alarm=self._alarm, folder=place(FEEDBACK)
         )
+        self._abuse = Abuse(
+            self.service,
+            self.recorder,
+            settings,
+            self.tally,
+            alarm=self._alarm,
+            pseudonym=partial(pseudonym, secrets.pseudonym),
+            spool=place(SPOOL),
+        )
+        self._abuse.clients(self._admission.clients())
         self._note_ends()
 
     def watch(self, models: Sequence[Loadable]) -> None:
         """Watch the rows that these are asked about, and what they answer; no other's."""
         self._monitoring.settle(models)
+        self._abuse.settle(models)
 
     def compare(self, beside: Beside, live: Live, candidate: Live) -> None:
         """Ask this candidate beside what is live."""
@@ -127,6 +143,7 @@ class Parts:
         """What was answered is on disk when this returns."""
         await self._comparison.close()
         await self._monitoring.close()
+        await self._abuse.close()
         await self.recorder.end()
         if self._shared is not None:
             await self._shared.close()
@@ -180,6 +197,7 @@ class Parts:
                 self._shared.reload(data)
             elif name in ("clients", "tokens"):
                 self._admission.reload(name, data)
+                self._abuse.clients(self._admission.clients())
         except LockgateError as error:
             _log.warning("%s %s; the %s stay as they were", error.finding, error.message, name)
         self._note_ends()

@@ -26,9 +26,12 @@ from lockgate.serve.tally import Tally
 
 if TYPE_CHECKING:
     from lockgate.serve.calls.ask import Ask
+    from lockgate.serve.http import Reply, Replying
 
 _UNANSWERED = (NoAnswer, WorkerLost, Deadly, Full, TimeoutError)
 UNRECORDED = ("Lockgate-Recorded", "no")
+COARSE = " coarse"
+"""After a kind of client: of those of them who get the label alone."""
 SWEEP_SECONDS = 0.25
 
 _log = logging.getLogger(__name__)
@@ -73,6 +76,21 @@ class Comparing(Protocol):
         """A caller's request failed."""
 
 
+class Holding(Protocol):
+    """What follows for clients who were found to try the model (`serve.abuse`)."""
+
+    active: bool
+
+    def check(self, client: Client) -> None:
+        """Raises Declined 429 LG6100, 503 LG6107."""
+
+    def coarse(self, client: Client) -> bool:
+        """Whether this client gets the label alone."""
+
+    def later(self, client: Client, send: Replying, reply: Reply) -> bool:
+        """Whether its answer leaves later, by itself."""
+
+
 class Service:
     """One gateway's predictions: what is live, and the way of each request through it."""
 
@@ -91,6 +109,10 @@ class Service:
         """The candidate beside what is live, while there is one."""
         self.watch: Callable[[JailedEngine, Sequence[Asked], Sequence[Answer]], None] | None = None
         """Who is told of answers that have left, while somebody watches."""
+        self.look: Callable[[JailedEngine, Sequence[Asked], Sequence[Answer]], None] | None = None
+        """The same, of who looks for clients that try the model."""
+        self.held: Holding | None = None
+        """What follows for those who were found."""
 
     def open(self, live: Live) -> None:
         """Answer with this model from now on; requests in flight finish with the one they started with."""
@@ -126,7 +148,12 @@ class Service:
         return live if self.ladder is None else self.ladder.choose(ask)
 
     def room(self, client: Client) -> None:
-        """Refuse a client whose rows fill the line already, before its body is read. Raises Declined 503 LG611."""
+        """Refuse a client whose rows fill the line already, before its body is read, or who is held back.
+
+        Raises Declined 503 LG611, LG6107, 429 LG6100.
+        """
+        if self.held is not None and self.held.active:
+            self.held.check(client)
         if self._live is not None and self._live.engine.line.crowded(client.name):
             raise unavailable("LG611", "too much is waiting already")
 
@@ -219,10 +246,13 @@ class Service:
 
     def _answer(self, engine: JailedEngine, asked: Asked, predictions: Sequence[Prediction]) -> Answer:
         kind, policy, raw, task = asked.client.kind, engine.policy, predictions, engine.served.task
+        if self.held is not None and self.held.active and self.held.coarse(asked.client):
+            kind += COARSE
         try:
             shape = self._shapers[kind, id(policy), task]
         except KeyError:
-            shape = output.shaper(policy.output(kind), task)
+            rule = policy.output(kind.removesuffix(COARSE))
+            shape = output.coarse(rule, task) if kind.endswith(COARSE) else output.shaper(rule, task)
             self._shapers[kind, id(policy), task] = shape
         if shape is not None:
             predictions = list(map(shape, predictions))
@@ -255,9 +285,12 @@ class Service:
                 continue
             missing = () if answer.receipts else (UNRECORDED,)
             reply.headers = (*asked.headers, *missing, *reply.headers)
-            asked.reply(reply)
+            if self.held is None or not self.held.active or not self.held.later(asked.client, asked.reply, reply):
+                asked.reply(reply)
         if self.watch is not None:
             self.watch(engine, batch, answers)
+        if self.look is not None:
+            self.look(engine, batch, answers)
         if self.ladder is not None:
             asyncio.get_running_loop().call_soon(self.ladder.given, engine, batch, answers)
 

@@ -68,6 +68,10 @@ class Client:
     `previous` is that of the key before it, which counts until `previous_until`. `rate` is in rows a second, `burst`
     in rows, `budget` in rows a day (UTC), `in_flight` in requests. `models` and `environments` are names, or `*` for
     every one. Times are UTC; from `expires` and `revoked` on nobody comes in.
+
+    Clients of one `organisation` are watched together too; empty: of none. `edits`: it was declared that this client
+    asks what would be if a field were another. `cleared`: what it was suspected of before then counts no more, by the
+    word of `cleared_by`, a user of the machine, for the reason `cleared_why`.
     """
 
     name: str
@@ -87,6 +91,11 @@ class Client:
     certificate: str = ""
     previous: str = ""
     previous_until: str | None = None
+    organisation: str = ""
+    edits: bool = False
+    cleared: str | None = None
+    cleared_why: str = ""
+    cleared_by: str = ""
 
 
 @dataclass(frozen=True)
@@ -154,6 +163,26 @@ class WindowPart(NamedTuple):
     since: int
 
 
+class About(NamedTuple):
+    """Which model a suspicion is about."""
+
+    model: Digest
+    environment: str
+    rung: str
+
+
+class Suspicion(NamedTuple):
+    """A step of a suspicion, as it is recorded: see `core.record_suspicion`. `client`: the name."""
+
+    about: About
+    client: str
+    rule: str
+    scope: str
+    level: int
+    counts: Mapping[str, int]
+    since: int
+
+
 @dataclass(frozen=True)
 class Checked:
     """The contract worker's word on the records of one request.
@@ -194,7 +223,7 @@ class Asked:
     `spell` makes the reply of the protocol that it came by; `reply` is called exactly once. `since`: monotonic seconds.
     `wanted`: whether somebody still waits for it. `shadow`: nobody does, it is asked for comparison alone, and this
     gets what the model says, or how it failed. `again`: another model had no answer; `fell`: that counts as a
-    candidate's failure.
+    candidate's failure. `address`: of the peer, as its socket has it.
     """
 
     client: Client
@@ -207,6 +236,7 @@ class Asked:
     shadow: Callable[[Sequence[Mapping[str, Any]] | Exception], None] | None = None
     again: bool = False
     fell: bool = False
+    address: str = ""
 
 
 @dataclass(frozen=True, slots=True)

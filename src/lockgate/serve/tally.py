@@ -53,6 +53,12 @@ class Tally:
     neighbours or their session, `skipped` for the time that looking takes."""
     monitor: dict[tuple[str, str], float] = field(default_factory=dict)
     """By model, what stands now: `stride`, `alarms`, `estimated_accuracy` (`calls.metrics.MONITOR` has all)."""
+    abuse: Counter[str] = field(default_factory=Counter)
+    """Answered rows that were `looked` at for who tries the model, or `skipped`."""
+    suspicions: Counter[tuple[str, int]] = field(default_factory=Counter)
+    """Steps by rule and level, as `core.record_suspicion` has them."""
+    suspected: dict[int, int] = field(default_factory=dict)
+    """How many are suspected now, by level."""
     spans: Counter[str] = field(default_factory=Counter)
     """Spans of traces that were `written` or `dropped`."""
     ends: dict[str, float] = field(default_factory=dict)

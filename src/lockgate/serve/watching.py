@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -130,10 +131,10 @@ class Library:
         stands = standing(ledger.statements(), self._settings.environment, decision.manifest)
         serving = abstaining(policy.serve, stands, policy.monitor)
         if before is not None:
-            return evidence.redeployed(before, decision, serving, stands)
+            return replace(evidence.redeployed(before, decision, serving, stands), abuse=policy.abuse)
         self.reading = True
         try:
-            return evidence.load(decision, ledger, self._registry, serving, stands)
+            return replace(evidence.load(decision, ledger, self._registry, serving, stands), abuse=policy.abuse)
         finally:
             self.reading = False
 

@@ -17,6 +17,7 @@ from lockgate.core.statement import Statement, digest_of_resource
 from lockgate.errors import Refused
 from lockgate.monitor.asked import Asked
 from lockgate.sandbox.settings import Limits
+from lockgate.train.robustness_spec import Robustness
 from lockgate.train.rules import JUDGED_FILES, LOCK
 from lockgate.train.spec import CONTROL, PARITY_METRIC, Closure, CodeFile, Split, TrainSpec
 
@@ -107,6 +108,7 @@ def _spec(chosen: Mapping[str, Any], limits: Mapping[str, Any], inputs: Mapping[
         gpu=bool(chosen.get("gpu")),
         monitor=Asked.read(chosen["monitor"]) if "monitor" in chosen else Asked(order=split["time"]),
         control="off" if chosen.get("control") == "off" else CONTROL,
+        robustness=Robustness.read(chosen["robustness"]) if "robustness" in chosen else None,
     )
 
 

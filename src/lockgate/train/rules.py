@@ -32,6 +32,7 @@ from lockgate.train import doubts
 from lockgate.train.doubts import Parts
 from lockgate.train.metric_form import check_metrics
 from lockgate.train.parity import facts_of
+from lockgate.train.robustness_spec import Attacked
 from lockgate.train.spec import Attachment, Attachments, Closure, Denied, Split, TrainSpec
 from lockgate.train.surroundings import Surroundings
 
@@ -279,18 +280,23 @@ def judgement(
     control: Mapping[str, Any] | None = None,
     parity: Mapping[str, Any] | None = None,
     features: Mapping[str, Any] | None = None,
+    attacked: Attacked | None = None,
 ) -> Statement:
     """The judge's test result. It passes when it could be judged: what is good enough is the policy's to say.
 
     `monitor`: the plan of what is watched of the answers. `control`: what came of a model without the doubtful rows.
     `parity`: how graph and estimator differ on these rows, as `train.parity` says; a claim of a jail with user code.
     `features`: what was made of these rows, and that a row's features do not depend on other rows.
+    `attacked`: what came of attacks on the candidate, where they were asked for.
     """
     more: dict[str, Any] = {} if control is None else {"control": dict(control)}
     if parity is not None:
         more["parity"] = dict(parity)
     if features is not None:
         more["features"] = dict(features)
+    if attacked is not None and attacked.attacked is not None:
+        more |= {"robustness": dict(attacked.robustness), "attacked": dict(attacked.attacked)}
+        more |= {"jails": dict(attacked.jails)} if attacked.jails else {}
     own = ("features-of-a-row-are-its-own",) if features else ()
     return test_result(
         "judge",

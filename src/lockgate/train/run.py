@@ -13,7 +13,7 @@ from lockgate.errors import Refused, VerificationFailed
 from lockgate.runtime import building, environment
 from lockgate.runtime.environment import Environment
 from lockgate.sandbox.settings import PythonEnv
-from lockgate.train import attachments, control, doubts, featuring, gpu, inputs, parity_judged, rules, steps
+from lockgate.train import attachments, control, doubts, featuring, gpu, inputs, parity_judged, robustness, rules, steps
 from lockgate.train.capture import capture
 from lockgate.train.machine import surroundings
 from lockgate.train.spec import Closure, Denied, Split, TrainResult, TrainSpec
@@ -35,18 +35,21 @@ def run(workplace: Workplace, spec: TrainSpec) -> TrainResult:
     6. Where the candidate takes features, they are made of the held-out rows without label (`train.featuring`). A jail
     without user code judges the candidate on the held-out rows; beside it, one with user code says how far
     the estimator and the graph differ on them.
-    7. Where the screen doubts training rows, the same is trained without them and compared (`train.control`).
+    7. Where the screen doubts training rows, the same is trained without them and compared (`train.control`). Where
+    attacks are asked for, a jail without user code tries them on the candidate and on what is live.
     8. Trainer and judge sign, one after the other.
 
     Raises Refused LG301 to LG325, LG383 (what is wrong with rows, code or model), LG330, LG332 (the policy refuses a
-    tainted run, rows on both sides), LG372 to LG377 (inputs, limits), Unfit LG378, LG379 (GPU), LG906 (no jail of the
-    level that the policy asks for); VerificationFailed LG335 (the screen's lines are not those of its statement).
+    tainted run, rows on both sides), LG394 (what attacks may not move), LG372 to LG377 (inputs, limits),
+    Unfit LG378, LG379 (GPU), LG906 (no jail of the level that the policy asks for); VerificationFailed LG335 (the
+    screen's lines are not those of its statement).
     """
     started = workplace.now()
     accepted = accepted_rows(workplace)  # 1
     python = workplace.python()  # 2
     locked = locked_environment(workplace, spec, python)
     known = None if locked is None else workplace.known_vulnerabilities(locked.wheels)
+    attacks = robustness.prepare(workplace, spec)
     further = inputs.look_up(workplace, spec)
     inputs.refuse_rows(further, {accepted: "the accepted rows"})
     devices = gpu.look() if spec.gpu else None
@@ -80,6 +83,7 @@ def run(workplace: Workplace, spec: TrainSpec) -> TrainResult:
     if found["task"] != fit["task"]:
         raise steps.malformed("train", ValueError(f"the model is for {found['task']}, fit.json says {fit['task']}"))
     clean = control.run(workplace, recipe, python, candidate, took=took)  # 7
+    attacked = robustness.run(workplace, spec, attacks, python, candidate, split)
     attempts = tuple(dict.fromkeys((*denied, *parity.denied, *clean.denied)))
     # The person at work sees all words; what is signed must not hold those of code that saw held-out rows.
     signed = rules.recorded((*trained.denied, *clean.denied), (*featured.denied, *parity.denied))
@@ -120,6 +124,7 @@ def run(workplace: Workplace, spec: TrainSpec) -> TrainResult:
             control=clean.fact,
             parity=parity.fact,
             features=featured.fact(),
+            attacked=attacked,
             time=workplace.now(),
         ),
     )
@@ -143,6 +148,7 @@ def run(workplace: Workplace, spec: TrainSpec) -> TrainResult:
             *doubts.other_kind(validate.predicate if validate else None, found["task"]),
             *parity.reasons,
             *clean.reasons,
+            *attacked.reasons,
             *rules.monitoring(watched, found["rows"], spec.monitor, io),
         ),
         attachments=left,

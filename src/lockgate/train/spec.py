@@ -12,6 +12,7 @@ from lockgate.core.encoding import encode
 from lockgate.core.verdict import Reason
 from lockgate.monitor.asked import Asked
 from lockgate.sandbox.settings import Limits
+from lockgate.train.robustness_spec import Robustness
 
 if TYPE_CHECKING:
     from lockgate.audit.evidence import Evidence
@@ -47,6 +48,7 @@ class TrainSpec:
         monitor: how the judge makes the plan of what is watched of the answers.
         control: whether a second model is trained without the rows that the screen doubts, where there are any.
         control_time: in seconds; where the first training took longer, there is no second one.
+        robustness: which attacks the judge tries on the candidate; None: none.
     """
 
     label: str
@@ -70,6 +72,7 @@ class TrainSpec:
     monitor: Asked = field(default_factory=Asked)
     control: Control = CONTROL
     control_time: float = CONTROL_TIME
+    robustness: Robustness | None = None
 
     def external(self) -> dict[str, Any]:
         """The external parameters of the provenance: all that a person chose, but the limits."""
@@ -99,6 +102,8 @@ class TrainSpec:
             chosen["control"] = self.control
         if self.control_time != CONTROL_TIME:
             chosen["control_time"] = self.control_time
+        if self.robustness is not None:
+            chosen["robustness"] = self.robustness.as_json()
         return chosen
 
     @property

@@ -194,7 +194,7 @@ def judge(
     settings = named("judge", python=python, limits=Limits(memory=spec.limits.memory), binds=binds)
     task = Task(
         module="lockgate.train.jail.judge",
-        given={"label": spec.label, "monitor": spec.monitor.as_json()},
+        given={"label": spec.label, "monitor": spec.monitor.as_json(), "sensitive": _sensitive(workplace)},
         gives=(rules.JUDGED, OUTPUTS),
         findings=rules.JUDGE_FINDINGS,
         died="LG327",
@@ -206,10 +206,18 @@ def judge(
         try:
             found = rules.read_judged(read_regular(given[rules.JUDGED], _MOST_FACTS))
             plan = read_regular(given[OUTPUTS], _MOST_FACTS)
-            stored = workplace.data.put(plan) if parse_plan(plan).streams else None
+            said = parse_plan(plan)
+            stored = workplace.data.put(plan) if said.streams or said.population is not None else None
         except ValueError as error:
             raise malformed("judge", error) from None
     return found, report, stored
+
+
+def _sensitive(workplace: Workplace) -> list[str] | None:
+    """The fields of which no value may stand in a plan, as validate's statement names them; None: nobody said."""
+    validate = workplace.head("validate")
+    named = None if validate is None else validate.predicate.get("sensitive")
+    return [str(name) for name in named] if isinstance(named, list) else None
 
 
 def malformed(stage: str, error: Exception) -> Refused:

@@ -21,6 +21,7 @@ from lockgate.core.statement import POLICY, Statement, Subject, claim_uri
 from lockgate.core.strict import check_seen, nearest, read_strict
 from lockgate.core.verdict import Level, Reason
 from lockgate.errors import LockgateError, Refused, Usage, VerificationFailed
+from lockgate.trust.policy_abuse import AbusePolicy
 from lockgate.trust.policy_automatic import AutomaticPolicy
 from lockgate.trust.policy_control import ControlPolicy
 from lockgate.trust.policy_ladder import LadderPolicy
@@ -65,12 +66,16 @@ class EnvironmentPolicy:
     max_age_days_of: Mapping[str, float] = field(default_factory=dict)
     slices: Mapping[str, SliceFloor] = field(default_factory=dict)
     robustness: Mapping[str, Bounds] = field(default_factory=dict)
+    max_robustness_drop: float | None = None
+    min_robustness_rows: int = 0
+    min_robustness_queries: int = 0
     parity: Mapping[str, Parity] = field(default_factory=dict)
     control: ControlPolicy = field(default_factory=ControlPolicy)
     licences: Licences = field(default_factory=Licences)
     serve: ServePolicy = field(default_factory=ServePolicy)
     ladder: LadderPolicy = field(default_factory=LadderPolicy)
     monitor: MonitorPolicy = field(default_factory=MonitorPolicy)
+    abuse: AbusePolicy = field(default_factory=AbusePolicy)
     automatic: AutomaticPolicy | None = None
 
     def weight(self, rule: str) -> Weight:

@@ -172,11 +172,31 @@ _TABLE: Final = (
     ),
     Rule(
         "robustness",
-        "What the judge measured under disturbed inputs is within bounds.",
-        "judge: `robustness`",
-        ("LG449",),
-        {"robustness": Named(Table(_BOUNDS), "Bounds on the judge's robustness facts, by name.")},
-        order.bounds("robustness"),
+        "What the judge measured under attack is within bounds, not significantly worse than of the live model, and "
+        "tried as hard as this.",
+        "judge: `robustness`, and `attacked` for what was live and how hard was tried",
+        ("LG449", "LG400", "LG408"),
+        {
+            "robustness": Named(Table(_BOUNDS), "Bounds on the judge's robustness facts, by name."),
+            "max_robustness_drop": Key(
+                number(0),
+                None,
+                "How much less robust than the live model it may be, at each distance: a share of rows, or standard "
+                "deviations of the label. Refused where the whole interval lies above. Nothing live: nothing asked.",
+            ),
+            "min_robustness_rows": Key(
+                whole(0), 0, "Least rows that were attacked, by each of the default attacks; 0: nothing asked."
+            ),
+            "min_robustness_queries": Key(
+                whole(0), 0, "Least queries that each of the default attacks had for a row; 0: nothing asked."
+            ),
+        },
+        order.both(
+            order.bounds("robustness"),
+            order.at_most("max_robustness_drop"),
+            order.at_least("min_robustness_rows"),
+            order.at_least("min_robustness_queries"),
+        ),
         asked=False,
     ),
     Rule(

@@ -7,6 +7,8 @@ from typing import Any, Final
 
 from lockgate.core.strict import Document, Item, Key, Named, Table, nearest, one_of, whole
 from lockgate.errors import Usage
+from lockgate.trust.policy_abuse import TABLE as ABUSE
+from lockgate.trust.policy_abuse import abuse_of
 from lockgate.trust.policy_automatic import TABLE as AUTOMATIC
 from lockgate.trust.policy_automatic import automatic_of
 from lockgate.trust.policy_control import control_of
@@ -32,7 +34,7 @@ def _environment() -> Table:
         {name: Key(WEIGHT, None) for name in RULES if name != "separation"},
         "The weight of single rules, where it differs from `enforce`.",
     )
-    items |= {"serve": SERVE, "ladder": LADDER, "monitor": MONITOR, "automatic": AUTOMATIC}
+    items |= {"serve": SERVE, "ladder": LADDER, "monitor": MONITOR, "abuse": ABUSE, "automatic": AUTOMATIC}
     return Table(items)
 
 
@@ -65,6 +67,7 @@ def settings(name: str, document: Document) -> dict[str, Any]:
     values["serve"] = serving_of(values["serve"])
     values["ladder"] = ladder_of(name, values["ladder"], document)
     values["monitor"] = monitor_of(name, values["monitor"], document)
+    values["abuse"] = abuse_of(values["abuse"])
     values["automatic"] = automatic_of(name, values["automatic"], document, values["approvals"])
     return values
 

@@ -164,11 +164,11 @@ def test_what_was_done_in_a_weaker_jail_is_done_anew(
     judged = place.ledger.head("judge")
     assert judged is not None
     assert (judged.predicate["train"], jail_level(judged), place.least_jail_level) == (trained.evidence.digest, 3, 3)
-    assert _judgement_of(place, trained.evidence) is not None
+    assert _judgement_of(place, trained.evidence, SPEC) is not None
     for module in ("unchanged", "stages"):
         monkeypatch.setattr(f"lockgate.pipeline.{module}.jail_level", lambda _: 2)
     assert standing(place, "train", lambda _: True) is None
-    assert _judgement_of(place, trained.evidence) is None
+    assert _judgement_of(place, trained.evidence, SPEC) is None
 
 
 @pytest.mark.parametrize(

@@ -37,6 +37,10 @@ PAIRS = [
     ("slices", "slices = { mae = { max = 3, rows = 10 } }", "slices = { mae = { max = 2, rows = 10 } }"),
     ("slices", "", "slices = { mae = {} }"),
     ("robustness", "robustness = { noise = { min = 0.5 } }", "robustness = { noise = { min = 0.6 } }"),
+    ("robustness", "", "max_robustness_drop = 0.1"),
+    ("robustness", "max_robustness_drop = 0.1", "max_robustness_drop = 0"),
+    ("robustness", "", "min_robustness_rows = 1"),
+    ("robustness", "min_robustness_queries = 500", "min_robustness_queries = 1000"),
     ("parity", "parity = { mae = { worse = 1 } }", "parity = { mae = {} }"),
     ("parity", "parity = { mae = {} }", "parity = { mae = { same_rows = true } }"),
     ("parity", "", "parity = { mae = { worse = 9 } }"),
@@ -131,6 +135,7 @@ def test_form_values_and_words_have_each_rule() -> None:
         "serve",
         "ladder",
         "monitor",
+        "abuse",
         "automatic",
     }
     fields = {each.name for each in dataclasses.fields(EnvironmentPolicy)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 
 from lockgate.audit.evidence import Evidence
-from lockgate.audit.gate import facts
+from lockgate.audit.gate import facts, robust
 from lockgate.audit.gate.asked import Asked, broken, remark
 from lockgate.audit.gate.facts import Measured
 from lockgate.core.verdict import Reason
@@ -20,8 +20,10 @@ def metrics(asked: Asked) -> Iterator[Reason]:
 
 
 def robustness(asked: Asked) -> Iterator[Reason]:
-    """LG449: a robustness fact is out of bounds, or not stated."""
+    """LG449: a robustness fact is out of bounds, or not stated, or tried too little. LG400, LG408: `robust.drop`."""
     yield from _within(asked, asked.policy.robustness, "LG449", facts.robust, "lockgate explain LG449")
+    yield from robust.tried(asked)
+    yield from robust.drop(asked)
 
 
 def slices(asked: Asked) -> Iterator[Reason]:

@@ -29,7 +29,7 @@ FINDINGS: tuple[Finding, ...] = (
     ),
     Finding(
         "LG449",
-        "a robustness fact is out of bounds, or nobody measured it",
+        "a robustness fact is out of bounds, nobody measured it, or too little was tried",
         "A model whose answers tip over with slightly other inputs can be steered by whoever writes the inputs.",
         "Train for it, or change the bounds under `robustness` in policy.toml.",
     ),

@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 
 from lockgate.errors import Refused
 from lockgate.monitor import making, strata
+from lockgate.monitor.abuse import population
 from lockgate.monitor.asked import Asked
 from lockgate.monitor.binning import Binner
 from lockgate.monitor.dependence import MOST, Steps, Thinner
@@ -71,7 +72,8 @@ def reference(path: Path, kinds: Mapping[str, str], sensitive: Collection[str], 
     most = min(MOST_ROWS, MOST_CELLS // (len(watched) + 40))
 
     wanted = Wanted(asked.strata, asked.time, asked.site, unwatched, max(asked.stride, 1))
-    taken, *windows = rows.at([_some(ordered, min(most, _FIRST_ROWS), randomness), *stretches(ordered)])
+    sample = _some(ordered, min(most, _FIRST_ROWS), randomness)
+    taken, *windows = rows.at([sample, *stretches(ordered)])
     # Its own stride is not asked for: this plan says what the streams are, and where neighbours are alike.
     plan = making.make(taken, kinds, seed=seed, wanted=replace(wanted, stride=1))
     found = {} if asked.stride else strides(plan, windows, timed=bool(asked.order))
@@ -79,7 +81,13 @@ def reference(path: Path, kinds: Mapping[str, str], sensitive: Collection[str], 
         wanted = replace(wanted, strides=found)
         places, steps = apart(ordered, {wanted.stride, *found.values()}, most, randomness)
         plan = making.make(rows.at([places])[0], kinds, seed=seed, wanted=wanted, steps=steps)
-    return Made(plan, "" if plan.streams else _why(len(ordered), plan))
+    if not plan.streams:
+        return Made(plan, _why(len(ordered), plan))
+    # Near rows show in fields that are not watched for drift as well, but no value of a sensitive one is in the plan.
+    more = {name: kinds[name] for name in asked.exclude if name not in sensitive and name not in taken}
+    taken |= Rows(path, {name: kind for name, kind in more.items() if kind != "other"}).at([sample])[0]
+    made = population.make(taken, kinds, left_out=sensitive, moving=asked.exclude, timed=bool(asked.order), seed=seed)
+    return Made(replace(plan, population=made))
 
 
 def check(kinds: Mapping[str, str], sensitive: Collection[str], asked: Asked) -> None:

@@ -92,6 +92,10 @@ class Admission:
         else:
             raise ValueError(f"admission knows nothing of {name}")
 
+    def clients(self) -> list[Client]:
+        """All who are listed."""
+        return [account.client for account in self._book.by_name.values()]
+
     def ends(self) -> list[float]:
         """When each client that is not revoked ends, in seconds since the epoch; infinite without an end."""
         return [account.until for account in self._book.by_name.values() if account.client.revoked is None]

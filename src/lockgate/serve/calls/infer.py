@@ -19,7 +19,7 @@ from lockgate.serve.admission.counters import Later
 from lockgate.serve.calls import binary, bounds, inputs
 from lockgate.serve.calls.ask import MEDIA_BINARY, MEDIA_JSON, Ask, Checker, Doors, Live, check_id, postpone
 from lockgate.serve.calls.predict import hand_on, model_header
-from lockgate.serve.calls.tensors import Output, elements, outputs
+from lockgate.serve.calls.tensors import Output, elements, outputs, withheld
 from lockgate.serve.declined import Declined
 from lockgate.serve.http import Reply
 from lockgate.serve.spec import Action, Answer
@@ -117,7 +117,9 @@ def response(answer: Answer, *, wishes: Sequence[Wish], name: str | None) -> Rep
     """The reply with the output tensors of `wishes`. `name`: the request's id, None where it had none."""
     served, rows = answer.served, len(answer.predictions)
     described, parts = [], []
-    for wish in wishes:
+    # Less may be given than was offered: what is not there is left out, and no number stands for it.
+    left_out = withheld(answer)
+    for wish in (one for one in wishes if one.output.name not in left_out):
         tensor: dict[str, Any] = {
             "name": wish.output.name,
             "datatype": wish.output.datatype,

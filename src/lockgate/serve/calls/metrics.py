@@ -13,6 +13,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from lockgate.core.exposition import MEDIA, Family, Sample, histogram, text
+from lockgate.serve.calls.suspicions import suspicions
 from lockgate.serve.http import Reply
 from lockgate.serve.spec import Action, Caps, Served
 from lockgate.serve.tally import Tally
@@ -130,6 +131,7 @@ def families(
     yield from _requests(tally)
     yield from _rows(tally)
     yield from _monitor(tally)
+    yield from suspicions(tally)
     yield Family(
         "lockgate_batch_rows",
         "histogram",

@@ -66,7 +66,9 @@ def hand_on(doors: Doors, ask: Ask, live: Live, given: Given, spell: Callable[[A
     """Charge the rows, and give them to the service. Raises Declined 413, 429, Later."""
     price = 1 if given.values is not None else CONTRACT_PRICE
     headers = doors.admission.charge(ask.client, live.served.name, given.rows, price=price)
-    doors.service.predict(live, Asked(ask.client, given, spell, ask.reply, ask.since, headers, ask.wanted))
+    address = ask.head.peer.address
+    asked = Asked(ask.client, given, spell, ask.reply, ask.since, headers, ask.wanted, address=address)
+    doors.service.predict(live, asked)
 
 
 class Card:

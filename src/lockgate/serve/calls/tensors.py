@@ -72,6 +72,12 @@ def metadata(served: Served, rule: OutputRule) -> dict[str, Any]:
     }
 
 
+def withheld(answer: Answer) -> frozenset[str]:
+    """The outputs that this answer lacks, for its client is given the label alone. An abstained row has no scores."""
+    bare = any("scores" not in one and one.get("abstained") is not True for one in answer.predictions)
+    return frozenset({"scores"}) if bare else frozenset()
+
+
 def elements(output: Output, answer: Answer) -> Sequence[Any]:
     """The elements of one output tensor, row by row."""
     predictions = answer.predictions

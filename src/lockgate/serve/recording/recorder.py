@@ -29,7 +29,7 @@ from lockgate.serve.recording.labels import LabelKeeper, Line, opener
 from lockgate.serve.recording.parts import hurry_path
 from lockgate.serve.recording.payloads import Keeping, PayloadKeeper
 from lockgate.serve.recording.writing import Salts, Writer
-from lockgate.serve.spec import Client, RecordMode, Served, ServePolicy, Step, Watched, WindowPart
+from lockgate.serve.spec import Client, RecordMode, Served, ServePolicy, Step, Suspicion, Watched, WindowPart
 from lockgate.serve.tally import Tally
 
 PATIENCE_SECONDS, TIDY_SECONDS = 5.0, 3600.0
@@ -223,20 +223,16 @@ class SpoolRecorder:
         """Record what was counted on a step of a ladder. False when nothing can be recorded now."""
         if self._keeper.full:
             return False
-        self._put(
-            ObservedRecord(
-                gateway=self._gateway,
-                seq=self._next,
-                time=self._now(),
-                environment=step.environment,
-                rung=step.rung,
-                model=step.model,
-                base=step.base,
-                step=step.sequence,
-                counts=dict(counts),
-            )
-        )
+        of: dict[str, Any] = {name: getattr(step, name) for name in ("environment", "rung", "model", "base")}
+        self._put(ObservedRecord(self._gateway, self._next, self._now(), **of, step=step.sequence, counts=dict(counts)))
         self._tally.ladder.update(counts)
+        return True
+
+    def suspect(self, told: Suspicion) -> bool:
+        """Record a step of a suspicion. False when nothing can be recorded now."""
+        if self._keeper.full:
+            return False
+        self._put(self._writer.suspicion(told, self._next, self._now()))
         return True
 
     def window(self, watched: Watched, parts: Sequence[WindowPart]) -> bool:

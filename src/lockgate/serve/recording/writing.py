@@ -9,10 +9,11 @@ from hmac import digest
 
 from lockgate.audit.spool import frame
 from lockgate.core.record_kinds import request_tag
+from lockgate.core.record_suspicion import SuspicionRecord
 from lockgate.core.records import MAX_ROWS, SALT_BYTES
 from lockgate.serve import rules
 from lockgate.serve.recording.entry import Entry
-from lockgate.serve.spec import Client, Served
+from lockgate.serve.spec import Client, Served, Suspicion
 
 _URL = bytes.maketrans(b"+/", b"-_")
 _TOKEN = 44
@@ -86,6 +87,13 @@ class Writer:
     def pseudonym(self, client: Client) -> str:
         """The client's name in records."""
         return rules.pseudonym(self._key, client.name)
+
+    def suspicion(self, told: Suspicion, seq: int, now: int) -> SuspicionRecord:
+        """The record of a step of a suspicion."""
+        fields = {**told._asdict(), "counts": dict(told.counts)}
+        about = fields.pop("about")
+        who = rules.pseudonym(self._key, fields.pop("client"))
+        return SuspicionRecord(self._gateway, seq, now, **about._asdict(), client=who, **fields)
 
     def write(self, entries: Sequence[Entry], seq: int, now: int, randomness: Callable[[int], bytes]) -> Written:
         """The records of `entries` from number `seq` on. `now`: milliseconds; `randomness(n)`: n bytes."""

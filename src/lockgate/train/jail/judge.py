@@ -60,7 +60,8 @@ def _work() -> None:
         raise _refused(f"the candidate cannot be loaded: {error}") from None
     rows = frame.read(data_dir() / "heldout.parquet", task["label"])
     facts, outputs = judge(model, rows, _given(spec, rows))
-    plan = watched(spec.task, rows, outputs, Asked.read(task["monitor"]))
+    given = [field.name for field in spec.fields]
+    plan = watched(spec.task, rows, outputs, Asked.read(task["monitor"]), given, task["sensitive"])
     (out_dir() / OUTPUTS).write_bytes(plan.encode())
     (out_dir() / "judge.json").write_bytes(encode(facts))
 

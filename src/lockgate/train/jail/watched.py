@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lockgate.monitor import judged, strata
+from lockgate.monitor.abuse import population
 from lockgate.monitor.asked import Asked
 from lockgate.monitor.jail.reference import stretches, strides
 from lockgate.monitor.making import Wanted
@@ -23,8 +25,19 @@ _SEED = 0
 """Who can choose the rows cannot choose what a model answers to them: nothing is won by knowing the sample."""
 
 
-def watched(task: str, rows: frame.Rows, outputs: Outputs, asked: Asked) -> Plan:
-    """The plan of what the model answers: without streams where the rows are too few."""
+def watched(
+    task: str,
+    rows: frame.Rows,
+    outputs: Outputs,
+    asked: Asked,
+    given: Collection[str] = (),
+    sensitive: Collection[str] | None = None,
+) -> Plan:
+    """The plan of what the model answers: without streams where the rows are too few.
+
+    `given`: the fields that the model takes. Where it does not take all, their population is in the plan: that of
+    monitor.json is of all. None of `sensitive` is in it; without these (None) there is none.
+    """
     columns = from_outputs(task, outputs.labels, outputs.scores, outputs.values)
     said = outputs.labels if outputs.values is None else outputs.values
     columns[LOSS] = losses(task, [] if said is None else said.tolist(), rows.data[rows.label].tolist())
@@ -38,9 +51,14 @@ def watched(task: str, rows: frame.Rows, outputs: Outputs, asked: Asked) -> Plan
     plan = judged.make(ordered, task, ordered[LOSS], seed=_SEED, wanted=wanted)
     windows = [{name: column[part] for name, column in columns.items()} for part in stretches(order)]
     found = {} if asked.stride else strides(plan, windows, timed=timed)
-    if not found:
+    if found:
+        plan = judged.make(ordered, task, ordered[LOSS], seed=_SEED, wanted=replace(wanted, strides=found))
+    if sensitive is None or set(given) >= rows.kinds.keys():
         return plan
-    return judged.make(ordered, task, ordered[LOSS], seed=_SEED, wanted=replace(wanted, strides=found))
+    kinds = {name: rows.kinds[name] for name in given if name not in sensitive}
+    taken = {name: _column(rows, name)[order] for name, kind in kinds.items() if kind != "timestamp"}
+    made = population.make(taken, kinds, moving=asked.exclude, timed=timed, seed=_SEED)
+    return replace(plan, population=made)
 
 
 def _column(rows: frame.Rows, name: str) -> Array:
