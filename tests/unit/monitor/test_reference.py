@@ -56,6 +56,31 @@ def test_independent_rows_are_all_taken(tmp_path: Path, draw: np.random.Generato
     assert not {"c", "d"} & {name for stream in made.plan.streams for name in stream.of}
 
 
+def test_abuse_is_seen_in_what_is_not_watched_but_not_in_what_is_sensitive(
+    tmp_path: Path, draw: np.random.Generator
+) -> None:
+    """The population has what is left out of drift, and nothing sensitive; without a plan there is none."""
+    columns = {name: draw.normal(size=ROWS) for name in ("a", "b", "c", "d")}
+    found = _made(tmp_path, columns, Asked(exclude=("c",)), sensitive=("d",)).plan.population
+    assert found is not None
+    assert [one.name for one in found.fields] == ["a", "b", "c"]
+    few = _made(tmp_path, {name: column[:100] for name, column in columns.items()})
+    assert few.plan.population is None
+
+
+def test_rows_are_not_odd_by_what_is_not_watched_or_goes_on(tmp_path: Path, draw: np.random.Generator) -> None:
+    """What lockgate.toml excludes takes no part in how odd rows are, nor what goes on with time; they stay compared."""
+    columns: dict[str, Any] = {name: draw.normal(size=ROWS) for name in ("a", "b", "c", "d")}
+    columns |= {"week": np.arange(ROWS) // 1000, "at": _moments(np.arange(ROWS))}
+    for exclude, order, left in (((), "", "abcd"), (("d",), "at", "abc")):
+        found = _made(tmp_path, columns, Asked(exclude=exclude, order=order)).plan.population
+        assert found is not None
+        assert found.novel is not None
+        names = [one.name for one in found.fields]
+        assert sorted(names) == ["a", "b", "c", "d", "week"]
+        assert set(left) == {names[place] for place in found.novel.fields} - ({"week"} if not order else set())
+
+
 def test_dependent_neighbours_are_thinned(tmp_path: Path, draw: np.random.Generator) -> None:
     """In the order of the files, or in that of time, whichever shows it; a stride that was set stays."""
     depends = _dependent(draw)
