@@ -24,6 +24,7 @@ from lockgate.core.record_kinds import (
     request_tag,
 )
 from lockgate.core.record_scan import IS_WINDOW, place_of
+from lockgate.core.record_suspicion import SuspicionRecord
 from lockgate.core.record_window import MOST_BINS, MOST_CELLS, MOST_PLACE, MOST_ROWS, WindowRecord
 from lockgate.core.records import (
     MAX_COUNTS,
@@ -57,6 +58,8 @@ COUNTED: dict[str, Any] = {
     "since": 1_750_000_000_000,
 }
 WINDOW = WindowRecord(**HERE, **WINDOW_OF, bins=((0, 0, (5, 0, 7)), (0, 12, (12,)), (3, 1, (0, 1))), **COUNTED)
+SUSPECTED: dict[str, Any] = {"rule": "near", "scope": "client", "level": 2, "since": 1_750_000_000_000}
+SUSPICION = SuspicionRecord(**HERE, **OF, **SUSPECTED, counts={"probes": 40, "rows": 300})
 RECORDS: list[Record] = [
     PredictionRecord(**HERE, **OF, input=ROWS[0], output=ROWS[1]),
     REQUEST,
@@ -67,6 +70,7 @@ RECORDS: list[Record] = [
     UnrecordedRecord(**HERE, rows=12, since=1_750_000_000_000),
     FileRecord(**HERE, **OF, rows=100_000, root=ROWS[2]),
     OBSERVED,
+    SUSPICION,
     WINDOW,
     WindowRecord(**HERE, **WINDOW_OF, bins=(), **COUNTED),
 ]

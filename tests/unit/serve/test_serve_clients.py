@@ -82,10 +82,24 @@ def test_every_changed_byte_of_the_registry_is_noticed_or_harmless(registry: Cli
     wrong = [
         data[:-1],
         data + b"\n",
-        data.replace(b'"v":2', b'"v":1'),
-        data.replace(b'"v":2', b'"v":3'),
-        data.replace(b'"v":2', b'"v":[]'),
-        data.replace(b'"v":2', b'"v":2.0'),
+        data.replace(b'"v":3', b'"v":1'),
+        data.replace(b'"v":3', b'"v":2'),
+        data.replace(b'"v":3', b'"v":4'),
+        data.replace(b'"v":3', b'"v":[]'),
+        data.replace(b'"v":3', b'"v":3.0'),
+        data.replace(b'"organisation":""', b'"organisation":"Acme"'),
+        data.replace(b'"organisation":""', b'"organisation":null'),
+        data.replace(b'"organisation":""', b'"organisation":"acme\\n"'),
+        data.replace(b'"edits":false', b'"edits":0'),
+        data.replace(b'"edits":false', b'"edits":null'),
+        data.replace(b'"cleared":null', b'"cleared":""'),
+        data.replace(b'"cleared":null', b'"cleared":"2026-11-23T09:30:00Z"'),
+        data.replace(b'"cleared":null', b'"cleared":7'),
+        data.replace(
+            b'"cleared":null,"cleared_by":"","cleared_why":""', b'"cleared":"","cleared_by":"x","cleared_why":"y"'
+        ),
+        data.replace(b'"cleared_why":""', b'"cleared_why":"honest"'),
+        data.replace(b'"cleared_by":""', b'"cleared_by":7'),
         data.replace(b'"in_flight":256', b'"in_flight":0'),
         data.replace(b'"budget":null', b'"budget":0'),
         data.replace(b'"budget":null', b'"budget":true'),
@@ -128,8 +142,59 @@ def test_a_registry_of_version_1_is_read_and_written_anew_as_2(registry: ClientR
     assert ada == Client("ada", digest, "external", "2026-11-23T09:30:00Z", 5.0, 7, ("*",), ("predict",))
     assert (ada.environments, ada.expires, ada.in_flight, ada.budget) == (("*",), None, 256, None)
     registry.add("bob", now=NOW)
-    assert registry.path.read_bytes().endswith(b'"v":2}')
+    assert registry.path.read_bytes().endswith(b'"v":3}')
     assert registry.list()[0] == ada
+
+
+def test_a_registry_of_version_2_is_read_and_written_anew_as_3(registry: ClientRegistry) -> None:
+    """Its clients are of no organisation, declared nothing and were never cleared; no field of 3 may be in it."""
+    begin = b'{"clients":[{"actions":["predict"],"budget":null,"burst":7,"certificate":"",'
+    end = (
+        b'"created":"2026-11-23T09:30:00Z","digest":"' + b"a" * 64 + b'","environments":["*"],"expires":null,'
+        b'"in_flight":2,"kind":"external","models":["*"],"name":"ada",%b"previous":"","previous_until":null,"rate":5.0,'
+        b'"revoked":null,"subject":""}],"v":2}'
+    )
+    registry.path.write_bytes(begin + end % b"")
+    (ada,) = registry.list()
+    assert (ada.organisation, ada.edits, ada.cleared, ada.cleared_why, ada.cleared_by) == ("", False, None, "", "")
+    registry.declare("ada", organisation="acme")
+    assert registry.path.read_bytes().endswith(b'"v":3}')
+    assert registry.list() == (dataclasses.replace(ada, organisation="acme"),)
+    registry.path.write_bytes(begin + end % b'"organisation":"",')
+    with pytest.raises(VerificationFailed, match="exactly"):
+        registry.list()
+
+
+def test_declaring_changes_what_is_said_and_no_more(registry: ClientRegistry) -> None:
+    """Key and limits stay; what is not said stays; an organisation that is no name changes nothing."""
+    ada = registry.add("ada", now=NOW, organisation="acme", edits=True).client
+    assert (ada.organisation, ada.edits) == ("acme", True)
+    registry.declare("ada", edits=False)
+    assert registry.list() == (dataclasses.replace(ada, edits=False),)
+    registry.declare("ada", organisation="", edits=True)
+    assert registry.list() == (dataclasses.replace(ada, organisation=""),)
+    for wrong in ("Acme GmbH", "a" * 65, "../x"):
+        with pytest.raises(Usage, match="no organisation"):
+            registry.declare("ada", organisation=wrong)
+        with pytest.raises(Usage, match="no organisation"):
+            registry.add("bob", now=NOW, organisation=wrong)
+    assert registry.list() == (dataclasses.replace(ada, organisation=""),)
+    with pytest.raises(Usage, match="no client"):
+        registry.declare("bob", edits=True)
+
+
+@pytest.mark.parametrize(("micros", "until"), [(0, "09:30:00"), (1, "09:30:01"), (999_999, "09:30:01")])
+def test_clearing_holds_to_the_end_of_its_second(registry: ClientRegistry, micros: int, until: str) -> None:
+    """What a gateway wrote before that moment is before it in the file too, whose times are whole seconds."""
+    ada = registry.add("ada", now=NOW).client
+    registry.clear("ada", now=NOW.replace(microsecond=micros), reason="what-if questions", by="olga")
+    cleared = {"cleared": f"2026-11-23T{until}Z", "cleared_why": "what-if questions", "cleared_by": "olga"}
+    assert registry.list() == (dataclasses.replace(ada, **cleared),)  # type: ignore[arg-type]
+    for reason in ("", "two\nlines", "x" * 513):
+        with pytest.raises(Usage):
+            registry.clear("ada", now=NOW, reason=reason, by="olga")
+    with pytest.raises(Usage):
+        registry.clear("bob", now=NOW, reason="x", by="olga")
 
 
 def test_two_clients_may_not_come_in_by_one_credential(registry: ClientRegistry) -> None:

@@ -151,7 +151,7 @@ def test_no_client_appears() -> None:
     }
     assert names == {
         "gateway", "version", "name", "digest", "environment", "rung", "call", "status", "le", "finding", "path",
-        "kind", "outcome", "what", "model",
+        "kind", "outcome", "what", "model", "rule", "level",
     }  # fmt: skip
 
 
