@@ -73,6 +73,11 @@ def test_a_client_gets_what_is_said_and_the_project_s_limits(command: Command) -
         "subject": None,
         "certificate": None,
         "previous_until": None,
+        "organisation": None,
+        "edits": False,
+        "cleared": None,
+        "cleared_by": None,
+        "cleared_why": None,
     }
 
 
@@ -87,7 +92,7 @@ def test_every_limit_can_be_said(command: Command) -> None:
     assert (ada["budget"], ada["in_flight"]) == (900, 3)
     assert ada["days_left"] in {89, 90}
     table = command("list")[1]
-    assert re.search(r"ada +internal +key +predict,label +flights@prod +10 +900 .* active, (89|90) days left", table)
+    assert re.search(r"ada +internal +- +key +predict,label +flights@prod +10 +900 .* active, (89|90) days left", table)
 
 
 def test_clients_without_a_key(command: Command) -> None:
@@ -99,6 +104,23 @@ def test_clients_without_a_key(command: Command) -> None:
     assert found["batch"]["subject"] == "service-7"
     assert found["mesh"]["certificate"] == "URI:spiffe://plant.example/scorer"
     assert "lgk_" not in out
+
+
+def test_a_client_belongs_to_an_organisation_and_asks_what_if_questions(command: Command) -> None:
+    """Said when it is added, or later without another key; the table and `--json` show both."""
+    key = json.loads(command("add", "ada", "--organisation", "acme", "--edits", "--json")[1])["key"]
+    assert (listed(command)["ada"]["organisation"], listed(command)["ada"]["edits"]) == ("acme", True)
+    assert re.search(r"ada +external, edits +acme +key ", command("list")[1])
+    assert command("declare", "ada", "--no-edits")[:2] == (
+        0,
+        "ada belongs to acme, and asks no what-if questions\n",
+    )
+    code, out, _ = command("declare", "ada", "--organisation", "", "--edits", "--json")
+    assert (code, json.loads(out)["organisation"], json.loads(out)["edits"], key in out) == (0, None, True, False)
+    assert listed(command)["ada"]["organisation"] is None
+    for wrong in (("declare", "bob", "--edits"), ("declare", "ada", "--organisation", "A b"), ("declare",)):
+        code, out, err = command(*wrong)
+        assert (wrong, code, out, "next:" in err) == (wrong, 2, "", True)
 
 
 def test_rotating_and_revoking(command: Command) -> None:
