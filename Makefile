@@ -33,6 +33,9 @@ nightly: test bench  ## All tests, the benchmarks, the long tests and fault roun
 	@$(BIN)/python -m bench.drift_null
 	@$(BIN)/python -m bench.drift_harmless
 	@$(BIN)/python -m bench.screen_triggers
+	@$(BIN)/python -m bench.abuse.benign
+	@$(BIN)/python -m bench.abuse.sybil
+	@$(BIN)/python -m bench.abuse.adaptive
 	@$(BIN)/pytest -n auto tests/properties --hypothesis-profile=nightly --timeout 7200
 	@$(MAKE) fuzz FUZZ_SECONDS=300
 
@@ -64,6 +67,9 @@ torch: .venv-torch/made  ## Tests with torch and Keras, in an environment of the
 	@PYTHONPATH=src OMP_NUM_THREADS=1 .venv-torch/bin/python -m pytest -p no:randomly \
 	  tests/unit/train/test_export_torch.py tests/unit/train/test_train_torch.py tests/unit/register/test_convert_torch.py
 
+art: .venv-art/made  ## Our attacks on models against those of ART, in an environment of its own (a quarter of an hour)
+	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 .venv-art/bin/python -m bench.attacks_vs_art $(ART)
+
 docs: .venv/made  ## Write docs/reference/ from the code
 	@$(BIN)/python scripts/reference.py
 
@@ -71,7 +77,7 @@ lock: .venv/made  ## Resolve requirements/*.in anew
 	@$(BIN)/python scripts/lock.py
 
 clean:  ## Remove what these targets made
-	rm -rf .venv .venv-demo .venv-fuzz .venv-torch build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-art .venv-demo .venv-fuzz .venv-torch build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 
 .venv-demo/made: requirements/runtime.txt | python
 	@echo "making .venv-demo from requirements/runtime.txt, each wheel checked against its hash" >&2
@@ -90,6 +96,13 @@ clean:  ## Remove what these targets made
 	@$(PYTHON) -m venv --clear .venv-fuzz
 	@.venv-fuzz/bin/python $(PIP) install --no-deps --require-hashes --only-binary :all: -r requirements/fuzz.txt
 	@.venv-fuzz/bin/python $(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv-art/made: requirements/art.txt pyproject.toml | python
+	@echo "making .venv-art from requirements/art.txt, each wheel checked against its hash" >&2
+	@$(PYTHON) -m venv --clear .venv-art
+	@.venv-art/bin/python $(PIP) install --no-deps --require-hashes --only-binary :all: -r requirements/art.txt
+	@.venv-art/bin/python $(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
 .venv/made: requirements/dev.txt pyproject.toml | python
@@ -113,4 +126,4 @@ packages:
 	  else echo "no $$tool here and no right to install it: the tests that need it will be skipped" >&2; fi; \
 	done
 
-.PHONY: help demo test lint nightly bench fuzz docs lock clean python packages
+.PHONY: help demo test lint nightly bench fuzz art docs lock clean python packages

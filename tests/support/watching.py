@@ -22,6 +22,10 @@ def full_tally() -> Tally:
     tally.rows.update(dict.fromkeys(ROWS, 1))
     tally.now.update(dict.fromkeys(GAUGES, 1.0))
     tally.watched.update({("flights@3", what): 1 for what in ("counted", "dependent", "skipped")})
+    tally.abuse.update({"looked": 3, "skipped": 1})
+    tally.suspicions["near", 1] += 1
+    tally.suspected.update({1: 1, 3: 1})
+    tally.now.update({"abuse_keys": 2, "abuse_slowed": 1, "abuse_evicted": 1})
     tally.monitor.update({("flights@3", name): 1.0 for name in MONITOR})
     return tally
 

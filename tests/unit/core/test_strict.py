@@ -66,6 +66,7 @@ def test_values_and_defaults_are_read() -> None:
         ("version = 1\n\n[train]\nholdut = 0.1\n", 4, "did you mean train.holdout?"),
         ("version = 1\nholdout = 0.1\n", 2, "it belongs in [train]"),
         ("version = 1\nzzz = 0.1\n", 2, "known here are version, train, environment, source"),
+        ("version = 1\n[environment]\nprod_0.5 = {}\n", 3, 'a name with a dot is written in quotes, "prod_0.5"'),
         ("version = '1'\n", 1, 'expects a whole number of at least 1, not "1"'),
         ("version = true\n", 1, "not true"),
         ("# nothing\n", 1, "version is missing"),

@@ -1,0 +1,1 @@
+"""Simulations of customers and of attackers of a model, against the detectors that the gateway runs."""
