@@ -18,7 +18,7 @@ from lockgate.project import Project, unseen
 from lockgate.runtime import serving
 from lockgate.trust import pin
 from tests.support.serving import ServableProject, servable_project
-from tests.unit.project.test_suspected import TOML
+from tests.support.suspected_house import TOML
 
 
 def _plan(*, with_population: bool) -> Any:
