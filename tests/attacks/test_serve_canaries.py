@@ -160,13 +160,18 @@ def test_traces_hold_none_but_the_ids(watched: Watched) -> None:
 
 
 def test_no_file_holds_one_but_those_that_are_for_it(watched: Watched) -> None:
-    """Spool, log, state: records hold commitments. The registry of clients alone has a client's name."""
+    """Spool, log, state: records hold commitments.
+
+    A client's name is in the registry of clients, and in the gateway's book of what it gave away, for the same eyes.
+    """
     found = {
         path.relative_to(watched.project).as_posix(): leaked
         for path in watched.project.rglob("*")
         if path.is_file() and not path.is_symlink() and (leaked := leaks(path.read_bytes(), watched))
     }
-    assert found == {"state/clients.json": ["client"]}
+    books = ("state/clients.json", "state/spool/abuse-dev-0.json")
+    assert found == {name: ["client"] for name in books}
+    assert {0o600} == {(watched.project / name).stat().st_mode & 0o777 for name in books}
 
 
 def test_the_search_finds_what_is_there(watched: Watched) -> None:

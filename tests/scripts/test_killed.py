@@ -32,7 +32,6 @@ def test_a_killed_run_goes_on(ready: Ready, tmp_path_factory: pytest.TempPathFac
     assert copy.shell.here("verify", "--all", "-C", copy.root).code == 0
 
 
-@pytest.mark.nightly
 def test_two_commands_at_once_do_not_fork_the_log(ready: Ready, tmp_path_factory: pytest.TempPathFactory) -> None:
     """The second of two runs is told that another is at work (exit 4), or waits its turn; the log stays one."""
     copy = ready.copy(tmp_path_factory.mktemp("twice"))

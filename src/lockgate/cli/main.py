@@ -45,7 +45,7 @@ VERBS: dict[str, str] = {
     "convert": "Turn a pickle, checkpoint or other model file into one that cannot run code.",
     "import": "Take in a model that was made elsewhere, by digest and signer.",
     "feedback": "Labels that came later: match them with predictions, record them.",
-    "clients": "API keys: add, list, rotate, revoke.",
+    "clients": "API keys: add, list, rotate, revoke; who is suspected.",
     "drill": "Attack a served copy of your own model; see what it gives away.",
     "trust": "The root, the roles, who holds which key.",
     "policy": "Sign a changed policy; say what became looser.",
