@@ -181,13 +181,13 @@ def judge(
     split: Split,
     featured: Featured | None = None,
 ) -> tuple[dict[str, Any], JailReport, Digest | None]:
-    """A jail that sees the candidate and the held-out rows, and nothing of the user's code.
+    """A jail that sees the candidate and the rows, and nothing of the user's code. Judged are the held-out ones alone.
 
     `featured`: what was made of these rows, for a candidate that takes features (`train.featuring.heldout`).
     The digest is that of the plan of what is watched of the answers, None where the rows are too few for one.
     """
     files = {name: candidate[name] for name in rules.JUDGED_FILES if name in candidate}
-    files |= {"heldout.parquet": split.heldout, **(featured.files if featured else {})}
+    files |= {"heldout.parquet": split.heldout, "train.parquet": split.train, **(featured.files if featured else {})}
     for digest in files.values():
         workplace.data.check(digest)
     binds = [Bind(workplace.data.path(digest), f"/in/{name}") for name, digest in files.items()]

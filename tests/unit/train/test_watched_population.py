@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -12,8 +13,10 @@ from lockgate.monitor.abuse.facts import Population
 from lockgate.monitor.asked import Asked
 from lockgate.monitor.plan import Plan, parse_plan, population_of
 from lockgate.runtime.jail.predict import Outputs
+from lockgate.runtime.serving import Kind
 from lockgate.train.jail.frame import Rows
-from lockgate.train.jail.watched import watched
+from lockgate.train.jail.watched import population_of as population_of_rows
+from lockgate.train.jail.watched import takes_all, watched
 
 FIELDS = tuple("abcdefghij")
 
@@ -25,7 +28,10 @@ def made(given: Collection[str], sensitive: Collection[str] | None = (), rows: i
     data = pd.DataFrame(values, columns=list(FIELDS)).assign(y=values.sum(axis=1))
     found = Rows(data, dict.fromkeys(FIELDS, "float"), "y", "float", ())
     outputs = Outputs(None, None, data["y"].to_numpy())
-    return parse_plan(watched("regression", found, outputs, Asked(), given, sensitive).encode())
+    half = rows // 2
+    parts = [replace(found, data=data.iloc[:half]), replace(found, data=data.iloc[half:])]
+    known = None if takes_all(found, given) else population_of_rows(parts, Asked(), given, sensitive)
+    return parse_plan(watched("regression", found, outputs, Asked(), known).encode())
 
 
 def names(plan: Plan) -> list[str]:
@@ -45,6 +51,14 @@ def test_it_is_of_the_given_fields_and_can_raise_somebody() -> None:
 def test_a_model_that_takes_all_fields_is_looked_at_by_that_of_validation() -> None:
     """Positive control: nothing is said twice."""
     assert made(FIELDS).population is None
+
+
+def test_a_moment_is_no_field_in_which_rows_are_compared() -> None:
+    """A model that leaves out nothing but a moment is looked at by the population of validation."""
+    kinds: dict[str, Kind] = {**dict.fromkeys(FIELDS, "float"), "when": "timestamp"}
+    rows = Rows(pd.DataFrame({name: [1.0] for name in kinds}), kinds, "y", "float", ())
+    assert takes_all(rows, FIELDS)
+    assert not takes_all(rows, [*FIELDS[1:], "when"])
 
 
 @pytest.mark.parametrize(("sensitive", "rows"), [(None, 2_000), ((), 300)])

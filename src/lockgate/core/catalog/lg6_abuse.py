@@ -59,8 +59,8 @@ FINDINGS: tuple[Finding, ...] = (
         "differ. Nobody sees who probes it, or, where it says so, not by every rule. Leak budgets hold, and count in "
         "full each row that is not looked at.",
         "Of a model from before: `lockgate run`, then `lockgate deploy NAME`. Otherwise: it takes 400 rows and three "
-        "fields that are no timestamps. Where the model is given only some of the contract's fields, the population is "
-        "made of the held-out rows: hold out more. `lockgate status` has a line as long as it is so.",
+        "fields that are no timestamps, in which rows differ by nature. Fields of few values make no two rows near: "
+        "then budgets are what is left. `lockgate status` has a line as long as it is so.",
     ),
     Finding(
         "LG6107",

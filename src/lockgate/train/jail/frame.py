@@ -8,7 +8,7 @@ With a features.py the columns are those that it made (`train.jail.featured`), a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
@@ -79,6 +79,11 @@ class Rows:
             return spec
         fields = tuple(Field(name, kind) for name, kind in self.fields.items())
         return replace(spec, fields=fields, features=self.features)
+
+
+def joined(parts: Sequence[Rows]) -> Rows:
+    """Rows of several tables of the same columns, one after the other."""
+    return replace(parts[0], data=pd.concat([part.data for part in parts], ignore_index=True))
 
 
 def read(path: Path, label: str) -> Rows:

@@ -31,7 +31,7 @@ from lockgate.train.jail.apart import difference
 from lockgate.train.jail.doubted import PLACE
 from lockgate.train.jail.metrics import metrics
 from lockgate.train.jail.spread import spread
-from lockgate.train.jail.watched import watched
+from lockgate.train.jail.watched import population_of, takes_all, watched
 
 Columns = Mapping[str, npt.NDArray[Any]]
 
@@ -60,8 +60,12 @@ def _work() -> None:
         raise _refused(f"the candidate cannot be loaded: {error}") from None
     rows = frame.read(data_dir() / "heldout.parquet", task["label"])
     facts, outputs = judge(model, rows, _given(spec, rows))
-    given = [field.name for field in spec.fields]
-    plan = watched(spec.task, rows, outputs, Asked.read(task["monitor"]), given, task["sensitive"])
+    asked, given = Asked.read(task["monitor"]), [field.name for field in spec.fields]
+    known = None
+    if not takes_all(rows, given):
+        trained = frame.read(data_dir() / "train.parquet", task["label"])
+        known = population_of((trained, rows), asked, given, task["sensitive"])
+    plan = watched(spec.task, rows, outputs, asked, known)
     (out_dir() / OUTPUTS).write_bytes(plan.encode())
     (out_dir() / "judge.json").write_bytes(encode(facts))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from lockgate.monitor import judged, strata
 from lockgate.monitor.abuse import population
+from lockgate.monitor.abuse.facts import Population
 from lockgate.monitor.asked import Asked
 from lockgate.monitor.jail.reference import stretches, strides
 from lockgate.monitor.making import Wanted
@@ -30,14 +31,9 @@ def watched(
     rows: frame.Rows,
     outputs: Outputs,
     asked: Asked,
-    given: Collection[str] = (),
-    sensitive: Collection[str] | None = None,
+    known: Population | None = None,
 ) -> Plan:
-    """The plan of what the model answers: without streams where the rows are too few.
-
-    `given`: the fields that the model takes. Where it does not take all, their population is in the plan: that of
-    monitor.json is of all. None of `sensitive` is in it; without these (None) there is none.
-    """
+    """The plan of what the model answers: without streams where the rows are too few. `known` goes with it."""
     columns = from_outputs(task, outputs.labels, outputs.scores, outputs.values)
     said = outputs.labels if outputs.values is None else outputs.values
     columns[LOSS] = losses(task, [] if said is None else said.tolist(), rows.data[rows.label].tolist())
@@ -53,12 +49,29 @@ def watched(
     found = {} if asked.stride else strides(plan, windows, timed=timed)
     if found:
         plan = judged.make(ordered, task, ordered[LOSS], seed=_SEED, wanted=replace(wanted, strides=found))
-    if sensitive is None or set(given) >= rows.kinds.keys():
-        return plan
+    return replace(plan, population=known)
+
+
+def takes_all(rows: frame.Rows, given: Collection[str]) -> bool:
+    """Whether the model takes each field of the contract in which rows are compared: then monitor.json's will do."""
+    return all(name in given for name, kind in rows.kinds.items() if kind != "timestamp")
+
+
+def population_of(
+    parts: Sequence[frame.Rows], asked: Asked, given: Collection[str], sensitive: Collection[str] | None
+) -> Population | None:
+    """The population of the fields that the model takes, of all these rows: held-out ones alone may be of one season.
+
+    None of `sensitive` is in it; where nobody said which these are (None) there is none.
+    """
+    if sensitive is None:
+        return None
+    rows = frame.joined(parts)
+    timed = rows.kinds.get(asked.order) in ("timestamp", "int", "float")
+    order = np.argsort(_column(rows, asked.order), kind="stable") if timed else np.arange(len(rows.data))
     kinds = {name: rows.kinds[name] for name in given if name not in sensitive}
     taken = {name: _column(rows, name)[order] for name, kind in kinds.items() if kind != "timestamp"}
-    made = population.make(taken, kinds, moving=asked.exclude, timed=timed, seed=_SEED)
-    return replace(plan, population=made)
+    return population.make(taken, kinds, moving=asked.exclude, timed=timed, seed=_SEED)
 
 
 def _column(rows: frame.Rows, name: str) -> Array:
