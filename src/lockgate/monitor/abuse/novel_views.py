@@ -14,7 +14,6 @@ from lockgate.monitor.abuse.novel_facts import BINS, LEVELS, MISSING, RANKS, RES
 Codes: TypeAlias = npt.NDArray[np.uint8]
 Places: TypeAlias = npt.NDArray[np.intp]
 Floats: TypeAlias = npt.NDArray[np.float64]
-Singles: TypeAlias = npt.NDArray[np.float32]
 
 NORMAL = np.array([NormalDist().inv_cdf((rank + 0.5) / RANKS) for rank in range(RANKS)] + [0.0] * (256 - RANKS))
 """Of each rank its normal score; of a missing value the middle."""
