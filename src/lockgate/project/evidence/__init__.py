@@ -1,0 +1,1 @@
+"""`lockgate export evidence`: what outsiders get. Everything is verified here first; `export.evidence` writes it."""
