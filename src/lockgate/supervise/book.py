@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from lockgate.audit import deployments
+from lockgate.audit.cosigned import witnesses_of
 from lockgate.audit.ledger import Ledger
 from lockgate.audit.origins import registration_of
 from lockgate.audit.standings import Standing
@@ -21,6 +22,7 @@ from lockgate.monitor.plan import MOST_PLAN
 from lockgate.store.files import read_regular
 from lockgate.store.layout import RegistryStore
 from lockgate.supervise.handed import IO
+from lockgate.trust.policy_witness import Witness
 
 LOOK_SECONDS = 1.0
 _MOST_IO = 4 << 20
@@ -74,6 +76,16 @@ class Book:
             return False, None
         self._told = ""
         return changed, self._ledger.checkpoint.size if self._lately() else None
+
+    @property
+    def size(self) -> int:
+        """How many statements the log had when it was last read."""
+        return self._ledger.checkpoint.size
+
+    @property
+    def witnesses(self) -> tuple[Witness, ...]:
+        """Those that the policy in force names."""
+        return tuple(witnesses_of(self._ledger.statements()).values())
 
     def hurry(self) -> None:
         """The next look is due at once: something was appended just now."""

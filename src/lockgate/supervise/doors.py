@@ -25,10 +25,13 @@ class Start(Protocol):
 
 @dataclass
 class Doors:
-    """What a member leans on."""
+    """What a member leans on. `begun` is told a gateway's fresh id, and by whom, before it starts: only then are its
+    records sealed.
+    """
 
     own: Household
     post: Post
     say: Callable[[str], None]
     start: Start
     lender: Lender | None
+    begun: Callable[[str, str], None]

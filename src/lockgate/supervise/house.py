@@ -5,24 +5,24 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 
-from lockgate.audit.log import verify_checkpoint
-from lockgate.errors import LockgateError, Unavailable
+from lockgate.errors import Unavailable
 from lockgate.sandbox.launch import Jail, Target
 from lockgate.sandbox.settings import JailSettings
 from lockgate.serve.control import Told
-from lockgate.serve.settings import CONTROL_FD, SealerSettings
-from lockgate.supervise import jails
+from lockgate.serve.settings import CONTROL_FD
+from lockgate.supervise.bell import Bell
 from lockgate.supervise.doors import Doors
+from lockgate.supervise.forwarding import Forwarding
 from lockgate.supervise.guarding import CONTROLLER, Guarding
-from lockgate.supervise.household import Household, finding_of, words_of
+from lockgate.supervise.household import Household
 from lockgate.supervise.member import Member
 from lockgate.supervise.post import Post
 from lockgate.supervise.process import Kept, Process
 from lockgate.supervise.redis import Lender
+from lockgate.supervise.sealing_side import SealingSide, Side
 from lockgate.supervise.tidying import Tidying
 from lockgate.supervise.watching import WATCHER, Watching
 
-SEALER = "sealer"
 TICK_SECONDS = 0.1
 GATEWAY_SECONDS, SEALER_SECONDS = 7.0, 10.0
 MOST_FALLS = 4
@@ -56,10 +56,11 @@ class House:
         self._launch = launch
         self._post = Post(say)
         self._open = False
-        self._sealer = Kept(SEALER, self._start_sealer)
+        self._bell = Bell()
+        self._side = self._sealing_side()
         self._lender = Lender(household.redis, say) if household.redis is not None else None
         self._tidying = Tidying(household.home / "state" / "spool")
-        doors = Doors(household, self._post, say, self._start, self._lender)
+        doors = Doors(household, self._post, say, self._start, self._lender, self._side.begun)
         self.members = tuple(Member(doors, number) for number in range(len(household.listeners)))
         gateways = [member.gateway for member in self.members]
         book = household.book
@@ -70,10 +71,10 @@ class House:
 
     @property
     def kept(self) -> dict[str, Kept]:
-        """Every process by its name: the sealer first, then each gateway and its workers; who reads logs at the end."""
+        """Every process by its name: who seals first, then each gateway and its workers; who reads logs at the end."""
         members = {name: kept for member in self.members for name, kept in member.kept.items()}
         readers = [one.kept for one in (self._guarding, self._watching) if one is not None]
-        return {SEALER: self._sealer} | members | {name: kept for each in readers for name, kept in each.items()}
+        return self._side.kept | members | {name: kept for each in readers for name, kept in each.items()}
 
     def step(self, now: float) -> None:
         """Start what is due, notice what ended, hear what is said. `now`: seconds of a monotonic clock.
@@ -82,6 +83,7 @@ class House:
         """
         for kept in self.kept.values():
             self._tick(kept, now)
+        self._side.step(now)
         for member in self.members:
             member.step(now)
         if self._guarding is not None:
@@ -89,13 +91,14 @@ class House:
             if self._watching is not None:
                 self._watching.step(now, changed=changed)
         self._lend(now)
+        self._carry_checkpoints(now)
         self._tidying.step(now, {member.id for member in self.members})
         for name, told in self._post.collect(TICK_SECONDS):
             self._heard(name, told, now)
 
     def stop(self, clock: Callable[[], float]) -> None:
         """End all: controller and watcher first, so that nothing more is moved; then the gateways, so that nothing more
-        is answered; the sealer last, so that all is sealed.
+        is answered; then whoever takes records from elsewhere; the sealer last, so that all is sealed.
         """
         for reader in (self._guarding, self._watching):
             if reader is not None:
@@ -103,7 +106,10 @@ class House:
         self._end([member.kept[member.gateway] for member in self.members], clock, GATEWAY_SECONDS)
         for member in self.members:
             member.crew.stop()
-        self._end([self._sealer], clock, SEALER_SECONDS)
+        for kept in reversed(self._side.kept.values()):
+            self._end([kept], clock, SEALER_SECONDS)
+        self._side.close()
+        self._bell.close()
         if self._lender is not None:
             self._lender.close()
         self._tidying.close()
@@ -122,7 +128,7 @@ class House:
 
     def _must_come_up(self, name: str) -> bool:
         """Whether nobody is answered without it: neither who reads logs nor a candidate's worker is worth a service."""
-        return name == SEALER or any(name == one.gateway or one.crew.first(name) for one in self.members)
+        return name == self._side.name or any(name == one.gateway or one.crew.first(name) for one in self.members)
 
     def _told_again(self, kept: Kept) -> None:
         """Each restart is told; of a worker beside those of the start, only the first while it does not stay up."""
@@ -146,23 +152,21 @@ class House:
     def _last_words(self) -> None:
         for name, told in self._post.collect(TICK_SECONDS):
             told.drop()
-            if name == SEALER and told.what == "sealed":
-                self._sealed(told.payload)
-            elif name == SEALER and told.what == "carried":
-                self._carried(told)
+            if told.what in {"sealed", "carried", "kept"}:
+                self._side.hear(name, told, 0.0)
 
-    def _start_sealer(self) -> Process:
-        own = self._own
-        settings = SealerSettings(own.predictions_origin, own.sealer_public.hex())
-        process = self._start(SEALER, *jails.sealer(own.home, settings), {})
-        self._post.tell(SEALER, "key", own.sealer_key())
-        self._post.tell(SEALER, "seen", own.predictions_seen.load() or b"")
-        return process
+    def _sealing_side(self) -> Side:
+        """Whoever takes the records: the sealer of this house, or the one that they are sent to."""
+        own, hands = self._own, (self._post, self._say, self._start)
+        if own.sending is not None:
+            return Forwarding(own, *hands, sealed=self._sealed, carried=self._carried, sending=own.sending)
+        return SealingSide(own, *hands, sealed=self._sealed, carried=self._carried, taking=own.taking)
 
     def _start(
         self, name: str, jail: JailSettings, target: Target, descriptors: dict[int, int], *, spoken: bool = True
     ) -> Process:
         talk = self._post.talk(name)
+        descriptors = descriptors | self._bell.end(name)
         try:
             if not spoken:
                 return self._launch(jail, target, {2: talk, **descriptors})
@@ -170,6 +174,16 @@ class House:
                 return self._launch(jail, target, {2: talk, CONTROL_FD: theirs.fileno(), **descriptors})
         finally:
             os.close(talk)
+
+    def _carry_checkpoints(self, now: float) -> None:
+        """To the witnesses, and what they said of the predictions to the sealer, who verifies it again."""
+        courier, book = self._own.courier, self._own.book
+        if courier is not None and book is not None:
+            for one in courier.step(now, book.size):
+                self._post.tell(self._side.name, "cosigned", one.lines, witnesses=list(one.vkeys))
+            if courier.to_tell(now):
+                for member in self.members:
+                    self._post.tell(member.gateway, "witnessed", alarm=courier.alarming)
 
     def _lend(self, now: float) -> None:
         """Hand over connections to the server of the shared limits."""
@@ -179,8 +193,7 @@ class House:
 
     def _heard(self, name: str, told: Told, now: float) -> None:
         told.drop()
-        if name == SEALER:
-            self._heard_sealer(told)
+        if self._side.hear(name, told, now):
             return
         if name == CONTROLLER and self._guarding is not None:
             self._guarding.hear(told, now)
@@ -195,14 +208,6 @@ class House:
                 if told.what == "open":
                     self._answers(member, before=before)
 
-    def _heard_sealer(self, told: Told) -> None:
-        if told.what == "sealed":
-            self._sealed(told.payload)
-        elif told.what == "carried":
-            self._carried(told)
-        elif told.what == "failed":
-            self._say(f"sealer: {finding_of(told)} {words_of(told, 'message')}")
-
     def _answers(self, member: Member, *, before: bool) -> None:
         if self._open:
             self._say(f"{member.gateway}: answering")
@@ -210,16 +215,11 @@ class House:
             self._open = True
             self._opened()
 
-    def _sealed(self, note: bytes) -> None:
-        """Keep the checkpoint that the sealer signed as seen, if it is one."""
-        try:
-            verify_checkpoint(note, self._own.sealer_public, self._own.predictions_origin)
-            self._own.predictions_seen.advance(note)
-            for reader in (self._guarding, self._watching):
-                if reader is not None:
-                    reader.sealed()
-        except LockgateError as error:
-            self._say(f"sealer: {error.finding} {error.message}")
+    def _sealed(self, _note: bytes) -> None:
+        """The log of predictions has grown: a checkpoint of it that verified."""
+        for reader in (self._guarding, self._watching):
+            if reader is not None:
+                reader.sealed()
 
     def _carried(self, told: Told) -> None:
         """Each gateway learns how far the log holds its own records; a number that is none reaches nobody."""
@@ -230,4 +230,4 @@ class House:
         for member in self.members:
             number = found.get(member.id)
             if type(number) is int and number >= 0:
-                self._post.tell(member.gateway, "sealed", next=number)
+                self._post.tell(member.gateway, "sealed", told.payload, next=number)

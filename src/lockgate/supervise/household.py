@@ -18,7 +18,10 @@ from lockgate.supervise.listening import Listeners
 if TYPE_CHECKING:
     from lockgate.supervise.alarming import Alarmer
     from lockgate.supervise.book import Book
+    from lockgate.supervise.courier import Courier
     from lockgate.supervise.proposal import Proposal
+    from lockgate.supervise.sending import Sending
+    from lockgate.supervise.taking import Taking
     from lockgate.supervise.webhook import Webhook
 
 _FINDING = re.compile(r"LG[0-9]{3,4}\Z")
@@ -35,7 +38,8 @@ class Household:
     of its graph and of what lies beside it, which its worker needs room for. `book` is the event log as verified here;
     `guard` makes a move that was proposed, and gives a line for a person, or raises LockgateError: None where the
     guard's key is not. `alarmer` raises the alarms that a watcher proposes, and `webhook` sends them. `former_sealers`
-    sealed the predictions log before.
+    sealed the predictions log before. `taking`: how others may append to it here; `sending`: where the records go
+    instead, when they are sealed elsewhere. `courier` takes the logs' checkpoints to witnesses.
     """
 
     home: Path
@@ -61,6 +65,9 @@ class Household:
     alarmer: Alarmer | None = None
     webhook: Webhook | None = None
     former_sealers: tuple[bytes, ...] = ()
+    taking: Taking | None = None
+    sending: Sending | None = None
+    courier: Courier | None = None
 
 
 def finding_of(told: Told) -> str:

@@ -1,10 +1,13 @@
 """The processes of a served model, as jail settings: what each may see. Read this to see the boundaries.
 
-gateway    edge      the network only through the one listening socket it inherits; registry and event log
+gateway    edge      the network only through the one listening socket it inherits; registry and both logs
                      read-only; writes to the spool, and to the folders of labels, payloads and spans
 contract   contract  no network; nothing but what comes over its socket
 model      worker    no network; nothing but what comes over its socket
-sealer     sealer    no network; spool read-only; writes to the predictions log
+sealer     sealer    no network; spools read-only; writes to the predictions log
+intake     edge      no network but its listening socket and connections handed to it; predictions log read-only;
+                     writes to the intake's spools
+forwarder  edge      no network but connections handed to it; spool read-only; writes nothing
 controller controller  no network, no registry, no spool; event log and predictions log read-only; writes nothing
 watcher    controller  the same
 """
@@ -21,11 +24,13 @@ from lockgate.sandbox.settings import Bind, JailSettings, Limits, PythonEnv, nam
 from lockgate.serve.settings import (
     FEEDBACK,
     HOME,
+    INTAKE,
     PAYLOADS,
     PREDICTIONS,
     SPOOL,
     TRACES,
     ControllerSettings,
+    ForwarderSettings,
     GatewaySettings,
     SealerSettings,
 )
@@ -42,6 +47,7 @@ def gateway(home: Path, settings: GatewaySettings) -> tuple[JailSettings, Target
     a model is handed over its graph counts as the gateway's memory.
     """
     binds = [Bind(home / name, f"{HOME}/{name}") for name in ("registry", "log/events")]
+    binds.append(Bind(home / "log" / "predictions", PREDICTIONS))
     jail = named(
         "edge",
         python=PythonEnv.own(),
@@ -82,10 +88,35 @@ def sealer(home: Path, settings: SealerSettings) -> tuple[JailSettings, Target]:
         "sealer",
         python=PythonEnv.own(),
         limits=Limits(memory=512 << 20, tasks=16),
-        binds=[Bind(home / "state" / "spool", SPOOL)],
+        binds=[Bind(home / "state" / "spool", SPOOL), Bind(home / "state" / "intake", INTAKE)],
         writable=[Bind(home / "log" / "predictions", PREDICTIONS)],
     )
     return jail, Target("lockgate.serve.sealer", settings.arguments())
+
+
+def intake(home: Path, *, listening: bool) -> tuple[JailSettings, Target]:
+    """It answers appenders on what it inherits, and can call nobody; the key of its TLS comes through its control
+    socket. What it takes lies in a folder of its own, which the sealer reads; that it is sealed it proves from the log.
+    """
+    jail = named(
+        "edge",
+        python=PythonEnv.own(),
+        limits=Limits(memory=1 << 30, tasks=64, files=4096),
+        binds=[Bind(home / "log" / "predictions", PREDICTIONS)],
+        writable=[Bind(home / "state" / "intake", INTAKE)],
+    )
+    return replace(jail, network=False), Target("lockgate.serve.appending.intake", ("listen",) if listening else ())
+
+
+def forwarder(home: Path, settings: ForwarderSettings) -> tuple[JailSettings, Target]:
+    """It speaks over connections that the supervisor made for it, and can make none: records to a sealer elsewhere."""
+    jail = named(
+        "edge",
+        python=PythonEnv.own(),
+        limits=Limits(memory=1 << 30, tasks=16),
+        binds=[Bind(home / "state" / "spool", SPOOL)],
+    )
+    return replace(jail, network=False), Target("lockgate.serve.appending.forwarder", settings.arguments())
 
 
 def controller(home: Path, settings: ControllerSettings) -> tuple[JailSettings, Target]:

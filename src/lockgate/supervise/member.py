@@ -84,8 +84,11 @@ class Member:
         """A gateway anew, with an id that no other start had, and with workers of its own."""
         own, post = self._doors.own, self._doors.post
         self.id = os.urandom(8).hex()
+        self._doors.begun(self.id, self.gateway)
         settings = GatewaySettings(
-            own.root, own.environment, own.name, self.id, own.caps, self._number, len(own.listeners), own.traces
+            *(own.root, own.environment, own.name, self.id, own.caps, self._number, len(own.listeners), own.traces),
+            origin=own.predictions_origin,
+            sealer=own.sealer_public.hex(),
         )
         listener = own.listeners.fileno(self._number)
         process = self._doors.start(self.gateway, *jails.gateway(own.home, settings), {LISTENER_FD: listener})

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
-from types import FrameType
-from typing import Any
 
 from lockgate.audit.entries import registrations
 from lockgate.audit.ledger import EVENTS, PREDICTIONS
@@ -24,20 +20,24 @@ from lockgate.sandbox.settings import PythonEnv
 from lockgate.serve import run as stage
 from lockgate.serve.clients import FILE, MAX_BYTES
 from lockgate.serve.evidence import sizes_of
-from lockgate.serve.recording import spools
+from lockgate.serve.recording.spools import take_down
 from lockgate.serve.spec import Caps, ServeSpec, TlsSpec
 from lockgate.store.files import read_regular
 from lockgate.store.lock import lock
 from lockgate.supervise import jails
 from lockgate.supervise.alarming import alarmer_of
 from lockgate.supervise.book import Book
+from lockgate.supervise.courier import courier_of
 from lockgate.supervise.guard import guard_of
 from lockgate.supervise.house import House
 from lockgate.supervise.household import Household
 from lockgate.supervise.limits import Limits
 from lockgate.supervise.listening import Listeners, listening
+from lockgate.supervise.preparing import Listen, opened, prepare, taking
 from lockgate.supervise.redis import Redis
 from lockgate.supervise.sealing import Sealing
+from lockgate.supervise.sending import Sending
+from lockgate.supervise.signals import signals
 from lockgate.supervise.tls_files import TlsFiles
 from lockgate.supervise.webhook import Webhook
 from lockgate.trust import pin
@@ -65,6 +65,8 @@ def serve(
     each: Callable[[], None] = lambda: None,
     lately: Callable[[], bool] = lambda: True,
     stop: threading.Event | None = None,
+    listen: Listen | None = None,
+    sending: Sending | None = None,
 ) -> None:
     """Serve what is live in `workplace.environment` until SIGINT, SIGTERM or `stop`.
 
@@ -76,7 +78,8 @@ def serve(
     `tokens`: whose bearer tokens count, as `serve.admission.tokens` renders it, asked again all the time. `gateways`:
     how many answer on the one port; `redis`: where they share limits; `traces`: share of requests that leave a span.
     `subject_field`: which field says whom a record is about, for payloads that the policy keeps. `lately`: whether the
-    event log on disk is known to be the newest. `webhook`: who is told of alarms.
+    event log on disk is known to be the newest. `webhook`: who is told of alarms. `listen`: how others may append to
+    the log that is sealed here; `sending`: who seals instead, elsewhere, the log that `sealing` names without its key.
 
     Raises what `serve.run` raises; Usage LG687, LG689 for `redis` and `gateways`; Unavailable LG626 when the port is
     taken, LG807 when this project is served already, LG625 when a process does not stay up.
@@ -91,9 +94,16 @@ def serve(
     plan = stage.run(workplace, ServeSpec(host, port, ref, caps or Caps(), tls))
     stop = stop or threading.Event()
     state = workplace.home / "state"
-    with lock(state / "locks" / "serve", wait=False), listening(host, port, gateways) as listeners, _signals(stop):
+    with (
+        lock(state / "locks" / "serve", wait=False),
+        listening(host, port, gateways) as listeners,
+        taking(workplace, listen) as doors,
+        signals(stop),
+    ):
         found = sealing or Sealing.of(workplace)
-        household = _household(workplace, plan, found, tokens, listeners, redis, traces, subject_field)
+        household = _household(workplace, plan, found, tokens, listeners, redis, traces, subject_field, sending)
+        if doors is not None:
+            household = replace(household, taking=doors)
         household = _guarded(household, workplace, found, lately, webhook, mirror=sealing is not None)
         url = _url(host, listeners.port, secure=tls is not None)
         house = House(household, say=workplace.say, opened=lambda: ready(url))
@@ -114,9 +124,11 @@ def _household(
     redis: Callable[[], Redis | None],
     traces: float,
     subject_field: str,
+    sending: Sending | None,
 ) -> Household:
     home, root = workplace.home, workplace.ledger.root
-    sealing.key()  # asks for its passphrase, and refuses a store that gives none out, before all else
+    if sending is None:
+        sealing.key()  # asks for its passphrase, and refuses a store that gives none out, before all else
     # Only now, for whoever has the sealer's key: an address may be what a command of lockgate.toml prints.
     shared = redis()
     limits = Limits(f"lockgate:{root[:16]}:{workplace.environment}:", shared, len(listeners))
@@ -125,8 +137,9 @@ def _household(
     for folder, mode in (*written, (home / "log" / PREDICTIONS, 0o755)):
         folder.mkdir(parents=True, exist_ok=True)
         folder.chmod(mode)
-    if (home / "log" / PREDICTIONS / "checkpoint").exists():
-        spools.clear(home / "state" / "spool", _opened(home, sealing))
+    take_down(home / "state" / "spool")
+    if sending is None:
+        prepare(home, sealing)
 
     def clients() -> bytes:
         with suppress(FileNotFoundError):
@@ -176,6 +189,7 @@ def _household(
         sizes_for=sizes_for,
         traces=traces,
         redis=shared.connect if shared is not None else None,
+        sending=sending,
     )
 
 
@@ -195,41 +209,17 @@ def _guarded(
     guard = None
 
     def predictions() -> Log:
-        return _opened(workplace.home, sealing)
+        return opened(workplace.home, sealing)
 
+    if household.sending is not None:
+        workplace.say("records are sealed elsewhere: alarms are looked for where the log is")
+        return replace(household, book=book)
     if declared:
         guard = guard_of(workplace, name, predictions, mirror=mirror)
     alarmer = alarmer_of(workplace, name, predictions, mirror=mirror, planned=book.planned)
-    return replace(household, book=book, guard=guard, alarmer=alarmer, webhook=webhook, former_sealers=sealing.former)
-
-
-def _opened(home: Path, sealing: Sealing) -> Log:
-    """The log of predictions, verified. Raises VerificationFailed, Unavailable."""
-    return Log.open(
-        home / "log" / PREDICTIONS,
-        public_key=sealing.public,
-        origin=sealing.origin,
-        seen=sealing.seen,
-        former=sealing.former,
-    )
-
-
-@contextmanager
-def _signals(stop: threading.Event) -> Iterator[None]:
-    """SIGINT and SIGTERM end the house in order. Only the main thread may say so; others use `stop`."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def end(_number: int, _frame: FrameType | None) -> None:
-        stop.set()
-
-    before: dict[int, Any] = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    household = replace(household, book=book, guard=guard, alarmer=alarmer, former_sealers=sealing.former)
+    courier = None if mirror else courier_of(workplace, book, predictions)
+    return replace(household, webhook=webhook, courier=courier)
 
 
 def _url(host: str, port: int, *, secure: bool) -> str:
