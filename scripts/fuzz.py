@@ -23,7 +23,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from scripts.fuzz_targets import MAX_BYTES, TARGETS, seeds
+from scripts.fuzz_form import MAX_BYTES
+from scripts.fuzz_targets import TARGETS, seeds
+from scripts.fuzz_targets_log import VERIFIER
 
 MEMORY_MIB = 2048
 SECONDS_AN_INPUT = 10
@@ -34,11 +36,16 @@ _ENDING = 60
 def fuzz(name: str, seconds: int, folder: Path) -> None:
     """In a process of its own: until the time is up, or the first crash. Never returns."""
     atheris: Any = importlib.import_module("atheris")
-    loaded = [module for module in sys.modules if module.startswith("lockgate.register")]
+    wanted = TARGETS[name].modules or ("lockgate.register",)
+    loaded = [module for module in sys.modules if module.startswith(wanted)]
     if loaded:
         raise RuntimeError(f"loaded before it could be instrumented: {', '.join(loaded)}")
-    with atheris.instrument_imports(include=["lockgate.register", "lockgate.runtime", "lockgate.core"]):
-        for module in _modules():
+    modules = TARGETS[name].modules
+    places = ["lockgate.register", "lockgate.runtime", "lockgate.core"]
+    places += [".".join(module.split(".")[:2]) for module in modules]
+    sys.path.append(str(VERIFIER))
+    with atheris.instrument_imports(include=places):
+        for module in modules or _modules():
             importlib.import_module(module)
     options = [
         f"-max_total_time={seconds}",

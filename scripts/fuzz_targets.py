@@ -7,13 +7,13 @@ silence or two gigabytes of memory is a crash. Nothing is written, and nothing i
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 
+from scripts import fuzz_targets_log
+from scripts.fuzz_form import MAX_BYTES, Fuzzed
+from scripts.fuzz_form import may_refuse as _may_refuse
 from tests.support.files_in_memory import Files
 
-Target = Callable[[bytes], None]
-MAX_BYTES = 65_536
 NAMES = (
     "model.onnx",
     "model.onnx.data",
@@ -130,21 +130,6 @@ def inspect(data: bytes) -> None:
     _may_refuse(lambda: look(name, io.BytesIO(rest), len(rest), folder), NotAllowed)
 
 
-def _may_refuse(work: Callable[[], object], *refusals: type[Exception]) -> None:
-    try:
-        work()
-    except refusals:
-        return
-
-
-@dataclass(frozen=True)
-class Fuzzed:
-    """A target, and the families of hostile files (by the start of their names) that it starts from."""
-
-    target: Target
-    families: tuple[str, ...]
-
-
 TARGETS: Mapping[str, Fuzzed] = {
     "onnx": Fuzzed(onnx, ("ONNX",)),
     "safetensors": Fuzzed(safetensors, ("safetensors",)),
@@ -157,11 +142,16 @@ TARGETS: Mapping[str, Fuzzed] = {
     "serving": Fuzzed(serving, ("setting", "no strict JSON")),
     "torch": Fuzzed(torch, ("pickle structure", "wrapped pickle")),
     "inspect": Fuzzed(inspect, ("",)),
+    **fuzz_targets_log.TARGETS,
 }
 
 
 def seeds(name: str) -> Iterator[bytes]:
     """What the target `name` starts from: hostile files of its kind, and good ones."""
+    own = TARGETS[name].seeds
+    if own is not None:
+        yield from own()
+        return
     from lockgate.core.encoding import encode
     from tests.support.benign import arrays, documents
     from tests.support.hostile import onnx_trees, wire

@@ -6,7 +6,8 @@ import pytest
 
 from lockgate.core.encoding import encode
 from scripts import fuzz, fuzz_targets
-from scripts.fuzz_targets import MAX_BYTES, NAMES, TARGETS, good_serving, seeds
+from scripts.fuzz_form import MAX_BYTES
+from scripts.fuzz_targets import NAMES, TARGETS, good_serving, seeds
 from tests.support.hostile.onnx_trees import without_members
 
 SAID = """INFO: seed corpus: files: 3
