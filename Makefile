@@ -29,6 +29,7 @@ lint: .venv/made  ## Linters, types, import contracts
 nightly: test bench  ## All tests, the benchmarks, the long tests and fault rounds, 1,000 killed jails, ten times as many property cases
 	@$(BIN)/pytest -n auto --dist loadfile -m nightly --timeout 7200
 	@$(BIN)/python -m bench.killed_jails
+	@$(BIN)/python -m bench.log_faults --json bench/log_faults.json
 	@$(BIN)/python -m bench.ladders --longer 10 --only stops
 	@$(BIN)/python -m bench.drift_null
 	@$(BIN)/python -m bench.drift_harmless
@@ -47,6 +48,11 @@ bench: .venv/made  ## The measured claims, each as a ratio in one run
 	@$(BIN)/python -m bench.sign
 	@$(BIN)/python -m bench.verify_chain
 	@if command -v docker-registry >/dev/null && command -v skopeo >/dev/null; then $(BIN)/python -m bench.registry; fi
+	@$(BIN)/python -m bench.log_append
+	@$(BIN)/python -m bench.log_sealed
+	@$(BIN)/python -m bench.log_proof
+	@$(BIN)/python -m bench.log_replay
+	@$(BIN)/python -m bench.log_queries
 	@$(BIN)/python -m bench.request_contract
 	@$(BIN)/python -m bench.gateway_overload
 	@$(BIN)/python -m bench.ladders

@@ -120,6 +120,10 @@ class NoRecorder:
         """It never was to be."""
         told(True)
 
+    def proofs(self, receipts: Sequence[str]) -> Sequence[str]:  # noqa: ARG002
+        """None."""
+        return ()
+
     def sweep(self) -> None:
         """Nobody waits."""
 

@@ -36,6 +36,7 @@ from lockgate.monitor import options as monitor
 from lockgate.monitor.spec import MonitorSpec
 from lockgate.runtime.locked import settings as environment
 from lockgate.serve import options
+from lockgate.serve.appending import options as appending
 from lockgate.train import options as train
 from lockgate.train import robustness_options as robustness
 from lockgate.train.robustness_spec import Robustness
@@ -164,6 +165,7 @@ SCHEMA = Table(
             "The project's models, where it has several.",
         ),
         "serve": options.TABLE,
+        "log": appending.TABLE,
         "monitor": monitor.TABLE,
         "environment": environment.TABLE,
         "kubernetes": kubernetes.TABLE,
@@ -231,6 +233,7 @@ class Config:
     card: str = ""
     licence: str = ""
     models: Mapping[str, Config] = field(default_factory=dict)
+    log: appending.LogSettings = field(default_factory=appending.LogSettings)
 
     def of(self, model: str) -> Config:
         """The settings of the model with this name. Raises Usage LG972, which names the nearest."""
@@ -315,6 +318,7 @@ def _config(document: Document) -> Config:
         project=values["project"].get("of", values["project"]["name"]),
         card=values["project"]["card"],
         licence=values["project"]["licence"],
+        log=appending.of(document),
     )
     _check_inputs(config, document)
     return config

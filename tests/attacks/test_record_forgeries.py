@@ -118,7 +118,7 @@ def test_a_part_that_is_taken_away_is_a_gap_that_is_told(bench: Bench) -> None:
     carrier = bench.carrier()
     carrier.carry()
     carrier.carry()
-    assert [text.split()[1] for text in carrier.complaints()] == [EVIL]
+    assert [text.split()[1] for _, text in carrier.complaints()] == [EVIL]
     assert PredictionIndex(bench.log()).next_seq(EVIL) == 1
 
 

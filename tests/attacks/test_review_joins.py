@@ -107,6 +107,34 @@ def test_init_does_not_begin_anew_where_evidence_was_lost(tmp_path: Path, monkey
     assert not (root / ".lockgate").exists()
 
 
+def test_init_puts_no_logs_aside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A copy that nobody pinned, without the event log's checkpoint, is a damaged project; a killed init is none."""
+    from lockgate.project import Project
+    from lockgate.trust import pin
+
+    for name in ("CONFIG", "STATE"):
+        monkeypatch.setenv(f"XDG_{name}_HOME", str(tmp_path / name))
+    root, copy = tmp_path / "p", tmp_path / "copy"
+    root.mkdir()
+    settings = '[project]\nname = "p"\n[data]\nsources = ["d.csv"]\ncontract = "contract.py:C"\nlabel = "y"\n'
+    (root / "lockgate.toml").write_text(settings, encoding="utf-8")
+    Project.create(root)
+    shutil.copytree(root, copy)
+    (copy / ".lockgate" / "log" / "events" / "checkpoint").unlink()
+    with pytest.raises(Refused) as caught:
+        Project.create(copy)
+    assert caught.value.finding == "LG947"
+    assert (copy / ".lockgate" / "log" / "events" / "tile").is_dir()
+    shutil.rmtree(copy / ".lockgate" / "log" / "events" / "tile")
+    # Still a loss: what is left names a project that this user pinned. A killed init had not come so far.
+    with pytest.raises(Refused):
+        Project.create(copy)
+    for one in list(pin.pins()):
+        pin.unpin(one.project_id)
+    Project.create(copy)
+    assert (copy / ".lockgate" / "log" / "events" / "checkpoint").is_file()
+
+
 SPEC = ServingSpec("regression", "y", None, (Field("x", "float"),), (Input("x", ("x",), "float32"),), None, None, "v")
 
 

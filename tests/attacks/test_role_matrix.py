@@ -6,8 +6,9 @@ by the log. The cells are made from the table in `trust.authority`; the diagonal
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ import pytest
 from lockgate.audit.ledger import EVENTS, origin
 from lockgate.core import statement as s
 from lockgate.core.checkpoint import Note, NoteSignature, VerifierKey
+from lockgate.core.cosignature import message as beat
 from lockgate.core.digest import digest_of
 from lockgate.core.statement import PAYLOAD_TYPE, Statement, Subject
 from lockgate.errors import LockgateError, VerificationFailed
@@ -48,6 +50,7 @@ DIAGONAL = {
     "alarm": {"guard"},
     "acknowledge": {"approver"},
     "mark": {"approver"},
+    "erase": {"deployer"},
     "revoke": {"revoker"},
     "head ingest": {"ingester"},
     "head validate": {"validator"},
@@ -163,8 +166,12 @@ def test_who_may_sign_a_checkpoint(project: SignedProject, signers: dict[str, Si
     if role == "sealer":
         assert signers[role].public.verify(signers[role].sign_note(text), text)
         assert check_asked(text, role, project.created.project_id) == "checkpoint"
+        assert check_asked(beat(text, 7), role, project.created.project_id) == "checkpoint"
         return
-    for refuse in (lambda: signers[role].sign_note(text), lambda: check_asked(text, role, project.created.project_id)):
+    asked = (text, beat(text, 7))
+    helpers = [partial(check_asked, each, role, project.created.project_id) for each in asked]
+    refusals: list[Callable[[], object]] = [partial(signers[role].sign_note, text), *helpers]
+    for refuse in refusals:
         with pytest.raises(VerificationFailed) as caught:
             refuse()
         assert (caught.value.finding, f"role {role} " in caught.value.message) == (WRONG_ROLE, True)
@@ -182,6 +189,9 @@ def test_nothing_else_is_signed_for_anybody(project: SignedProject, role: str) -
     proof = b"lockgate-proof-v1 %b %b %b\n" % (role.encode(), project_id.encode(), b"0" * 32)
     assert check_asked(proof, role, project_id) == "proof"
     wrong = [b"", b"x", good[:-1], good + b" ", good.replace(b"DSSEv1", b"DSSEv2"), pae("text/plain", b"x"), other]
+    text = project.ledger.checkpoint.text()
+    wrong += [beat(other, 7), beat(beat(text, 7), 7), b"cosignature/v1\ntime 07\n" + text, b"time 7\n" + text]
+    wrong += [beat(text, 7) + b"x", beat(b"some other text\n", 7)]
     wrong += [pae(PAYLOAD_TYPE, b"{}"), pae(PAYLOAD_TYPE, b"[" * 100_000), proof[:-1], proof + b"x", proof * 2]
     wrong += [proof.replace(project_id.encode(), b"0" * 64), good.replace(b" 28 ", b" 028 "), b"\xff" * 100]
     for message in wrong:

@@ -135,7 +135,7 @@ class Core:
         gateway: str = "0123456789abcdef",
         make: Any = None,
         now: Now | None = None,
-        **settings: int,
+        **settings: Any,
     ) -> None:
         self.folder, self.tally, self.alarms = folder, Tally(), list[tuple[str, str]]()
         self.now, self.gateway = now or Now(), gateway

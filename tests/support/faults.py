@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -106,6 +106,16 @@ class Unplugged(Disk):
         super().write_new(path, data, mode)
         self._step()
         file.synced = True
+
+    def write_many(self, files: Sequence[tuple[Path, bytes]], mode: int = 0o644) -> None:
+        """Create all, then sync each."""
+        made = [_File(data) for _, data in files]
+        for (path, _), file in zip(files, made, strict=True):
+            self._change(path, file)
+        super().write_many(files, mode)
+        for file in made:
+            self._step()
+            file.synced = True
 
     def sync(self, descriptor: int) -> None:
         """The callers above and below know more."""

@@ -39,10 +39,12 @@ def refusal(words: list[str]) -> str:
         return f"no command {words[0]!r}"
     name = "import_" if words[0] == "import" else words[0]
     command = importlib.import_module(f"lockgate.cli.{name}").command
-    if isinstance(command, click.Group) and len(words) > 1 and re.fullmatch(r"[a-z][a-z-]*", words[1]):
-        if words[1] not in command.commands:
-            return f"no command {' '.join(words[:2])!r}"
-        command = command.commands[words[1]]
+    for depth, word in enumerate(words[1:], start=2):
+        if not isinstance(command, click.Group) or not re.fullmatch(r"[a-z][a-z-]*", word):
+            break
+        if word not in command.commands:
+            return f"no command {' '.join(words[:depth])!r}"
+        command = command.commands[word]
     before_dashes = words[: words.index("--")] if "--" in words else words
     known = {option for parameter in command.params for option in parameter.opts} | {"--help"}
     unknown = [word for word in before_dashes if word.startswith("--") and word not in known]

@@ -107,8 +107,8 @@ def tracked() -> list[Path]:
 
 
 def test_no_file_is_long() -> None:
-    """No Python file has more than 400 lines, tests included."""
-    files = [path for path in tracked() if path.suffix == ".py"]
+    """No Python file has more than 400 lines, tests included; but the verifier that has to be one file (ADR 74)."""
+    files = [path for path in tracked() if path.suffix == ".py" and path != ROOT / "verifier" / "lockgate_verify.py"]
     long = {str(path.relative_to(ROOT)): n for path in files if (n := len(path.read_text().splitlines())) > LONGEST}
     assert long == {}
 

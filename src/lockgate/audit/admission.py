@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from lockgate.audit import alarms, deployments, entries, imports, marks
+from lockgate.audit import alarms, deployments, entries, erasures, imports, marks
 from lockgate.audit.heads import pick_head
 from lockgate.audit.load import load_standing
 from lockgate.audit.models import model_of
@@ -27,7 +27,20 @@ if TYPE_CHECKING:
     from lockgate.core.digest import Digest
 
 FROM_ELSEWHERE: Final = frozenset(
-    {"roles", "policy", "approve", "waive", "revoke", "promote", "deploy", "authorise", "acknowledge", "mark", "head"}
+    {
+        "roles",
+        "policy",
+        "approve",
+        "waive",
+        "revoke",
+        "promote",
+        "deploy",
+        "authorise",
+        "acknowledge",
+        "mark",
+        "erase",
+        "head",
+    }
 )
 """The claims that stand on their own, so that they may come from another machine."""
 
@@ -216,6 +229,7 @@ _CHECKS: Final[Mapping[str, Callable[[Evidence, Sequence[Evidence]], object]]] =
     "alarm": _alarm,
     "acknowledge": _acknowledge,
     "mark": _mark,
+    "erase": lambda new, _: erasures.erasure(new),
     "revoke": lambda new, _: entries.revocations([new]),
 }
 

@@ -19,9 +19,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from lockgate.audit.disk import Disk, locked, read_file
-from lockgate.audit.folder import CHECKPOINT, NEXT_CHECKPOINT, NEXT_VKEY
+from lockgate.audit.folder import NEXT_CHECKPOINT, NEXT_VKEY
 from lockgate.audit.log import Log, check_vkey, signed_by, verify_checkpoint
-from lockgate.audit.seal import Sealer, Sign, write_vkey
+from lockgate.audit.seal import Sealer, Sign, carry, write_vkey
 from lockgate.audit.seen import SeenStore
 from lockgate.audit.tiles import TileReader
 from lockgate.core.checkpoint import MAX_NOTE_BYTES, parse_checkpoint, parse_note
@@ -51,8 +51,7 @@ def mend(log_dir: Path, *, origin: str, keys: Keys, disk: Disk | None = None) ->
             disk.remove(log_dir / NEXT_VKEY)
         # 1.
         if _is_carried(reader, origin, keys):
-            disk.replace(log_dir / NEXT_CHECKPOINT, log_dir / CHECKPOINT)
-            disk.sync_folder(log_dir)
+            carry(log_dir, read_file(log_dir / NEXT_CHECKPOINT, MAX_NOTE_BYTES), disk)
         # 2.
         *former, key = keys(list(reader.entries(0, reader.claimed_size())))
         verify_checkpoint(reader.note(), key, origin)

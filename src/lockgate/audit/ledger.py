@@ -117,6 +117,11 @@ class Ledger:
             raise Refused("LG750", "the event log was not read yet", next="lockgate log verify")
         return self._checkpoint
 
+    @property
+    def note(self) -> bytes:
+        """The bytes of the checkpoint that everything here was read under, with whatever signatures lie beside it."""
+        return self._note
+
     def refresh(self) -> None:
         """Read and verify again what another process may have appended. Raises as the constructor."""
         unverified = _unverified_leaves(self.log_dir)

@@ -12,15 +12,16 @@ from dataclasses import replace
 from pathlib import Path
 
 from lockgate.audit.seen import SeenStore
-from lockgate.audit.tiles import ENTRIES, WIDTH, RightEdge, Tile, TileReader, broken, encode_bundle
+from lockgate.audit.tiles import ENTRIES, WIDTH, RightEdge, Tile, TileReader, broken, encode_bundle, forked
 from lockgate.core.checkpoint import Checkpoint, VerifierKey, parse_checkpoint
-from lockgate.core.merkle import EMPTY_ROOT, leaf_hash, node_hash, root_of, split_point
+from lockgate.core.merkle import EMPTY_ROOT, leaf_hashes, node_hash, root_over, rows_of, split_point
 from lockgate.errors import Refused, VerificationFailed
 from lockgate.trust.note import verify_note
 
 VKEY = "log.vkey"
 _MAX_VKEY_BYTES = 4096
 _CACHED_TILES = 128
+Rows = Sequence[tuple[bytes, ...]]
 
 
 class Log:
@@ -33,7 +34,8 @@ class Log:
         self.note = note
         self.size = checkpoint.size
         self.root = checkpoint.root
-        self._tiles: OrderedDict[Tile, tuple[bytes, ...]] = OrderedDict()
+        self._tiles: OrderedDict[tuple[int, int], Rows] = OrderedDict()
+        self._edge_rows: list[Rows] = []
         self.edge = self._read_edge()
 
     @classmethod
@@ -93,31 +95,37 @@ class Log:
             return node_hash(self.subtree(start, middle), self.subtree(middle, end))
         level = (count.bit_length() - 1) // 8
         first = start >> 8 * level
-        hashes = self.tile(level, first // WIDTH)
-        return root_of(hashes[first % WIDTH : first % WIDTH + (count >> 8 * level)])
+        height = (count >> 8 * level).bit_length() - 1
+        return self._rows(level, first // WIDTH)[height][first % WIDTH >> height]
 
     def tile(self, level: int, index: int) -> tuple[bytes, ...]:
         """The hashes of a tile, proved: a full tile by the hash above it, the right edge by the checkpoint."""
+        return self._rows(level, index)[0]
+
+    def _rows(self, level: int, index: int) -> Rows:
+        """A tile and every node in it: whoever proves a tile has computed them, and proofs are made of them."""
+        rows = self._tiles.get((level, index))
+        if rows is not None:
+            self._tiles.move_to_end((level, index))
+            return rows
         tile = Tile(level, index).at(self.size)
         if tile.width < WIDTH:
-            return self.edge.levels[level]
-        if tile not in self._tiles:
-            hashes = self.reader.hashes(tile)
-            above = self.tile(level + 1, index // WIDTH)[index % WIDTH]
-            found = root_of(hashes)
-            if found != above:
-                raise broken(
-                    "LG705",
-                    "a tile of the log does not hash to what the signed checkpoint says",
-                    file=tile.path,
-                    expected=above.hex(),
-                    found=found.hex(),
-                )
-            self._tiles[tile] = hashes
-            if len(self._tiles) > _CACHED_TILES:
-                self._tiles.popitem(last=False)
-        self._tiles.move_to_end(tile)
-        return self._tiles[tile]
+            return self._edge_rows[level]
+        rows = rows_of(self.reader.hashes(tile))
+        above = self.tile(level + 1, index // WIDTH)[index % WIDTH]
+        found = rows[-1][0]
+        if found != above:
+            raise broken(
+                "LG705",
+                "a tile of the log does not hash to what the signed checkpoint says",
+                file=tile.path,
+                expected=above.hex(),
+                found=found.hex(),
+            )
+        self._tiles[level, index] = rows
+        if len(self._tiles) > _CACHED_TILES:
+            self._tiles.popitem(last=False)
+        return rows
 
     def check_extends(self, last: bytes, public_key: bytes, origin: str, former: Sequence[bytes] = ()) -> None:
         """Step 4 of `open`, for the note last seen. Raises VerificationFailed LG707, LG708, LG718.
@@ -133,8 +141,7 @@ class Log:
             raise broken("LG707", "the log was rolled back", size=self.size, last_seen_size=old.size)
         found = self.subtree(0, old.size)
         if old.root != found:
-            raise broken(
-                "LG708",
+            raise forked(
                 "the log has forked: it does not contain the tree that was seen before",
                 size=self.size,
                 last_seen_size=old.size,
@@ -151,37 +158,41 @@ class Log:
         for number in range(start // WIDTH, -(-end // WIDTH)):
             bundle = Tile(ENTRIES, number).at(self.size)
             hashes = self.tile(0, number)
-            for offset, entry in enumerate(self.reader.bundle(bundle)):
-                index = number * WIDTH + offset
-                if not start <= index < end:
-                    continue
-                found = leaf_hash(entry)
-                if found != hashes[offset]:
-                    raise broken(
-                        "LG706",
-                        f"log entry {index} is not the one that was sealed",
-                        file=bundle.path,
-                        entry=index,
-                        expected=hashes[offset].hex(),
-                        found=found.hex(),
-                    )
-                yield entry
+            first = number * WIDTH
+            wanted = slice(max(0, start - first), end - first)
+            entries, proved = self.reader.bundle(bundle)[wanted], hashes[wanted]
+            found = leaf_hashes(entries)
+            if tuple(found) != proved:
+                offset = next(i for i, pair in enumerate(zip(found, proved, strict=True)) if pair[0] != pair[1])
+                index = first + wanted.start + offset
+                raise broken(
+                    "LG706",
+                    f"log entry {index} is not the one that was sealed",
+                    file=bundle.path,
+                    entry=index,
+                    expected=proved[offset].hex(),
+                    found=found[offset].hex(),
+                )
+            yield from entries
 
     def _read_edge(self) -> RightEdge:
         levels: list[tuple[bytes, ...]] = []
+        below: bytes | None = None
         for level in range((self.size.bit_length() + 7) // 8):
             tile = Tile(level, self.size >> 8 * (level + 1), self.size >> 8 * level & 255)
             levels.append(self.reader.hashes(tile) if tile.width else ())
-        edge = RightEdge(self.size, tuple(levels))
-        if edge.root != self.root:
+            self._edge_rows.append(rows_of(levels[-1]))
+            below = root_over(self._edge_rows[-1], below)
+        root = EMPTY_ROOT if below is None else below
+        if root != self.root:
             raise broken(
                 "LG705",
                 "the tiles on the log's right edge do not hash to the signed root",
                 size=self.size,
                 expected=self.root.hex(),
-                found=edge.root.hex(),
+                found=root.hex(),
             )
-        return edge
+        return RightEdge(self.size, tuple(levels))
 
 
 def verify_checkpoint(note: bytes, public_key: bytes, origin: str) -> Checkpoint:

@@ -96,6 +96,10 @@ class PredictionIndex:
         """The number after the highest that this gateway has in the log."""
         return self._gateways[gateway].next if gateway in self._gateways else 0
 
+    def newest(self, gateway: str) -> int | None:
+        """Where the record before `next_seq` stands in the log."""
+        return self._index(gateway, self.next_seq(gateway) - 1)
+
     def gateways(self) -> tuple[str, ...]:
         """Every gateway that has a record, sorted."""
         return tuple(sorted(self._gateways))
@@ -116,15 +120,16 @@ class PredictionIndex:
         return tuple(found)
 
     def _read(self, log: Log) -> None:
+        known = {name.encode(): gateway for name, gateway in self._gateways.items()}
         for index, entry in enumerate(log.entries(self.size, log.size), start=self.size):
             try:
                 name, seq = place_of(entry)
             except ValueError:
                 self._strange.append(index)
                 continue
-            gateway = self._gateways.get(name.decode())
+            gateway = known.get(name)
             if gateway is None:
-                gateway = self._gateways[name.decode()] = _Gateway()
+                gateway = known[name] = self._gateways[name.decode()] = _Gateway()
             gateway.add(seq, index)
             if self._watch is not None:
                 self._watch(index, name, entry)

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from lockgate.audit.alarms import ACKNOWLEDGE_FIELDS, ALARM_FIELDS
+from lockgate.audit.erasures import ERASE_FIELDS
 from lockgate.audit.marks import MARK_FIELDS
 from lockgate.errors import VerificationFailed
 
@@ -44,6 +45,7 @@ FIELDS: Final[Mapping[str, frozenset[str]]] = {
     "alarm": ALARM_FIELDS,
     "acknowledge": ACKNOWLEDGE_FIELDS,
     "mark": MARK_FIELDS,
+    "erase": ERASE_FIELDS,
     "head": _ALWAYS | {"stage", "target", "model"},
 }
 """All fields of the words that persons say. Other claims are what a stage found out; they may say more."""

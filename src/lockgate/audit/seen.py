@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 
 from lockgate.audit.disk import Disk, locked, read_file
-from lockgate.audit.tiles import broken
+from lockgate.audit.tiles import broken, forked
 from lockgate.core.checkpoint import MAX_NOTE_BYTES, Checkpoint, parse_checkpoint, parse_note
 from lockgate.errors import Unavailable
 
@@ -62,7 +62,7 @@ class SeenStore:
         except ValueError as error:
             raise self._damaged(str(error)) from None
         if old.size == new.size and old.root != new.root:
-            raise broken("LG708", "the log has forked: two trees of one size", size=new.size, seen=str(self.path))
+            raise forked("the log has forked: two trees of one size", size=new.size, seen=str(self.path))
         return new.size > old.size or (new.size == old.size and note != stored)
 
     def _store(self, note: bytes) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import stat
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -132,11 +133,14 @@ class Spool:
         return part.torn
 
 
-def read_spool(path: Path, offset: int = 0, *, limit: int = 1 << 22) -> SpoolPart:
+def read_spool(path: Path, offset: int = 0, *, limit: int = 1 << 22, owner: int | None = None) -> SpoolPart:
     """Read whole records from `offset` (0 or one that an earlier call returned), at most about `limit` bytes.
 
     A missing file is an empty one. What an unfinished append left at the very end is counted, not returned:
-    call again later. Raises CutBack LG731, VerificationFailed LG731 for damage anywhere else, Unavailable LG732.
+    call again later. `owner`: the user whose file it must be, asked of the very descriptor that is read.
+
+    Raises CutBack LG731, VerificationFailed LG731 for damage anywhere else, LG7022 for another's file; Unavailable
+    LG732.
     """
     limit = max(limit, MAX_RECORD_BYTES + _FRAME)
     with _telling_faults(path):
@@ -145,7 +149,10 @@ def read_spool(path: Path, offset: int = 0, *, limit: int = 1 << 22) -> SpoolPar
         except FileNotFoundError:
             return SpoolPart((), offset, 0)
         with os.fdopen(descriptor, "rb") as file:
-            length = os.fstat(descriptor).st_size
+            status = os.fstat(descriptor)
+            if owner is not None:
+                _check_owner(path, status, owner)
+            length = status.st_size
             file.seek(offset)
             data = file.read(min(limit, max(0, length - offset)))
     if offset > length:
@@ -160,6 +167,31 @@ def read_spool(path: Path, offset: int = 0, *, limit: int = 1 << 22) -> SpoolPar
         raise _damaged(path, offset, "a frame in the middle of the spool is damaged")
     at_end = offset + len(data) == length
     return SpoolPart(tuple(records), offset + position, rest if at_end or not records else 0)
+
+
+def _check_owner(path: Path, status: os.stat_result, owner: int) -> None:
+    """Raises VerificationFailed LG7022."""
+    if stat.S_ISREG(status.st_mode) and status.st_uid == owner and not status.st_mode & 0o022:
+        return
+    raise VerificationFailed(
+        "LG7022",
+        f"{path.name} is no file that only the user who may append can write",
+        seen={"owner": status.st_uid, "expected": owner, "mode": oct(status.st_mode)},
+        next="lockgate explain LG7022",
+    )
+
+
+def unframe(data: bytes) -> list[bytes]:
+    """The records that `frame` made these bytes of. Raises ValueError unless every byte is of a whole frame."""
+    records: list[bytes] = []
+    position = 0
+    while position < len(data):
+        record = _record(data, position)
+        if record is None:
+            raise ValueError("bytes that are no frames of records")
+        records.append(record)
+        position += len(record) + _FRAME
+    return records
 
 
 def frame(record: bytes) -> bytes:

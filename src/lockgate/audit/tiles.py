@@ -9,13 +9,14 @@
 from __future__ import annotations
 
 import re
+import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from lockgate.audit.disk import read_file
 from lockgate.core.checkpoint import MAX_NOTE_BYTES, parse_checkpoint, parse_note
-from lockgate.core.merkle import EMPTY_ROOT, HASH_BYTES, leaf_hash, root_of
+from lockgate.core.merkle import EMPTY_ROOT, HASH_BYTES, leaf_hashes, root_of
 from lockgate.errors import Unavailable, VerificationFailed
 
 WIDTH = 256
@@ -23,6 +24,7 @@ MAX_ENTRY_BYTES = 65_535
 ENTRIES = -1
 """The level under which `Tile` names a bundle of entries."""
 
+_HASHES = struct.Struct(f"{HASH_BYTES}s")
 _PATH = re.compile(r"tile/(entries|[0-9]{1,2})/((?:x[0-9]{3}/)*[0-9]{3})(?:\.p/([0-9]{1,3}))?\Z")
 
 
@@ -106,7 +108,7 @@ def parse_hashes(data: bytes, width: int) -> tuple[bytes, ...]:
     """Read the hashes of a tile. Raises ValueError."""
     if len(data) != width * HASH_BYTES:
         raise ValueError(f"{len(data)} bytes instead of {width * HASH_BYTES}")
-    return tuple(data[i : i + HASH_BYTES] for i in range(0, len(data), HASH_BYTES))
+    return tuple([found for (found,) in _HASHES.iter_unpack(data)])
 
 
 @dataclass(frozen=True)
@@ -140,7 +142,7 @@ class RightEdge:
             piece = entries[done : done + WIDTH - size % WIDTH]
             bundle += encode_bundle(piece)
             done, size = done + len(piece), size + len(piece)
-            _push(levels, 0, list(map(leaf_hash, piece)), size, files)
+            _push(levels, 0, leaf_hashes(piece), size, files)
             if size % WIDTH == 0:
                 files.append((Tile(ENTRIES, size // WIDTH - 1), bytes(bundle)))
                 bundle.clear()
@@ -216,10 +218,16 @@ class TileReader:
 
     def read(self, path: str, limit: int, finding: str) -> bytes:
         """The bytes of one of the log's files. Raises VerificationFailed `finding`, or Unavailable LG713."""
+        found = self._find(path, limit, finding)
+        if found is None:
+            raise broken(finding, "a file of the log is missing", file=path)
+        return found
+
+    def _find(self, path: str, limit: int, finding: str) -> bytes | None:
         try:
-            return read_file(self.log_dir / path, limit)
+            return read_file(f"{self.log_dir}/{path}", limit)
         except FileNotFoundError:
-            raise broken(finding, "a file of the log is missing", file=path) from None
+            return None
         except ValueError as error:
             raise broken(finding, f"a file of the log is no such file: {error}", file=path) from None
         except OSError as error:
@@ -232,9 +240,21 @@ class TileReader:
 
     def _tile(self, tile: Tile, finding: str) -> tuple[bytes, int]:
         full = Tile(tile.level, tile.index)
-        gone = tile != full and not (self.log_dir / tile.path).exists() and (self.log_dir / full.path).exists()
-        found = full if gone else tile
-        return self.read(found.path, found.max_bytes, finding), found.width
+        # In this order, and by reading: a writer may remove the partial one at any moment, and never before the full
+        # one is there.
+        for found in dict.fromkeys((tile, full)):
+            data = self._find(found.path, found.max_bytes, finding)
+            if data is not None:
+                return data, found.width
+        raise broken(finding, "a file of the log is missing", file=tile.path)
+
+
+BOTH = "lockgate explain LG708   # keep both: this log and what was last seen of it prove the fork together"
+
+
+def forked(message: str, **seen: object) -> VerificationFailed:
+    """Two signed trees, neither of which contains the other: nothing that verifies once more says anything new."""
+    return VerificationFailed("LG708", message, seen=seen, next=BOTH)
 
 
 def broken(finding: str, message: str, **seen: object) -> VerificationFailed:

@@ -1,4 +1,4 @@
-"""`lockgate export kubernetes|systemd|github-actions|mlbom|modelcard`."""
+"""`lockgate export evidence|kubernetes|systemd|github-actions|mlbom|modelcard`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from lockgate.cli.export_evidence import evidence
 from lockgate.cli.export_model import mlbom, modelcard
 from lockgate.cli.render import Talk, json_option, project_option, table
 from lockgate.core.shown import block
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
 OURS = ("Deployment ", "Job ", "Pod ", "stage ")
 
 
-@click.group("export", short_help="What others need: bill of materials, model card, manifests, units, a workflow.")
+@click.group(
+    "export", short_help="What others need: evidence, bill of materials, model card, manifests, units, a workflow."
+)
 def command() -> None:
     """What others need, in their forms."""
 
@@ -293,5 +296,6 @@ def _tell(facts: dict[str, Any], talk: Talk) -> None:
         talk.say(f"jailed pods are of level {facts['jail_level']} at most: 3 is gVisor, if the cluster's class is that")
 
 
+command.add_command(evidence)
 command.add_command(mlbom)
 command.add_command(modelcard)

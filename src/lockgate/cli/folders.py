@@ -93,7 +93,8 @@ def _check(asked: Asked) -> None:
     if asked.path.exists() and not asked.path.is_dir():
         raise Usage(
             "LG940",
-            f"{asked.path} is a file; a PATH is the folder of a signed model",
+            f"{asked.path} is a file; a PATH is the folder of a signed model, and evidence ends in .evidence.zip or"
+            " .tlog-proof",
             seen={"path": str(asked.path)},
             next="lockgate verify --help",
         )

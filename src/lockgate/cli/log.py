@@ -7,9 +7,12 @@ from pathlib import Path
 import click
 
 from lockgate.cli.log_payloads import erase, payload
+from lockgate.cli.log_seal import appender, seal
+from lockgate.cli.log_show import progress, show
+from lockgate.cli.log_verify import verify
 from lockgate.cli.log_who import who_served
-from lockgate.cli.render import Talk, json_option, project_option, table
-from lockgate.core.digest import short
+from lockgate.cli.log_witness import cosign, witness
+from lockgate.cli.render import Talk, json_option, project_option
 from lockgate.core.shown import block
 
 
@@ -20,66 +23,39 @@ def command() -> None:
 
 command.add_command(payload)
 command.add_command(erase)
+command.add_command(verify)
+command.add_command(show)
 command.add_command(who_served)
-
-
-@command.command("show")
-@click.option("--last", default=0, help="Only the newest N entries.")
-@project_option
-@json_option
-def show(last: int, directory: str, as_json: bool) -> None:
-    """List the event log: index, time, claim, who signed it, statement digest."""
-    from lockgate.core.moments import rfc3339
-    from lockgate.project import Project
-
-    talk = Talk(as_json)
-    entries = Project.open(directory).ledger().statements()[-last:]
-    rows = [(str(e.index), rfc3339(e.time), e.claim, e.role, e.person, short(e.digest)) for e in entries]
-    talk.data(table([("index", "time", "claim", "role", "person", "statement"), *rows], indent=0))
-    talk.result(
-        "log",
-        {
-            "entries": [
-                {"index": e.index, "time": rfc3339(e.time), "claim": e.claim, "role": e.role, "person": e.person}
-                | {"statement": e.digest, "subjects": [s.digest for s in e.statement.subjects]}
-                for e in entries
-            ]
-        },
-    )
-    talk.next("lockgate log verify")
-
-
-@command.command("verify")
-@click.option("--root", default="", metavar="FP", help="Trust this root fingerprint, instead of the pinned one.")
-@project_option
-@json_option
-def verify(root: str, directory: str, as_json: bool) -> None:
-    """Read every file of both logs, replay them whole, and refuse unknown files."""
-    from lockgate.project import Project
-
-    talk = Talk(as_json)
-    report = Project.open(directory).verify_logs(root=root)
-    talk.data(report.text())
-    talk.result("log-verify", report.as_json())
-    talk.next("lockgate verify --all")
+command.add_command(witness)
+command.add_command(cosign)
+command.add_command(seal)
+command.add_command(appender)
 
 
 @command.command("prove")
 @click.argument("receipt")
-@click.option("--out", type=click.Path(dir_okay=False), default=None, help="Write the proof here (default: stdout).")
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False),
+    default=None,
+    metavar="DIR",
+    help="New or empty: the proof and all that a stranger needs to check it (default: the proof alone, on stdout).",
+)
 @project_option
 @json_option
 def prove(receipt: str, out: str | None, directory: str, as_json: bool) -> None:
     """Make an offline proof (C2SP tlog-proof) for a RECEIPT, or for a statement by its digest or log index."""
     from lockgate.project import Project
 
-    talk = Talk(as_json)
-    proof = Project.open(directory).prove(receipt)
+    talk, project = Talk(as_json), Project.open(directory)
+    proof = project.prove(receipt)
     if out:
-        Path(out).write_bytes(proof.text)
-        talk.say(f"wrote {out}")
-    else:
-        talk.data(block(proof.text.decode().rstrip("\n").split("\n")))
+        done = project.hand_out_proof(proof, Path(out))
+        talk.data(done.text())
+        talk.result("proof", done.as_json())
+        talk.next(f"lockgate verify {out}/proof.tlog-proof")
+        return
+    talk.data(block(proof.text.decode().rstrip("\n").split("\n")))
     talk.result("proof", proof.as_json())
     talk.next(f"lockgate verify {receipt}" if receipt.startswith(("lgr1.", "lgr2.")) else "lockgate verify --all")
 
@@ -88,14 +64,25 @@ def prove(receipt: str, out: str | None, directory: str, as_json: bool) -> None:
 @project_option
 @json_option
 def reindex(directory: str, as_json: bool) -> None:
-    """Write the registry's derived files again from the event log, and clear what an interrupted command left."""
+    """Write anew what follows from the logs, and clear what an interrupted command left.
+
+    The registry's derived files, from the event log; the index of the predictions, from every entry of theirs.
+    """
     from lockgate.project import Project
 
     talk = Talk(as_json)
-    with Project.open(directory).workplace() as place:
+    project = Project.open(directory)
+    with project.workplace() as place:
         entries = len(place.ledger.statements())
     talk.data(f"registry/index.json and oci-layout follow from {entries} log entries")
-    talk.result("log-reindex", {"entries": entries})
+    index = project.reindex_predictions(progress(talk))
+    segments, indexed, size = (len(index.segments), index.indexed, index.log.size) if index else (0, 0, 0)
+    for note in index.notes if index else ():
+        talk.say(f"note: {note}")
+    if index:
+        rest = f"{size - indexed:,} are read from the log itself, until a segment is full"
+        talk.data(f"the index of the predictions: {indexed:,} log entries in {segments} segments; {rest}")
+    talk.result("log-reindex", {"entries": entries, "predictions": size, "indexed": indexed, "segments": segments})
     talk.next("lockgate verify --all")
 
 

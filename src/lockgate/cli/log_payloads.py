@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
-from lockgate.cli.render import Talk, json_option, project_option
+from lockgate.cli.render import Talk, json_option, many, outbox_option, project_option
 from lockgate.core.shown import json_line
 
 
@@ -25,7 +27,7 @@ def payload(receipt: str, directory: str, as_json: bool) -> None:
     talk.data(json_line({"input": found.input, "output": found.output}))
     said = {
         True: "the record in the log commits to both",
-        None: "its record is not sealed yet: nothing is proved of it",
+        None: "its record is not in a log here, or not yet: nothing is proved of it",
     }
     talk.say(said[found.committed])
     talk.result("payload", {"input": found.input, "output": found.output, "committed": found.committed})
@@ -33,24 +35,56 @@ def payload(receipt: str, directory: str, as_json: bool) -> None:
 
 
 @click.command("erase")
+@click.argument("value", metavar="[SUBJECT]", default="")
 @click.option("--receipt", default="", metavar="RECEIPT", help="The payload of this prediction.")
 @click.option(
-    "--subject", default="", metavar="VALUE", help="All payloads about VALUE, as `[serve] subject_field` has it."
+    "--subject", default="", metavar="VALUE", help="The same as SUBJECT, for a value that begins with a dash."
 )
+@click.option("--again", is_flag=True, help="Finish what was begun, and do anew what the log says: after a backup.")
+@click.option("--overdue", is_flag=True, help="What is kept for longer than the policy says.")
+@click.option("--reason", default="", metavar="TEXT", help="Stands in the log for ever: a number, never a name.")
+@outbox_option
 @project_option
 @json_option
-def erase(receipt: str, subject: str, directory: str, as_json: bool) -> None:
-    """Destroy the keys of kept payloads: nobody can read them then. The log stays whole, and says nothing without them.
+def erase(
+    value: str,
+    receipt: str,
+    subject: str,
+    again: bool,
+    overdue: bool,
+    reason: str,
+    to_file: str,
+    directory: str,
+    as_json: bool,
+) -> None:
+    """Erase what is kept about one person, and record that it was done: signed as deployer, naming nobody.
 
-    VALUE is read as JSON where it is a number, true or false. Labels in `.lockgate/state/feedback` are not touched.
+    SUBJECT is what `[serve] subject_field` has of them, read as JSON where it is a number, true or false. Their keys
+    are destroyed, so that nobody can read their payloads, and their labels go. The log stays whole.
     """
     from lockgate.errors import Usage
     from lockgate.project import Project
 
-    if bool(receipt) == bool(subject):
-        raise Usage("LG940", "say --receipt or --subject, one of them", next="lockgate log erase --help")
-    talk = Talk(as_json)
-    done = Project.open(directory).erase(receipt=receipt, subject=subject)
-    talk.data(f"{done} keys destroyed")
-    talk.result("erase", {"keys": done})
-    talk.next("lockgate log verify   # the log is as it was")
+    if sum(map(bool, (value, receipt, subject, again, overdue))) != 1:
+        message = "say SUBJECT, --receipt, --again or --overdue, one of them"
+        raise Usage("LG940", message, next="lockgate log erase --help")
+    talk, project = Talk(as_json), Project.open(directory)
+    if overdue:
+        ended = project.end_overdue()
+        talk.data(f"{ended.text()} destroyed")
+        talk.result("erase", {"overdue": ended.as_json()})
+        talk.next("lockgate status")
+        return
+    outbox = Path(to_file) if to_file else None
+    done = project.erase(receipt=receipt, subject=value or subject, again=again, reason=reason, to_file=outbox)
+    recorded = f"   log entry {done.index}" if done.index is not None else ""
+    talk.data(f"{done.counts.keys} keys destroyed, {done.counts.labels} labels erased{recorded}")
+    if done.finished:
+        talk.say(f"{many(done.finished, 'erasure')} begun before: finished and recorded")
+    for one in done.not_reached:
+        talk.say(f"not reached: {one}")
+    talk.result("erase", done.as_json())
+    if to_file and done.index is None:
+        talk.detached(to_file)
+        return
+    talk.next("lockgate log verify   # the log is whole")

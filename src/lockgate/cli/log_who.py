@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import click
 
+from lockgate.cli.log_show import progress
 from lockgate.cli.render import Talk, json_option, project_option, table
 
 _SPAN = re.compile(r"([1-9][0-9]{0,4})(s|m|h|d)")
@@ -79,7 +80,9 @@ def who_served(
     talk = Talk(as_json)
     project = Project.open(directory)
     moment = project.now() - at if isinstance(at, timedelta) else at
-    found = project.who_served(Asked(moment, within, client, environment))
+    found = project.who_served(Asked(moment, within, client, environment), progress(talk))
+    for note in found.notes:
+        talk.say(f"note: {note}")
     talk.data(found.text())
     if found.answers:
         talk.data(table([HEAD, *(one.cells() for one in found.answers)], indent=2))

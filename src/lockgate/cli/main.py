@@ -50,7 +50,7 @@ VERBS: dict[str, str] = {
     "trust": "The root, the roles, who holds which key.",
     "policy": "Sign a changed policy; say what became looser.",
     "log": "The audit log: show, verify, prove, add.",
-    "export": "What others need: bill of materials, model card, manifests, units, a workflow.",
+    "export": "What others need: evidence, bill of materials, model card, manifests, units, a workflow.",
     "explain": "What a word or a finding id means.",
 }
 

@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 @click.option("--stale-after", type=float, default=24.0, show_default=True, metavar="HOURS",
               help="For a REMOTE: stop answering when its registry is unreachable, or gave no log that verifies, for "
               "so long. It bounds no registry that goes on giving an old log.")  # fmt: skip
+@click.option("--sealer", default="", metavar="HOST:PORT", help="For a REMOTE: who seals its records; or unix:PATH.")
+@click.option("--sealer-ca", default="", metavar="FILE", help="Who vouches for that machine, PEM.")
+@click.option("--sealer-cert", default="", metavar="FILE", help="This machine's certificate, enrolled there.")
+@click.option("--sealer-key", default="", metavar="FILE", help="Its key, 0600.")
 @click.option("--log", "form", type=click.Choice(["text", "json"]), default="text", show_default=True,
               help="How the running house speaks on stderr: lines, or one JSON object per line.")  # fmt: skip
 @project_option
@@ -46,6 +50,10 @@ def command(
     mirror: str | None,
     name: str,
     stale_after: float,
+    sealer: str,
+    sealer_ca: str,
+    sealer_cert: str,
+    sealer_key: str,
     form: Form,
     directory: str,
     as_json: bool,
@@ -60,7 +68,8 @@ def command(
 
     REMOTE (HOST[:PORT]/NAME[:v7]) needs no project here: it is pulled into a mirror first, and its registry is asked
     every 10 seconds for a newer log, so that a revocation or a deployment that was pushed arrives. Such a machine has
-    none of the project's keys: it seals its predictions with a key of its own, which no roles file names.
+    none of the project's keys: it seals its predictions with a key of its own, which no roles file names; or, with
+    --sealer, hands them to the project's own sealer elsewhere (`lockgate log seal`), and has no log of its own.
     """
     from lockgate.project import Project
     from lockgate.serve.logs import sayer
@@ -87,10 +96,12 @@ def command(
         trusted = need_root(root, project_of(directory, root))
         serve_remote(
             ref, root=trusted, environment=environment, folder=folder_of(mirror), name=name, stale_hours=stale_after,
-            host=host, port=port, tls=tls, gateways=gateways, ready=ready, say=say,
+            host=host, port=port, tls=tls, gateways=gateways, ready=ready, say=say, sealer=sealer,
+            sealer_tls={"ca": sealer_ca, "cert": sealer_cert, "key": sealer_key},
         )  # fmt: skip
         return
     options = {"host": host, "port": port, "tls": tls, "gateways": gateways, "ready": ready, "say": say}
+    options |= {"sealer": sealer, "sealer_tls": {"ca": sealer_ca, "cert": sealer_cert, "key": sealer_key}}
     project = Project.open(directory)
     known += [one.name for one in project.clients() if not one.revoked]
     project.serve(ref=ref, environment=environment, **options)

@@ -38,14 +38,19 @@ def command(directory: str, as_json: bool) -> None:
         talk.data(f"{'✓' if stage.mark == 'ok' else '!' if stage.mark == 'warn' else '·'} {stage.name:<9} {stage.text}")
     for line in status.live:
         talk.data(f"  {line}")
-    for line in status.alarms:
-        talk.data(f"! alarm     {line}")
-    if status.suspected:
-        talk.data(f"! suspected {status.suspected}")
-    for line in status.unseen:
-        talk.data(f"! unseen    {line}")
-    for line in status.waivers:
-        talk.data(f"! waived    {line}")
+    warnings = {
+        "WITNESS": status.witnesses,
+        "alarm": status.alarms,
+        "suspected": [status.suspected] if status.suspected else [],
+        "kept": status.kept,
+        "unseen": status.unseen,
+        "waived": status.waivers,
+    }
+    for word, lines in warnings.items():
+        for line in lines:
+            talk.data(f"! {word:<9} {line}")
+    for line in status.cosigned:
+        talk.data(f"  {line}")
     if status.growth is not None:
         talk.data(f"  predictions  {status.growth.line()}")
     for end in soon(status.ends):

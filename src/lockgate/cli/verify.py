@@ -9,6 +9,7 @@ import click
 
 from lockgate.cli.folders import Asked, verify_path
 from lockgate.cli.render import Talk, json_option, project_option
+from lockgate.cli.verify_evidence import is_evidence, verify_evidence
 from lockgate.errors import Usage
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @click.command("verify", short_help="Check a model, a receipt, a folder or everything, back to the root you pinned.")
-@click.argument("target", required=False, default="", metavar="[PATH|REF|RECEIPT]")
+@click.argument("target", required=False, default="", metavar="[PATH|REF|RECEIPT|EVIDENCE]")
 @click.option("--root", default="", metavar="FP", help="Trust this root fingerprint, instead of the pinned one.")
 @click.option(
     "--key",
@@ -68,6 +69,13 @@ if TYPE_CHECKING:
     metavar="OUT",
     help="A file of `lockgate predict`: each row against the record in the log.",
 )
+@click.option(
+    "--leaf",
+    type=click.Path(dir_okay=False),
+    default=None,
+    metavar="FILE",
+    help="For a proof: the log's entry, where it does not lie beside it.",
+)
 @project_option
 @json_option
 def command(
@@ -83,6 +91,7 @@ def command(
     environment: str,
     record: str | None,
     rows: str | None,
+    leaf: str | None,
     directory: str,
     as_json: bool,
 ) -> int:
@@ -93,12 +102,23 @@ def command(
     whoever one of ROOTS certifies, or else by the project's signer. Nothing is taken from a name, a path or a
     database. Exit 3: something is not what was signed. Exit 1: the root is not pinned.
 
+    EVIDENCE is what others get: NAME.evidence.zip of `export evidence`, or proof.tlog-proof of `log prove --out`. No
+    project is needed for it: only --root, or a pin.
+
     --materialize DIR (new or empty) writes exactly the signed files and model.sig. With --env, of an imported model,
     only where enough persons approved it: what another server loads is taken from there.
     """
     talk = Talk(as_json)
     if sum((bool(target or rows), everything)) != 1:
-        raise Usage("LG940", "name what to verify: a REF, a RECEIPT, a PATH, or --all", next="lockgate verify latest")
+        raise Usage(
+            "LG940", "name what to verify: a REF, a RECEIPT, a PATH, EVIDENCE, or --all", next="lockgate verify latest"
+        )
+    if is_evidence(target):
+        if any((key, roots, identity, at, signature, materialize, environment, record, rows)):
+            raise Usage("LG940", "evidence goes with --root and --leaf alone", next="lockgate verify --help")
+        return verify_evidence(talk, target, root, leaf)
+    if leaf is not None:
+        raise Usage("LG940", "--leaf is for a proof", next="lockgate verify proof.tlog-proof --leaf FILE")
     if target and "/" not in target and key is None and not roots and Path(target).exists():
         # A folder called `latest` must not answer for the model: whoever can write here would choose what is verified.
         raise Usage(

@@ -5,7 +5,9 @@ writes, and raises ValueError on everything else. `lockgate.trust.note` checks t
 
     note         <text ending in newline> LF { "— " name " " base64(key id || signature) LF }
     checkpoint   origin LF size LF base64(root) LF { extension LF }
-    vkey         name "+" 8 hex digits of the key id "+" base64(0x01 || public key)
+    vkey         name "+" 8 hex digits of the key id "+" base64(type || public key)
+
+The type of a key is 0x01 for a log's own line, 0x04 for cosignatures (`core.cosignature`).
 """
 
 from __future__ import annotations
@@ -18,7 +20,8 @@ from dataclasses import dataclass
 
 from lockgate.core.merkle import HASH_BYTES
 
-ED25519 = 0x01
+ED25519, COSIGNATURE = 0x01, 0x04
+"""Signature types: a log's own line; a timestamped one by a witness, or the log's own heartbeat."""
 KEY_ID_BYTES = 4
 MAX_NOTE_BYTES = 1 << 18
 MAX_SIGNATURES = 64
@@ -73,10 +76,11 @@ class Checkpoint:
 
 @dataclass(frozen=True)
 class VerifierKey:
-    """An Ed25519 public key (32 bytes) under a name."""
+    """An Ed25519 public key (32 bytes) under a name. `kind`: what it signs, ED25519 or COSIGNATURE."""
 
     name: str
     public_key: bytes
+    kind: int = ED25519
 
     @property
     def key_id(self) -> bytes:
@@ -91,7 +95,7 @@ class VerifierKey:
     def _typed(self) -> bytes:
         if len(self.public_key) != 32:
             raise ValueError("an Ed25519 public key has 32 bytes")
-        return bytes([ED25519]) + self.public_key
+        return bytes([self.kind]) + self.public_key
 
 
 def parse_note(data: bytes) -> Note:
@@ -127,13 +131,13 @@ def parse_checkpoint(text: bytes) -> Checkpoint:
     return Checkpoint(origin, int(size), found, tuple(extensions))
 
 
-def parse_vkey(line: str) -> VerifierKey:
-    """Read `VerifierKey.line`. Raises ValueError, also for keys that are not Ed25519."""
+def parse_vkey(line: str, kind: int = ED25519) -> VerifierKey:
+    """Read `VerifierKey.line` of a key of this `kind`. Raises ValueError, also for a key of another."""
     name, _, rest = line.partition("+")
     typed = from_base64(rest.partition("+")[2])
-    if not typed or typed[0] != ED25519:
-        raise ValueError("not an Ed25519 key")
-    key = VerifierKey(name, typed[1:])
+    if not typed or typed[0] != kind:
+        raise ValueError("not a key for cosignatures" if kind == COSIGNATURE else "not an Ed25519 key")
+    key = VerifierKey(name, typed[1:], kind)
     if key.line() != line:
         raise ValueError("not in the one accepted encoding")
     return key

@@ -7,7 +7,7 @@ checks. A hash is 32 bytes. `D[a:b]` is the list of leaves from `a` (inclusive) 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 HASH_BYTES = 32
 EMPTY_ROOT = hashlib.sha256(b"").digest()
@@ -19,6 +19,12 @@ Subtree = Callable[[int, int], bytes]
 def leaf_hash(leaf: bytes) -> bytes:
     """MTH of one leaf: SHA-256(0x00 || leaf)."""
     return hashlib.sha256(b"\x00" + leaf).digest()
+
+
+def leaf_hashes(leaves: Iterable[bytes]) -> list[bytes]:
+    """`leaf_hash` of each: a call for each would cost a quarter more."""
+    sha256 = hashlib.sha256
+    return [sha256(b"\x00" + leaf).digest() for leaf in leaves]
 
 
 def node_hash(left: bytes, right: bytes) -> bytes:
@@ -33,8 +39,35 @@ def root_of(hashes: Sequence[bytes]) -> bytes:
     level = list(hashes)
     while len(level) > 1:
         odd = level[-1:] if len(level) % 2 else []
-        level = [node_hash(level[i], level[i + 1]) for i in range(0, len(level) - 1, 2)] + odd
+        level = _above(level) + odd
     return level[0]
+
+
+def rows_of(hashes: Sequence[bytes]) -> list[tuple[bytes, ...]]:
+    """Every whole node over the leaves (or equally high subtrees) with these hashes: `rows[k][j]` is that over the
+    2^k of them from number j * 2^k on. Of 256 hashes `rows[8][0]` is their root.
+    """
+    rows = [tuple(hashes)]
+    while len(rows[-1]) > 1:
+        rows.append(tuple(_above(rows[-1])))
+    return rows
+
+
+def root_over(rows: Sequence[Sequence[bytes]], below: bytes | None = None) -> bytes | None:
+    """The root over all hashes of `rows_of`, and one lower subtree `below` after them. None over nothing at all."""
+    found = below
+    for row in rows:
+        if len(row) % 2:
+            found = row[-1] if found is None else node_hash(row[-1], found)
+    return found
+
+
+def _above(level: Sequence[bytes]) -> list[bytes]:
+    """The nodes over each two. Two hashes lie side by side as they are hashed: one join, instead of one a node."""
+    sha256 = hashlib.sha256
+    row = b"".join(level)
+    pairs = range(0, len(row) - 2 * HASH_BYTES + 1, 2 * HASH_BYTES)
+    return [sha256(b"\x01" + row[at : at + 2 * HASH_BYTES]).digest() for at in pairs]
 
 
 def split_point(count: int) -> int:

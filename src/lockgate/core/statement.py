@@ -32,6 +32,7 @@ STAGE_HEAD = "urn:lockgate:predicate:stage-head:v1"
 ALARM = "urn:lockgate:predicate:alarm:v1"
 ACKNOWLEDGEMENT = "urn:lockgate:predicate:acknowledgement:v1"
 MARK = "urn:lockgate:predicate:mark:v1"
+ERASURE = "urn:lockgate:predicate:erasure:v1"
 
 
 @dataclass(frozen=True)

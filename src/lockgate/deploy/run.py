@@ -12,6 +12,7 @@ from datetime import datetime
 from importlib.metadata import version
 
 from lockgate.audit import deployments, entries
+from lockgate.audit.cosigned import require
 from lockgate.audit.entries import LIVE, Deployment, Registration
 from lockgate.audit.evidence import Evidence
 from lockgate.audit.load import LoadDecision, LoadStanding, load_standing, policy_in_force, refuse_revoked
@@ -35,7 +36,8 @@ from lockgate.trust.policy import EnvironmentPolicy
 def deploy(workplace: Workplace, spec: DeploySpec, look: Look = looks_nowhere) -> DeployResult:
     """Move `spec.ref` in `spec.environment`: to live, or along the ladder of its policy.
 
-    1. The policy knows the environment, `ref` names one registration, and nothing of it is revoked.
+    1. The policy knows the environment, enough witnesses cosigned the log as it is here, `ref` names one registration,
+       and nothing of it is revoked.
     2. Where it goes: the rung that is asked for, or the next one (`rungs.next_step`). Beside what is live stands only
        what answers the same kind of question.
     3. Where it stands there already, and would be loaded for as long as after a new move, that is confirmed.
@@ -53,7 +55,7 @@ def deploy(workplace: Workplace, spec: DeploySpec, look: Look = looks_nowhere) -
     Raises:
         Usage: LG501 to LG503 `ref`; LG510 the rung; LG549 the floor; an environment that the policy does not know.
         Refused: LG511 the policy said no; LG514 revoked; LG515 below the floor; LG543, LG544, LG546, LG547, LG551 the
-            ladder.
+            ladder; LG7010 too few witnesses.
         VerificationFailed: LG443 and LG444 what it rests on, or its bytes; LG521, LG522 the chain.
     """
     workplace.policy.environment(spec.environment)
@@ -76,6 +78,9 @@ def deploy_in_turn(workplace: Workplace, spec: DeploySpec, look: Look = looks_no
     statements = workplace.ledger.statements()
     # 1.
     environment = workplace.policy.environment(spec.environment)
+    few = require(environment, workplace.policy.witnesses, workplace.ledger.note, workplace.now())
+    if few is not None:
+        workplace.say(f"{few.finding} {few.message}")
     registration = resolve(spec.ref, statements, spec.environment)
     refuse_revoked(registration, statements)
     # 2.

@@ -30,12 +30,14 @@ if TYPE_CHECKING:
     from lockgate.pipeline import Observer, RunResult, StageDone
     from lockgate.pipeline.scoring.spec import Scored
     from lockgate.project.checked import Checked
+    from lockgate.project.erasing import Erased
     from lockgate.project.founding import Founded
     from lockgate.project.import_page import ImportPage
     from lockgate.project.labelling import Asked, Told
     from lockgate.project.locking import Locked
     from lockgate.project.pages import ModelLine, ModelPage, StatusPage
     from lockgate.project.payloads import Payload
+    from lockgate.project.retention import Overdue
 
 
 class Project(Trusting, Suspecting, Keeping, Bringing, Moving, Monitoring, Reviewing, Proving, Carrying):
@@ -144,6 +146,8 @@ class Project(Trusting, Suspecting, Keeping, Bringing, Moving, Monitoring, Revie
         from lockgate.project.alarm_lines import open_alarms
         from lockgate.project.ladder_facts import looks_if_it_can
         from lockgate.project.pages import status_page
+        from lockgate.project.retention import reasons
+        from lockgate.project.seen_by import status_lines
         from lockgate.project.served_state import ends_of, served_state
         from lockgate.project.suspected import review_line
         from lockgate.project.unseen import unseen
@@ -152,8 +156,10 @@ class Project(Trusting, Suspecting, Keeping, Bringing, Moving, Monitoring, Revie
         page = status_page(ledger, self.config, self.policy(ledger), now, looks_if_it_can(self, ledger))
         alarms = open_alarms(ledger.statements(), now)
         ends, suspected = ends_of(self, ledger.roles, now), review_line(self)
+        page = replace(page, kept=tuple(f"{one.finding}  {one.message}" for one in reasons(self, ledger)))
         page = replace(page, growth=served_state(self, now), ends=ends, alarms=alarms, suspected=suspected)
-        return replace(page, unseen=unseen(self, ledger))
+        cosigned, wrong = status_lines(self, ledger, now)
+        return replace(page, unseen=unseen(self, ledger), cosigned=cosigned, witnesses=wrong)
 
     def jail(self, command: tuple[str, ...], *, say: Callable[[str], None]) -> int:
         """Run `command` in training's jail; its exit status."""
@@ -187,12 +193,32 @@ class Project(Trusting, Suspecting, Keeping, Bringing, Moving, Monitoring, Revie
 
         return read(self, receipt)
 
-    def erase(self, *, receipt: str = "", subject: str = "") -> int:
-        """Destroy the keys of one kept payload, or of all about a subject; how many. Raises Refused LG670."""
-        from lockgate.project.label_files import value_of
-        from lockgate.project.payloads import erase_receipt, erase_subject
+    def erase(
+        self,
+        *,
+        receipt: str = "",
+        subject: str = "",
+        again: bool = False,
+        reason: str = "",
+        to_file: Path | None = None,
+    ) -> Erased:
+        """Erase one kept payload, or all about a subject; or `again` what the log says was. Raises Refused LG670.
 
-        return erase_receipt(self, receipt) if receipt else erase_subject(self, value_of(subject))
+        See `lockgate.project.erasing`.
+        """
+        from lockgate.project.erasing import erase_again, erase_receipt, erase_subject
+
+        if again:
+            return erase_again(self, to_file=to_file)
+        if receipt:
+            return erase_receipt(self, receipt, reason=reason, to_file=to_file)
+        return erase_subject(self, subject, reason=reason, to_file=to_file)
+
+    def end_overdue(self) -> Overdue:
+        """Destroy what is kept for longer than the policy says; see `lockgate.project.retention`."""
+        from lockgate.project.retention import end_overdue
+
+        return end_overdue(self)
 
     def facts(self, environment: str) -> tuple[str, ...]:
         """The header of a run: name, policy, signer, jail level."""

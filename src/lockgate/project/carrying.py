@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from lockgate.project.carry.pulling import Pulled
     from lockgate.project.carry.pushing import Pushed
     from lockgate.project.carry.remote import Progress
+    from lockgate.project.evidence.exporting import Exported
     from lockgate.project.papers import Paper
 
 
@@ -49,6 +51,24 @@ class Carrying(Opened):
         from lockgate.store.layout import RegistryStore
 
         return card_of(self.resolve(ref), self.ledger(), RegistryStore(self.home / "registry"))
+
+    def evidence(
+        self,
+        ref: str = "latest",
+        *,
+        out: str | Path = "",
+        records: int = 20,
+        with_model: bool = False,
+        root: str = "",
+        say: Callable[[str], None] = lambda _: None,
+    ) -> Exported:
+        """Write one archive about a model for an outsider, verified first; see `project.evidence.exporting.export`.
+
+        `out`: a new file, by default `NAME-VERSION.evidence.zip` here; `records`: of predictions, at most.
+        """
+        from lockgate.project.evidence.exporting import Asked, export
+
+        return export(self, ref, Asked(str(out), records, with_model, root), say)
 
     def pull_plain(self, ref: str, folder: Path) -> Pulled:
         """Write a registered model as a plain folder with a predict.py that needs no Lockgate; verified first."""

@@ -7,24 +7,29 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lockgate.audit import deployments
+from lockgate.audit.cosigned import keys_ever
 from lockgate.audit.entries import registrations
 from lockgate.audit.imports import imports
+from lockgate.audit.index.check import IndexCheck
 from lockgate.audit.ledger import EVENTS, PREDICTIONS, Ledger, origin
 from lockgate.audit.load import load_standing
 from lockgate.audit.predictions import PredictionIndex
 from lockgate.audit.shelf import shelf
 from lockgate.audit.verify import full_verify
 from lockgate.errors import LockgateError, Refused, VerificationFailed
+from lockgate.project import seen_by
 from lockgate.project.alarm_recounting import AlarmPass, without_log
 from lockgate.project.carry.mirror import absent, freshness, held, is_held
 from lockgate.project.importing import prove_import
+from lockgate.project.indexed import place_here
 from lockgate.project.ladder_report import LadderReport
 from lockgate.project.prediction_log import MACHINE, prediction_log
 from lockgate.project.proving import open_ledger, prove_model
 from lockgate.project.receipts import predictions
 from lockgate.project.recounting import Pass, moves_of
 from lockgate.project.reports import EverythingReport, LogsReport
-from lockgate.project.sentences import NOT_PROVED
+from lockgate.project.retention import reasons as kept_reasons
+from lockgate.project.sentences import NOT_PROVED, unproved
 from lockgate.project.steps import Steps
 from lockgate.store.layout import RegistryStore
 
@@ -40,9 +45,13 @@ def verify_logs(project: Folder, *, root: str = "", steps: Steps | None = None) 
     """
     steps = steps or Steps()
     ledger = open_ledger(project, root, steps)
+    kept = kept_reasons(project, ledger)
+    with steps.step("what witnesses have seen of the logs", "what is shown here may not be what others are shown"):
+        cosigned = seen_by.told(project, ledger, project.now())
     reports = {}
     served = prediction_log(project, ledger)
     key, former = ledger.roles.sealer_key(), ledger.former_sealers
+    witnesses = keys_ever(ledger.statements())
     with steps.step("every file of the log of events", "what the log of events says is not proved"):
         reports[EVENTS] = full_verify(
             project.home / "log" / EVENTS,
@@ -50,6 +59,7 @@ def verify_logs(project: Folder, *, root: str = "", steps: Steps | None = None) 
             origin=origin(ledger.root, EVENTS),
             seen=project.seen(ledger.root, EVENTS),
             former=former,
+            witnesses=witnesses,
         )
     if not served.begun:
         # A mirror that never served: it has no key of its own, and so no log of predictions.
@@ -58,8 +68,10 @@ def verify_logs(project: Folder, *, root: str = "", steps: Steps | None = None) 
         events = reports[EVENTS]
         ladder = LadderReport(moves=len(moves), notes=notes)
         alarms = without_log(ledger, steps)
-        said = (*events.reasons, *notes, *alarms.notes)
-        return LogsReport(events.checkpoint.size, 0, events.files, (), said, ladder=ladder, alarms=alarms)
+        said = (*events.reasons, *notes, *alarms.notes, *kept)
+        return LogsReport(
+            events.checkpoint.size, 0, events.files, (), said, ladder=ladder, alarms=alarms, cosigned=cosigned
+        )
     with steps.step("every file of the log of predictions", "what the log of predictions says is not proved"):
         reports[PREDICTIONS] = full_verify(
             project.home / "log" / PREDICTIONS,
@@ -67,15 +79,18 @@ def verify_logs(project: Folder, *, root: str = "", steps: Steps | None = None) 
             origin=served.origin,
             seen=served.seen,
             former=served.former,
+            witnesses=witnesses,
         )
     moves, notes = moves_of(ledger, steps)
     log = predictions(project, ledger)
     told = Pass(moves, log, ledger, steps, own=served.own)
     watched = AlarmPass(ledger, log, steps, own=served.own)
+    indexed = IndexCheck(place_here(project, ledger), log)
 
     def take(index: int, gateway: bytes, entry: bytes) -> None:
         told.take(index, gateway, entry)
         watched.take(index, gateway, entry)
+        indexed.take(index, entry)
 
     with steps.step("the predictions' numbers", "a prediction may be missing from the log"):
         _check_folder(project.home / "log", {EVENTS, PREDICTIONS})
@@ -85,11 +100,17 @@ def verify_logs(project: Folder, *, root: str = "", steps: Steps | None = None) 
             first = refusals[0]
             raise VerificationFailed(first.finding, first.message, seen=first.seen, next=first.next)
     ladder, alarms = told.check(notes), watched.check()
-    warnings = [*(reason for found in reports.values() for reason in found.reasons), *ladder.notes, *alarms.notes]
+    warnings = [
+        *(reason for found in reports.values() for reason in found.reasons),
+        *ladder.notes,
+        *alarms.notes,
+        *kept,
+    ]
+    warnings += indexed.reasons()
     files = sum(report.files for report in reports.values())
     sizes = [reports[name].checkpoint.size for name in (EVENTS, PREDICTIONS)]
     own = MACHINE if served.own else ""
-    return LogsReport(sizes[0], sizes[1], files, index.gateways(), tuple(warnings), own, ladder, alarms)
+    return LogsReport(sizes[0], sizes[1], files, index.gateways(), tuple(warnings), own, ladder, alarms, cosigned)
 
 
 def verify_everything(project: Folder, *, root: str = "") -> EverythingReport:
@@ -130,7 +151,7 @@ def verify_everything(project: Folder, *, root: str = "") -> EverythingReport:
         models,
         live,
         apart,
-        (*NOT_PROVED, *logs.not_proved),
+        (*unproved(NOT_PROVED, logs.cosigned), *logs.not_proved),
         absent(project.home, entries),
         freshness(project.home, now),
     )

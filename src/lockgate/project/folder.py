@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Self
 from lockgate.audit.ledger import EVENTS, Ledger, claimed_project
 from lockgate.audit.seen import SeenStore
 from lockgate.errors import Refused, VerificationFailed
+from lockgate.project.claims import was_begun
 from lockgate.trust import pin as pins
 
 if TYPE_CHECKING:
@@ -83,13 +84,13 @@ class Folder:
                 LG828 `root` is not its root.
         """
         if not (self.home / "log" / EVENTS / "checkpoint").is_file():
-            known = pins.project_at(self.root)
-            if known:
+            known, left = pins.project_at(self.root), self.home.exists() and was_begun(self.home)
+            if known or left:
                 raise VerificationFailed(
                     "LG701",
                     "the event log of this project is gone",
                     seen={"folder": str(self.home), "project": known},
-                    next="restore .lockgate from where you trust it",
+                    next="lockgate log verify --repair" if left else "restore .lockgate from where you trust it",
                 )
             raise Refused(
                 "LG946", "this project has no evidence yet", seen={"folder": str(self.home)}, next="lockgate init"

@@ -18,6 +18,7 @@ from lockgate.audit.seen import SeenStore
 from lockgate.config import load_config
 from lockgate.core.digest import digest_of
 from lockgate.errors import LockgateError, Refused
+from lockgate.project.claims import was_begun
 from lockgate.store.layout import RegistryStore
 from lockgate.trust import pin as pins
 from lockgate.trust.dsse import Envelope
@@ -100,6 +101,7 @@ def _begin(home: Path, created: Created, policy: Policy, now: datetime) -> None:
             sign=sealer.sign_note,
             public_key=sealer.public.raw,
             seen=SeenStore(pins.seen_folder(created.project_id) / name),
+            clock=now.timestamp,
         ).append(entries)
 
 
@@ -117,6 +119,14 @@ def _set_unfinished_aside(home: Path, now: datetime) -> None:
             "this folder held a project of yours, and its event log is gone",
             seen={"folder": str(home.parent), "project": known},
             next=f"restore .lockgate; to begin anew, trusting nothing signed before: lockgate trust unpin {known}",
+        )
+    # An init that was killed has written no entry, for a log begins with its checkpoint; and nobody pinned it.
+    if was_begun(home):
+        raise Refused(
+            "LG947",
+            "this folder holds a project's logs, and the checkpoint of its event log is gone",
+            seen={"folder": str(home.parent)},
+            next="lockgate log verify   # what is damaged, and what mends it",
         )
     if home.exists():
         os.rename(home, home.with_name(f".lockgate.unfinished-{now:%Y%m%d%H%M%S}"))

@@ -97,8 +97,9 @@ def prove_import(
     revoked_fails: bool = True,
     steps: Steps | None = None,
     policy: EnvironmentPolicy | None = None,
+    registry: RegistryStore | None = None,
 ) -> ModelReport:
-    """What of one import can be proved, in a verified log.
+    """What of one import can be proved, in a verified log. `registry`: another than that of the ledger's folder.
 
     1. Its statement follows the one before it, and rests on a scan of its files that passed.
     2. Manifest, files and the signature that they bore are in the registry, byte for byte.
@@ -114,7 +115,7 @@ def prove_import(
     # 2.
     effect = f"{one.ref} is not what was imported: ingest refuses to read it"
     with steps.step("the bytes in the registry", effect, one.evidence):
-        check_imported(one, RegistryStore(ledger.home / "registry"))
+        check_imported(one, registry or RegistryStore(ledger.home / "registry"))
     # 3.
     warnings = []
     with steps.step("revocation", f"nothing trains with {one.ref}", one.evidence):

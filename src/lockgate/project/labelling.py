@@ -22,6 +22,7 @@ from lockgate.serve import rules
 from lockgate.serve.recording import labelling
 from lockgate.serve.recording.labels import LabelIndex, Line, append_lines
 from lockgate.serve.recording.parts import part_path
+from lockgate.supervise.ids import Ids
 from lockgate.trust import pin
 from lockgate.trust._edgefile import EdgeSecrets, edge_secrets
 
@@ -103,7 +104,7 @@ def feedback(project: Folder, file: Path, asked: Asked) -> Told:
         # 3.
         fresh = _fresh(log, matched, known)
         # 4. 5.
-        _record(project, fresh, known, rules.pseudonym(secrets.pseudonym, NOBODY))
+        _record(project, fresh, known, rules.pseudonym(secrets.pseudonym, NOBODY), log.checkpoint.origin)
     except OSError as error:
         raise Unavailable("LG732", f"labels cannot be recorded: {error}", next="lockgate doctor") from None
     finally:
@@ -149,12 +150,14 @@ def _fresh(log: Log, matched: Sequence[tuple[Of, Any]], known: LabelIndex) -> li
     return [(of, label) for of, label in fresh.items() if labelling.place(of) not in on_the_way]
 
 
-def _record(project: Folder, fresh: Sequence[tuple[Of, Any]], known: LabelIndex, client: str) -> None:
+def _record(project: Folder, fresh: Sequence[tuple[Of, Any]], known: LabelIndex, client: str, log: str) -> None:
     gateway, seq = os.urandom(8).hex(), 0
     state = project.home / "state"
     lines_at = state / "feedback"
     for folder in (state / "spool", lines_at):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    # From now on the sealer may carry it; whether that is the one here or, in a mirror, the one elsewhere.
+    Ids(project.home).add(gateway, by="feedback", log=log)
     with Spool(part_path(state / "spool", gateway, 0)) as spool:
         for chunk in _chunks(fresh):
             time, records, lines = round(project.now().timestamp() * 1000), [], []

@@ -30,14 +30,17 @@ class Opened(Folder):
         self,
         environment: str = DEV,
         *,
-        say: Callable[[str], None] = lambda _: None,
+        say: Callable[[str], None] | None = None,
         to_file: Path | None = None,
     ) -> Iterator[Workplace]:
         """What the stages work with, while holding the project's lock. Repairs what a killed process left.
 
-        With `to_file`, what is signed goes into that new file instead of the log, to be sealed elsewhere.
+        With `to_file`, what is signed goes into that new file instead of the log, to be sealed elsewhere. When
+        statements were sealed, the witnesses that the policy names are asked about the log afterwards: one that does
+        not answer is told, without `say` as a warning of Python's logging, and stops nothing.
 
-        Raises as `trusted_root` and `Ledger`; Unavailable (LG807) when another command is at work here.
+        Raises as `trusted_root` and `Ledger`; Unavailable (LG807) when another command is at work here; at the end of
+        the block VerificationFailed LG7012: what was done stands, but a witness has seen another log than this one.
         """
         from lockgate.audit.ledger import PREDICTIONS
         from lockgate.audit.outbox import Outbox
@@ -47,10 +50,15 @@ class Opened(Folder):
         trusted = self.trusted_root()
         with lock(self.home / "state" / "locks" / "project", wait=False):
             outbox = None if to_file is None else Outbox(to_file)
-            place = workplace_of(self, trusted, environment, say, outbox)
+            place = workplace_of(self, trusted, environment, say or (lambda _: None), outbox)
             repair(place, self.seen(trusted, PREDICTIONS))
+            before = place.ledger.checkpoint.size
             with at_least(place.least_jail_level):
                 yield place
+        if place.ledger.checkpoint.size > before:
+            from lockgate.project.cosigning import cosign_after
+
+            cosign_after(self, place, before, say)
 
     def unlocked(self, environment: str = DEV, *, say: Callable[[str], None] = lambda _: None) -> Workplace:
         """A workplace for a process that lives long beside others: what it appends is in order all the same."""

@@ -69,6 +69,7 @@ def workplace_of(
         former=ledger.former_sealers,
         seen=seen,
         lock=home / "state" / "locks" / EVENTS,
+        clock=lambda: project.now().timestamp(),
     )
     config = project.config
     lock_file = project.root / config.train.lock

@@ -34,7 +34,7 @@ from lockgate.project.ladder_lines import ladder_json
 from lockgate.project.lives import live_lines, waiver_in_words
 from lockgate.project.reports import age
 from lockgate.project.sentences import sentence
-from lockgate.project.verdicts import newest_in_words, verdicts_as_json, verdicts_of
+from lockgate.project.verdicts import Said, newest_in_words, verdicts_as_json, verdicts_of
 from lockgate.trust.policy import Policy
 
 
@@ -139,6 +139,9 @@ class StatusPage:
     alarms: tuple[str, ...] = ()
     suspected: str = ""
     unseen: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
+    cosigned: tuple[str, ...] = ()
+    witnesses: tuple[str, ...] = ()
 
     def as_json(self) -> Mapping[str, Any]:
         """For `--json`."""
@@ -215,7 +218,7 @@ def model_page(ledger: Ledger, one: Registration, policy: Policy, now: datetime)
         int(said.get("judged", 0)),
         live_in(one, statements),
         deployments.revocation_of(one, statements) is not None,
-        verdicts_of(one, policy, statements, now),
+        verdicts_of(one, Said(policy, statements, ledger.note), now),
         on_ladder_in(one, statements),
         control if isinstance(control := said.get("control"), Mapping) else {},
         parity if isinstance(parity := said.get("parity"), Mapping) else {},
@@ -250,7 +253,7 @@ def status_page(
         tuple(lines),
         live or (f"nothing is live in {', '.join(policy.environments)}",),
         _next(to_run=to_run, is_live=bool(found.live)),
-        newest_in_words(policy, ledger.statements(), now),
+        newest_in_words(Said(policy, ledger.statements(), ledger.note), now),
         tuple(waiver_in_words(one, now) for one in found.waivers),
         tuple(ladder_json(one, now) for one in found.live),
     )
@@ -293,7 +296,8 @@ def _metrics(ledger: Ledger, one: Registration) -> tuple[Mapping[str, Any], Mapp
 def _verdicts(place: Workplace, manifest: Digest, statements: Sequence[Evidence]) -> Mapping[str, Verdict]:
     """What every environment says of the model that a run made: also of approvals and waivers, as at deployment."""
     one = next((one for one in registrations(statements) if one.manifest == manifest), None)
-    return verdicts_of(one, place.policy, statements, place.now(), first=place.environment) if one else {}
+    said = Said(place.policy, statements)
+    return verdicts_of(one, said, place.now(), first=place.environment) if one else {}
 
 
 def _stage_lines(found: Status, now: datetime, model: str) -> Iterator[StageLine]:

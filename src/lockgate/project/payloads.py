@@ -1,9 +1,8 @@
-"""Kept payloads, for the holder of their key: read one back, or destroy the keys of a subject or of one record."""
+"""Kept payloads, for the holder of their key: read one back."""
 
 from __future__ import annotations
 
 import hmac
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,18 +11,16 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from lockgate.audit.predictions import PredictionIndex
-from lockgate.audit.spool import read_spool
 from lockgate.core.encoding import decode_exact
 from lockgate.core.record_kinds import Of
 from lockgate.core.records import commitment, committed_to, parse_receipt
-from lockgate.errors import Refused, Unavailable, Usage, VerificationFailed
-from lockgate.project.admitting import EDGE_SECRETS
-from lockgate.project.receipts import predictions
+from lockgate.errors import Refused, Usage
+from lockgate.project.indexed import lookup_here
+from lockgate.project.payload_files import Part, bodies, broken, parts
+from lockgate.project.payload_files import read as read_slot
+from lockgate.project.prediction_log import log_here
 from lockgate.serve.recording import payload_format as form
-from lockgate.serve.recording.payloads import destroy, subject_tag
 from lockgate.trust import pin
-from lockgate.trust._edgefile import edge_secrets
 from lockgate.trust._payloadfile import payload_key
 
 if TYPE_CHECKING:
@@ -34,7 +31,10 @@ _HEAD = form.PLACE.size + form.NONCE_BYTES
 
 @dataclass(frozen=True)
 class Payload:
-    """What was asked and answered, and whether the record in the log commits to it; None while it is not sealed."""
+    """What was asked and answered, and whether the record in the log commits to it; None while it is not sealed.
+
+    Also None in a mirror whose records are sealed elsewhere: its log is there.
+    """
 
     input: Any
     output: Any
@@ -65,74 +65,44 @@ def read(project: Folder, text: str) -> Payload:
     of = place_of(text)
     ledger = project.ledger()
     key = payload_key(pin.key_folder(ledger.root), make=False)
-    keys, body = _find(project.home / "state" / "payloads", of)
+    keys, body = find(project.home / "state" / "payloads", of)
     payload = decode_exact(_opened(keys, body, key))
     receipt = parse_receipt(payload["receipt"])
     if Of.by(receipt) != of:
-        raise _broken("it is of another prediction", keys)
-    found = PredictionIndex(predictions(project, ledger)).find(receipt)
+        raise broken("it is of another prediction", keys)
+    log = log_here(project, ledger)
+    found = None if log is None else lookup_here(project, ledger, log).find(receipt)
     if found is None:
         return Payload(payload["input"], payload["output"], None)
     committed = committed_to(found.record, receipt) or ("", "")
     for name, said in zip(("input", "output"), committed, strict=True):
         if not hmac.compare_digest(commitment(receipt.salt, payload[name]), said):
-            raise _broken(f"the record in the log commits to another {name}", keys)
+            raise broken(f"the record in the log commits to another {name}", keys)
     return Payload(payload["input"], payload["output"], committed=True)
 
 
-def erase_receipt(project: Folder, text: str) -> int:
-    """Destroy the data key of one prediction's payload, and with it those of its subject in the same minute, if any.
-
-    How many keys. Raises Refused LG670 when nothing is kept.
-    """
-    keys, body = _find(project.home / "state" / "payloads", place_of(text))
-    return _destroyed(keys, [form.PLACE.unpack_from(body)[2]])
-
-
-def erase_subject(project: Folder, value: Any) -> int:
-    """Destroy every data key of a subject; how many there were. Raises Refused LG670 when there were none."""
-    tag = subject_tag(edge_secrets(pin.key_folder(project.ledger().root) / EDGE_SECRETS).pseudonym, value)
-    done = 0
-    for keys in sorted((project.home / "state" / "payloads").glob(f"*{form.KEYS_ENDING}")):
-        own = [at for at, slot in _slots(keys) if isinstance(slot, form.DataKey) and slot.subject == tag]
-        done += _destroyed(keys, own) if own else 0
-    if not done:
-        raise _gone("nothing is kept of this subject, or its keys were destroyed before")
-    return done
-
-
-def _destroyed(keys: Path, slots: list[int]) -> int:
-    try:
-        destroy(keys, slots)
-    except OSError as error:
-        raise Unavailable("LG732", f"keys cannot be destroyed: {error}", next="lockgate doctor") from None
-    return len(slots)
-
-
-def _find(folder: Path, of: Of) -> tuple[Path, bytes]:
-    """The part with a prediction's payload: its keys, and the sealed payload."""
+def find(folder: Path, of: Of) -> tuple[Path, bytes]:
+    """The part with a prediction's payload: its keys, and the sealed payload. Raises Refused LG670."""
     for data in sorted(folder.glob(f"{of.gateway}.*{form.DATA_ENDING}")):
-        offset = 0
-        while (part := read_spool(data, offset)).records:
-            offset = part.offset
-            for body in part.records:
-                if len(body) > _HEAD and form.PLACE.unpack_from(body)[:2] == (of.seq, of.row):
-                    return data.with_suffix(form.KEYS_ENDING), body
-    raise _gone("no payload of this prediction is kept")
+        for body in bodies(data):
+            if form.PLACE.unpack_from(body)[:2] == (of.seq, of.row):
+                return data.with_suffix(form.KEYS_ENDING), body
+    raise gone("no payload of this prediction is kept")
 
 
 def _opened(keys: Path, body: bytes, private: X25519PrivateKey) -> bytes:
     """1. Its data key is there.   2. So is the key that this is wrapped under.   3. Each opens, bound to its place."""
-    slots, name = dict(_slots(keys)), keys.stem
+    slots = {at: read_slot(keys, slot) for at, slot in enumerate(_part(keys).slots)}
+    name = keys.stem
     *_, slot = form.PLACE.unpack_from(body)
     # 1.
     found = slots.get(slot)
     if found is None:
-        raise _gone("the key of this payload was destroyed")
+        raise gone("the key of this payload was destroyed")
     # 2.
     sealed = slots.get(found.wrapping) if isinstance(found, form.DataKey) else None
     if not isinstance(found, form.DataKey) or not isinstance(sealed, bytes):
-        raise _broken("its keys are not where they should be", keys)
+        raise broken("its keys are not where they should be", keys)
     # 3.
     try:
         wrapping = form.SUITE.decrypt(sealed, private, info=form.bound(name, found.wrapping))
@@ -140,22 +110,16 @@ def _opened(keys: Path, body: bytes, private: X25519PrivateKey) -> bytes:
         place, nonce = body[: form.PLACE.size], body[form.PLACE.size : _HEAD]
         return AESGCM(key).decrypt(nonce, body[_HEAD:], name.encode() + place)
     except (InvalidTag, ValueError):
-        raise _broken("it does not open", keys) from None
+        raise broken("it does not open", keys) from None
 
 
-def _slots(keys: Path) -> Iterator[tuple[int, bytes | form.DataKey | None]]:
-    """The slots of a key file; the last may be half written. Raises VerificationFailed LG671."""
+def _part(keys: Path) -> Part:
     try:
-        data = keys.read_bytes()
-        for at in range(len(data) // form.SLOT_BYTES):
-            yield at, form.read_slot(data[at * form.SLOT_BYTES : (at + 1) * form.SLOT_BYTES])
-    except (OSError, ValueError) as error:
-        raise _broken(str(error), keys) from None
+        return next(one for one in parts(keys.parent, keys.stem.partition(".")[0]) if one.keys == keys)
+    except (OSError, StopIteration):
+        raise broken("its keys are gone", keys) from None
 
 
-def _gone(why: str) -> Refused:
-    return Refused("LG670", why, next="lockgate log payload --help")
-
-
-def _broken(why: str, keys: Path) -> VerificationFailed:
-    return VerificationFailed("LG671", f"a kept payload: {why}", seen={"keys": str(keys)}, next="lockgate log verify")
+def gone(why: str, *, next: str = "lockgate log verify   # tells what was kept too long", **seen: object) -> Refused:  # noqa: A002 - as every error has it
+    """Nothing to read, or nothing to erase."""
+    return Refused("LG670", why, seen=seen, next=next)

@@ -11,7 +11,14 @@ from lockgate.audit.workplace import Workplace
 from lockgate.core.digest import Digest, short
 from lockgate.core.shown import Lines, block
 from lockgate.errors import Usage
-from lockgate.trust import policy_abuse, policy_automatic, policy_ladder_order, policy_monitor, policy_serving
+from lockgate.trust import (
+    policy_abuse,
+    policy_automatic,
+    policy_ladder_order,
+    policy_monitor,
+    policy_serving,
+    policy_witness,
+)
 from lockgate.trust.policy import FILENAME, RULES, EnvironmentPolicy, Policy
 from lockgate.trust.policy_ladder import Rung
 from lockgate.trust.policy_order import Difference, Direction
@@ -127,6 +134,9 @@ def compare(before: Policy, after: Policy) -> Iterator[Change]:
 
     An environment that is new is looser: nothing could go there before. One that is gone is stricter.
     """
+    demanded = any(one.min_witnesses for one in before.environments.values())
+    for each in policy_witness.differences(before.witnesses, after.witnesses) if demanded else ():
+        yield Change("every environment", *astuple(each))
     for name in dict.fromkeys((*before.environments, *after.environments)):
         old, new = before.environments.get(name), after.environments.get(name)
         if old is None:

@@ -8,6 +8,11 @@ from typing import TYPE_CHECKING
 from lockgate.project.opened import Opened
 
 if TYPE_CHECKING:
+    from lockgate.audit.index.store import Index, Progress
+    from lockgate.project.asked import Question, Told
+    from lockgate.project.cosigning import Witnessed
+    from lockgate.project.offline import HandedOut
+    from lockgate.project.repair import Checked
     from lockgate.project.reports import EverythingReport, LogsReport, ModelReport, Proof, ReceiptReport
     from lockgate.project.who_served import Asked, Served
 
@@ -38,6 +43,12 @@ class Proving(Opened):
 
         return verify_logs(self, root=root)
 
+    def check_logs(self, *, root: str = "", repair: bool = False, copy: Path | None = None) -> Checked:
+        """Both logs and what lies beside them; every damage, and with `repair` what could be put right."""
+        from lockgate.project.repair import check
+
+        return check(self, root=root, repair=repair, copy=copy)
+
     def verify_receipt(self, token: str, *, root: str = "", record: Path | None = None) -> ReceiptReport:
         """One prediction, from its receipt."""
         from lockgate.project.receipts import verify_receipt
@@ -56,8 +67,36 @@ class Proving(Opened):
 
         return prove(self, what)
 
-    def who_served(self, asked: Asked) -> Served:
+    def hand_out_proof(self, proof: Proof, folder: Path) -> HandedOut:
+        """A proof with all that a stranger needs to check it, in a new folder."""
+        from lockgate.project.offline import hand_out
+
+        return hand_out(self, proof, folder)
+
+    def ask_witnesses(self, *, ca: str = "", seconds: float = 10.0) -> Witnessed:
+        """Ask the witnesses that the policy names to cosign both logs. Raises Usage LG7014 when it names none."""
+        from lockgate.audit.witness.client import poster
+        from lockgate.project.cosigning import cosign
+
+        return cosign(self, post=poster(seconds=seconds, ca=ca))
+
+    def who_served(self, asked: Asked, progress: Progress | None = None) -> Served:
         """What was in force at a time, and which version answered which client; see `lockgate.project.who_served`."""
         from lockgate.project.who_served import who_served
 
-        return who_served(self, asked)
+        return who_served(self, asked, progress)
+
+    def asked_about(self, question: Question, progress: Progress | None = None) -> Told:
+        """Everything about a model, a client, a dataset or a day; see `lockgate.project.asked`."""
+        from lockgate.project.asked import asked_about
+
+        return asked_about(self, question, progress)
+
+    def reindex_predictions(self, progress: Progress | None = None) -> Index | None:
+        """Make the index of the predictions anew from their log; None where there is none."""
+        from lockgate.project.indexed import index_here
+        from lockgate.project.prediction_log import log_here
+
+        ledger = self.ledger()
+        log = log_here(self, ledger)
+        return None if log is None else index_here(self, ledger, log, fresh=True, progress=progress)

@@ -12,7 +12,7 @@ from lockgate.audit import deployments, entries, waivers
 from lockgate.audit.entries import Deployment, Registration
 from lockgate.audit.evidence import Evidence
 from lockgate.audit.imports import Import, named
-from lockgate.audit.ledger import Ledger
+from lockgate.audit.ledger import EVENTS, Ledger
 from lockgate.audit.load import LoadDecision, load_decision, load_standing, refuse_revoked
 from lockgate.audit.origins import inputs_of
 from lockgate.audit.refs import resolve
@@ -22,7 +22,8 @@ from lockgate.errors import Refused, Usage
 from lockgate.project.carry.mirror import refuse_absent
 from lockgate.project.materialize import materialize_model
 from lockgate.project.reports import Link, ModelReport
-from lockgate.project.sentences import NOT_PROVED, sentence
+from lockgate.project.seen_by import told
+from lockgate.project.sentences import NOT_PROVED, sentence, unproved
 from lockgate.project.steps import Steps, as_warning, report_of
 from lockgate.store.layout import RegistryStore
 
@@ -62,16 +63,23 @@ def verify_model(
     refuse_absent(project.home, registration.ref, registration.manifest)
     report = prove_model(ledger, registration, project.now(), steps=steps)
     # 3.
-    report = _with_ladder(project, ledger, registration, report, steps)
+    report = with_moves(project, ledger, registration, report, steps)
+    with steps.step("what witnesses have seen of the log", "what is shown here may not be what others are shown"):
+        seen = told(project, ledger, project.now(), (EVENTS,))
+    report = replace(report, cosigned=seen, not_proved=unproved(report.not_proved, seen))
     if materialize is not None:
         materialize_model(registration, RegistryStore(project.home / "registry"), materialize)
         report = replace(report, materialized=str(materialize))
     return report
 
 
-def _with_ladder(
+def with_moves(
     project: Folder, ledger: Ledger, registration: Registration, report: ModelReport, steps: Steps
 ) -> ModelReport:
+    """`report`, and whether what the model's moves on the ladder tell is what the log of predictions says.
+
+    Raises VerificationFailed.
+    """
     moves = ledger.statements("deploy")
     if not any(one.role == "guard" or one.predicate.get("checks") is not None for one in moves):
         # Nothing is to be counted again, and what counts need not be loaded.
@@ -104,9 +112,15 @@ def open_ledger(project: Folder, root: str, steps: Steps) -> Ledger:
 
 
 def prove_model(
-    ledger: Ledger, registration: Registration, now: datetime, *, revoked_fails: bool = True, steps: Steps | None = None
+    ledger: Ledger,
+    registration: Registration,
+    now: datetime,
+    *,
+    revoked_fails: bool = True,
+    steps: Steps | None = None,
+    registry: RegistryStore | None = None,
 ) -> ModelReport:
-    """Walk the chain of one registration in a verified log.
+    """Walk the chain of one registration in a verified log. `registry`: another than that of the ledger's folder.
 
     1. Every statement that it rests on is there, by the right role, joined by digest.
     2. Manifest, files and signature in the registry are, byte for byte, what was registered.
@@ -123,7 +137,7 @@ def prove_model(
     effect = f"{ref} is not what was registered: a gateway that starts now refuses to load it"
     with steps.step("the bytes in the registry", effect, registration.evidence):
         roles = ledger.roles_at(registration.evidence.index)
-        signed = check_stored(registration, RegistryStore(ledger.home / "registry"), roles)
+        signed = check_stored(registration, registry or RegistryStore(ledger.home / "registry"), roles)
     # 3.
     warnings: list[Reason] = []
     with steps.step("revocation", f"no gateway serves {ref}", registration.evidence):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,18 +12,22 @@ from typing import TYPE_CHECKING, Any
 from lockgate.audit.entries import registrations
 from lockgate.audit.ledger import EVENTS, PREDICTIONS, Ledger, origin
 from lockgate.audit.log import Log
-from lockgate.audit.predictions import PredictionIndex
 from lockgate.audit.prove import prove as prove_entry
 from lockgate.core.moments import rfc3339
-from lockgate.core.record_kinds import AnyRecord, FeedbackRecord, FileRecord, RefusedRecord, RequestRecord
+from lockgate.core.record_kinds import AnyRecord, FeedbackRecord, FileRecord, Of, RefusedRecord, RequestRecord
 from lockgate.core.records import Receipt, commitment, committed_to, is_receipt, parse_receipt
 from lockgate.errors import Refused, Usage, VerificationFailed
+from lockgate.project.indexed import lookup_here
+from lockgate.project.payload_files import what_became
 from lockgate.project.prediction_log import prediction_log
 from lockgate.project.proving import open_ledger, prove_model
 from lockgate.project.reports import Proof, ReceiptReport
+from lockgate.project.seen_by import told
+from lockgate.project.sentences import unproved
 from lockgate.project.steps import Steps
 
 if TYPE_CHECKING:
+    from lockgate.audit.index.lookup import Lookup
     from lockgate.project.folder import Folder
 
 
@@ -33,7 +38,7 @@ def verify_receipt(project: Folder, token: str, *, root: str = "", record: Path 
     2. The prediction log verifies, under the sealer's key and the checkpoint last seen.
     3. The record with that gateway and number is in it.
     4. With `record` (a JSON file: see `_open`), the commitments open.
-    5. The model that answered verifies as `verify REF` does.
+    5. The model that answered verifies as `verify REF` does. Who has cosigned the logs is told.
     """
     # 1.
     receipt = _parsed(token)
@@ -43,9 +48,10 @@ def verify_receipt(project: Folder, token: str, *, root: str = "", record: Path 
     # 3.
     with steps.step("the prediction's record in the log", "nothing is proved about this prediction"):
         log = predictions(project, ledger)
-        found = PredictionIndex(log).find(receipt)
+        lookup = lookup_here(project, ledger, log)
+        found = lookup.find(receipt)
         if found is None:
-            return _not_sealed(token, receipt.gateway, receipt.seq, log)
+            return _not_sealed(token, receipt.gateway, receipt.seq, lookup)
     committed = _committed(found.record, receipt)
     # 4.
     with steps.step("what the record commits to", "the file is not what was asked or answered"):
@@ -59,9 +65,12 @@ def verify_receipt(project: Folder, token: str, *, root: str = "", record: Path 
             )
     # 5.
     said = _said(found.record, receipt)
+    payload = what_became(project.home, Of.by(receipt), found.record.time / 1000, ledger.statements())
+    with steps.step("what witnesses have seen of the logs", "what is shown here may not be what others are shown"):
+        seen = told(project, ledger, project.now())
     manifest = said.get("model")
     if manifest is None:
-        return ReceiptReport(token, "sealed", found.index, said, opened, None)
+        return ReceiptReport(token, "sealed", found.index, said, opened, None, payload, seen)
     registration = next((one for one in registrations(ledger.statements()) if one.manifest == manifest), None)
     if registration is None:
         raise VerificationFailed(
@@ -71,7 +80,8 @@ def verify_receipt(project: Folder, token: str, *, root: str = "", record: Path 
             next="lockgate log verify",
         )
     model = prove_model(ledger, registration, project.now(), revoked_fails=False, steps=steps)
-    return ReceiptReport(token, "sealed", found.index, {"ref": registration.ref, **said}, opened, model)
+    model = replace(model, not_proved=unproved(model.not_proved, seen))
+    return ReceiptReport(token, "sealed", found.index, {"ref": registration.ref, **said}, opened, model, payload, seen)
 
 
 def prove(project: Folder, what: str) -> Proof:
@@ -80,7 +90,7 @@ def prove(project: Folder, what: str) -> Proof:
     if is_receipt(what):
         receipt = _parsed(what)
         log = predictions(project, ledger)
-        found = PredictionIndex(log).find(receipt)
+        found = lookup_here(project, ledger, log).find(receipt)
         if found is None:
             raise Refused("LG727", "this receipt's record is not sealed yet", next=f"lockgate log prove {what}")
         return Proof(
@@ -121,9 +131,8 @@ def _parsed(token: str) -> Receipt:
         raise Usage("LG728", f"{error}", seen={"receipt": token[:80]}, next="lockgate verify --help") from None
 
 
-def _not_sealed(token: str, gateway: str, seq: int, log: Log) -> ReceiptReport:
-    index = PredictionIndex(log)
-    if seq < index.next_seq(gateway):
+def _not_sealed(token: str, gateway: str, seq: int, lookup: Lookup) -> ReceiptReport:
+    if seq < lookup.next_seq(gateway):
         raise VerificationFailed(
             "LG721",
             "the log has later records of this gateway, and not this one",

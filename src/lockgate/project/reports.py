@@ -48,6 +48,7 @@ class ModelReport:
     warnings: tuple[Reason, ...] = ()
     now: datetime | None = None
     materialized: str = ""
+    cosigned: tuple[str, ...] = ()
 
     def text(self) -> Lines:
         """The picture: a box a line, one line of verdict, one line of what is not proved."""
@@ -56,6 +57,7 @@ class ModelReport:
         lines += [_line(link, self.now) for link in self.links]
         lines += [f"! {reason.finding}  {reason.message}" for reason in self.warnings]
         lines.append(f"proved: each step above, and that all of it is in the log of {self.checkpoint_size} entries.")
+        lines += [f"log of {line}" for line in self.cosigned]
         lines.append(f"separation of persons: {self.separation}")
         lines.append("NOT proved: " + "; ".join(self.not_proved) + ".")
         if self.materialized:
@@ -73,6 +75,7 @@ class ModelReport:
             "separation": self.separation,
             "chain": [link.as_json() for link in self.links],
             "warnings": [reason.as_json() for reason in self.warnings],
+            "cosigned": list(self.cosigned),
             "not_proved": list(self.not_proved),
         }
 
@@ -89,6 +92,7 @@ class LogsReport:
     sealed_by: str = ""
     ladder: LadderReport = field(default_factory=LadderReport)
     alarms: AlarmReport = field(default_factory=AlarmReport)
+    cosigned: tuple[str, ...] = ()
 
     @property
     def not_proved(self) -> tuple[str, ...]:
@@ -108,6 +112,7 @@ class LogsReport:
             f"  {self.files} files read, each accounted for",
         ]
         lines += [f"  {self.sealed_by}"] if self.sealed_by else []
+        lines += [f"  {line}" for line in self.cosigned]
         lines += [f"✓ ladder       {text}"] if (text := self.ladder.text()) else []
         lines += [f"✓ monitor      {text}"] if (text := self.alarms.text()) else []
         return block([*lines, *(f"! {reason.finding}  {reason.message}" for reason in self.warnings)])
@@ -122,6 +127,7 @@ class LogsReport:
             "gateways": list(self.gateways),
             "warnings": [reason.as_json() for reason in self.warnings],
             "sealed_by": self.sealed_by or "the sealer of the roles file",
+            "cosigned": list(self.cosigned),
             "ladder": self.ladder.as_json(),
             "monitor": self.alarms.as_json(),
             "not_proved": list(self.not_proved),
@@ -188,6 +194,10 @@ class ReceiptReport:
     record: Mapping[str, Any] | None
     opened: Mapping[str, bool]
     model: ModelReport | None
+    payload: str = ""
+    """What became of the kept payload; "" where nothing is known of one."""
+    cosigned: tuple[str, ...] = ()
+    """How fresh the logs are, and which witnesses have seen them."""
 
     def text(self) -> Lines:
         """What answered, when, and what the receipt opens."""
@@ -203,6 +213,9 @@ class ReceiptReport:
             lines.append(f"  {'✓' if holds else '✗'} the {name} that you gave is the one in the record")
         if not self.opened:
             lines.append("  not opened: what was asked and answered (give it with --input FILE)")
+        if self.payload:
+            lines.append(f"  {self.payload}")
+        lines += [f"  log of {line}" for line in self.cosigned]
         return block([*lines, *([self.model.text()] if self.model else [])])
 
     @staticmethod
@@ -224,6 +237,8 @@ class ReceiptReport:
             "log_index": self.index,
             "record": self.record,
             "opened": dict(self.opened),
+            "payload": self.payload,
+            "cosigned": list(self.cosigned),
             "model": self.model.as_json() if self.model else None,
         }
 

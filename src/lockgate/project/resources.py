@@ -1,4 +1,4 @@
-"""The example projects that travel with the package: the demo's data, and what `init` starts from."""
+"""What travels with the package beside its code: example projects, and the verifier that outsiders use."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 from lockgate.errors import Unavailable
 
 _HERE = Path(__file__).resolve().parent.parent
+VERIFIER = "lockgate_verify.py"
 
 
 def example(name: str) -> Path:
@@ -20,6 +21,19 @@ def example(name: str) -> Path:
     raise Unavailable(
         "LG958",
         f"this installation lacks the example project {name!r}",
+        seen={"looked_in": str(_HERE)},
+        next="install Lockgate again from its wheel or a whole checkout",
+    )
+
+
+def verifier() -> bytes:
+    """The verifier of one file, byte for byte. Raises Unavailable (LG958) when this installation lacks it."""
+    for place in (_HERE / "_verifier", _HERE.parent.parent / "verifier"):
+        if (place / VERIFIER).is_file():
+            return (place / VERIFIER).read_bytes()
+    raise Unavailable(
+        "LG958",
+        "this installation lacks the verifier of one file",
         seen={"looked_in": str(_HERE)},
         next="install Lockgate again from its wheel or a whole checkout",
     )

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from lockgate.audit.evidence import Evidence
 from lockgate.contract.inputs import is_input
 from lockgate.core.digest import short
 
+_UNWITNESSED = "that no second log exists (no outside witness)"
+_WITNESSED = "that no second log exists beyond what these witnesses cosigned, whom the project's own policy names"
+
 NOT_PROVED = (
     "that the labels are right",
     "that who holds a key is who they say",
     "what the training code meant to do",
     "that this machine's clock is right",
-    "that no second log exists (no outside witness)",
+    _UNWITNESSED,
 )
 
 _MOST_STREAMS = 4
+
+
+def unproved(lines: Sequence[str], cosigned: Sequence[str]) -> tuple[str, ...]:
+    """What is not proved, where `cosigned` tells who has seen the logs (`seen_by.told`)."""
+    seen = any("cosigned by" in one for one in cosigned)
+    return tuple(_WITNESSED if seen and one == _UNWITNESSED else one for one in lines)
 
 
 def sentence(one: Evidence) -> str:
@@ -125,6 +134,11 @@ def _mark(one: Evidence) -> str:
     )
 
 
+def _erase(one: Evidence) -> str:
+    keys, labels = number(field(one.predicate, "keys")), number(field(one.predicate, "labels"))
+    return f"{keys} keys of kept payloads destroyed, {labels} labels erased"
+
+
 _SENTENCES: dict[str, Callable[[Evidence], str]] = {
     "ingest": _ingest,
     "validate": _validate,
@@ -137,4 +151,5 @@ _SENTENCES: dict[str, Callable[[Evidence], str]] = {
     "alarm": _alarm,
     "acknowledge": _acknowledge,
     "mark": _mark,
+    "erase": _erase,
 }

@@ -83,7 +83,9 @@ def _growth(home: Path, reader: TileReader, now: float) -> Growth:
     size, since = reader.claimed_size(), now - DAY
     seconds = min(DAY, now - _moment(reader, 0, size)) if size else 0.0
     start = _first_since(reader, size, since)
-    unsealed, left_behind = _waiting(home / "state" / "spool", _sealed(reader, size))
+    sealed = _sealed(reader, size)
+    found = [_waiting(home / "state" / folder, sealed) for folder in ("spool", "intake")]
+    unsealed, left_behind = (sum(numbers) for numbers in zip(*found, strict=True))
     return growth.growth(
         records=size,
         new_records=size - start,

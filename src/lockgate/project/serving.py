@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from lockgate.errors import Unavailable, Usage
+from lockgate.errors import Usage
 from lockgate.serve.spec import Caps, TlsSpec
 
 if TYPE_CHECKING:
@@ -36,25 +35,34 @@ def serve(
     each: Callable[[], None] = lambda: None,
     lately: Callable[[], bool] = lambda: True,
     stop: threading.Event | None = None,
+    sealer: str = "",
+    sealer_tls: Mapping[str, str] | None = None,
 ) -> None:
     """Serve what is live in `environment` until interrupted, until `stop`, or until `each`, asked all the time, raises.
 
     `tls`: paths that hold instead of those of `[serve.tls]`, by its keys. Raises Usage LG640 when one is missing.
-    `lately`: whether the event log here is known to be the newest.
+    `lately`: whether the event log here is known to be the newest. `sealer`: HOST:PORT or unix:PATH of whoever seals
+    the predictions, with `sealer_tls` (`ca`, `cert`, `key`); only for a mirror. Without it they are sealed here, and
+    `[log]` says who else may append. Raises Usage LG7027.
 
     Raises Unavailable LG974 when it is served already, whichever model.
 
     The project's lock is held only while the registry is brought in order: deploying and rolling back go on
     beside a running gateway, and it follows them.
     """
+    from lockgate.project.appending import alone, listening_of, need_mirror, sending_spec
     from lockgate.sandbox.levels import at_least
     from lockgate.supervise.run import serve as supervised
+    from lockgate.supervise.sealing import Sealing
 
     settings, watched = project.config.serve, project.config.monitor
+    sending = sending_spec(sealer, sealer_tls or {}) if sealer or any((sealer_tls or {}).values()) else None
+    if sending is not None:
+        need_mirror(project)
     with project.workplace(environment, say=say):
         pass
     place = project.unlocked(environment, say=say)
-    with at_least(place.least_jail_level), _alone():
+    with at_least(place.least_jail_level), alone():
         supervised(
             place,
             host=host,
@@ -77,31 +85,14 @@ def serve(
             subject_field=settings.subject_field,
             webhook=_webhook(project, watched),
             redis=lambda: _redis(project),
-            sealing=_sealing(project, place.ledger.root, say),
+            sealing=Sealing.of(place) if sending is not None else _sealing(project, place.ledger.root, say),
+            listen=None if sending is not None else listening_of(project),
+            sending=sending,
             ready=ready,
             each=each,
             lately=lately,
             stop=stop,
         )
-
-
-@contextmanager
-def _alone() -> Iterator[None]:
-    """One house in a project's folder, whichever model it answers for. Raises Unavailable LG974 for a second one.
-
-    Two would tidy up each other's spool, and two sealers would fork the log of predictions.
-    """
-    try:
-        yield
-    except Unavailable as busy:
-        if busy.finding != "LG807" or Path(str(busy.seen.get("lock"))).name != "serve":
-            raise
-        raise Unavailable(
-            "LG974",
-            "this project is served already, and its predictions are one log with one sealer",
-            seen=busy.seen,
-            next="stop the other one, or serve this model from a mirror: lockgate push, lockgate serve HOST/NAME",
-        ) from None
 
 
 def tls_spec(root: Path, settings: Mapping[str, str]) -> TlsSpec | None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
-from lockgate.audit import alarms, deployments, entries, marks
+from lockgate.audit import alarms, deployments, entries, erasures, marks
 from lockgate.audit.admission import check_stands_alone
 from lockgate.audit.entries import Registration
 from lockgate.audit.evidence import PENDING, Evidence, signed_time
@@ -150,6 +150,12 @@ def _mark(one: Evidence, log: Sequence[Evidence]) -> Iterator[str]:
     yield f"which rows they are, says {marks.MARKS} ({found.marks}) alone"
 
 
+def _erase(one: Evidence, _: Sequence[Evidence]) -> Iterator[str]:
+    found = erasures.erasure(one)
+    yield f"say that {found.text()}"
+    yield f"whose they were, only who has the key of the gateway's pseudonyms can try: tag {found.tag.hex()}"
+
+
 def _head(one: Evidence, log: Sequence[Evidence]) -> Iterator[str]:
     stage = str(one.predicate.get("stage"))
     target = _statement(one, one.predicate.get("target"), log, stage)
@@ -221,6 +227,7 @@ _WORDS: Final[Mapping[str, tuple[_Words, frozenset[str]]]] = {
     "authorise": (_authorise, _MODEL | {"policy", "rungs", "expires"}),
     "acknowledge": (_acknowledge, _MODEL | {"alarm", "accept"}),
     "mark": (_mark, frozenset({"mark", "rows", "marks", "validate", "findings", "model"})),
+    "erase": (_erase, frozenset({"of", "salt", "tag", "began", "keys", "payloads", "parts", "labels"})),
     "promote": (_promote, frozenset({"environment", "policy", "inputAttestations", "verificationResult"})),
     "head": (_head, frozenset({"stage", "target"})),
 }

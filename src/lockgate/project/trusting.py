@@ -81,12 +81,12 @@ class Trusting(Succeeding):
         """What the policy in force says of a registered model now; signs nothing. Raises Usage LG501, LG843."""
         from lockgate.audit.refs import resolve
         from lockgate.project.folder import DEV
-        from lockgate.project.verdicts import check
+        from lockgate.project.verdicts import Said, check
 
         ledger = self.ledger()
         statements = ledger.statements()
         one = resolve(ref, statements, environment or DEV)
-        return check(one, self.policy(ledger), statements, self.now(), environment)
+        return check(one, Said(self.policy(ledger), statements, ledger.note), self.now(), environment)
 
     def policy_diff(self) -> tuple[Change, ...]:
         """What policy.toml would change."""

@@ -1,6 +1,7 @@
 """What the policy in force says of a registered model now, in every environment. Pure; nothing is signed.
 
-The same function decides here and at deployment (`deploy.rules.verdict`): statements, approvals, waivers.
+The same functions decide here and at deployment: statements, approvals, waivers (`deploy.rules.verdict`), and who has
+cosigned the event log (`audit.cosigned.judge`).
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from lockgate.audit.cosigned import judge
 from lockgate.audit.entries import Registration, registrations
 from lockgate.audit.evidence import Evidence
 from lockgate.audit.origins import inputs_of
@@ -38,35 +40,44 @@ class PolicyChecked:
         return {"ref": self.ref, "manifest": self.manifest, "policy": verdicts_as_json(self.verdicts)}
 
 
-def verdicts_of(
-    one: Registration, policy: Policy, statements: Sequence[Evidence], now: datetime, *, first: str = ""
-) -> dict[str, Verdict]:
-    """The verdict of each environment, `first` before the others. Raises VerificationFailed as `inputs_of`."""
-    inputs = inputs_of(one, statements)
-    names = dict.fromkeys([first, *policy.environments] if first in policy.environments else policy.environments)
-    return {name: _verdict(one, inputs, policy.environments[name], statements, now) for name in names}
+@dataclass(frozen=True)
+class Said:
+    """What verdicts are made from: the policy in force, the event log's statements, and the note they were read under,
+    with the lines of whoever cosigned it; none where the log has just grown, and is cosigned afterwards.
+    """
+
+    policy: Policy
+    statements: Sequence[Evidence]
+    note: bytes | None = None
 
 
-def check(one: Registration, policy: Policy, statements: Sequence[Evidence], now: datetime, only: str) -> PolicyChecked:
+def verdicts_of(one: Registration, said: Said, now: datetime, *, first: str = "") -> dict[str, Verdict]:
+    """The verdict of each environment, `first` before the others.
+
+    Raises VerificationFailed as `inputs_of`, and LG7011: a witness's line that it did not sign.
+    """
+    environments, inputs = said.policy.environments, inputs_of(one, said.statements)
+    names = dict.fromkeys([first, *environments] if first in environments else environments)
+    return {name: _verdict(one, inputs, environments[name], said, now) for name in names}
+
+
+def check(one: Registration, said: Said, now: datetime, only: str) -> PolicyChecked:
     """The verdicts of all environments, or of `only` one. Raises Usage LG843 where the policy knows none such."""
     if not only:
-        return PolicyChecked(one.ref, one.manifest, verdicts_of(one, policy, statements, now))
-    rules = policy.environment(only)
+        return PolicyChecked(one.ref, one.manifest, verdicts_of(one, said, now))
+    rules = said.policy.environment(only)
     return PolicyChecked(
-        one.ref, one.manifest, {only: _verdict(one, inputs_of(one, statements), rules, statements, now)}
+        one.ref, one.manifest, {only: _verdict(one, inputs_of(one, said.statements), rules, said, now)}
     )
 
 
 def _verdict(
-    one: Registration,
-    inputs: Mapping[str, Evidence],
-    rules: EnvironmentPolicy,
-    statements: Sequence[Evidence],
-    now: datetime,
+    one: Registration, inputs: Mapping[str, Evidence], rules: EnvironmentPolicy, said: Said, now: datetime
 ) -> Verdict:
-    """That of deployment, and what the environment's serving cannot do for this model."""
-    said = verdict(one, inputs, rules, statements, now)
-    return Verdict((*said.reasons, *_unserved(one, inputs, rules)))
+    """That of deployment, who has cosigned the log, and what the environment's serving cannot do for this model."""
+    found = verdict(one, inputs, rules, said.statements, now)
+    few = judge(rules, said.policy.witnesses, said.note, now) if said.note is not None else None
+    return Verdict((*found.reasons, *([few] if few is not None else []), *_unserved(one, inputs, rules)))
 
 
 def _unserved(one: Registration, inputs: Mapping[str, Evidence], rules: EnvironmentPolicy) -> tuple[Reason, ...]:
@@ -79,14 +90,14 @@ def _unserved(one: Registration, inputs: Mapping[str, Evidence], rules: Environm
     return (Reason("LG672", Level.WARN, message, seen, "lockgate explain LG672"),)
 
 
-def newest_in_words(policy: Policy, statements: Sequence[Evidence], now: datetime) -> str:
+def newest_in_words(said: Said, now: datetime) -> str:
     """One line about the newest registered model; "" when there is none. Evidence that fails is told, not raised."""
-    known = registrations(statements)
+    known = registrations(said.statements)
     if not known:
         return ""
     one = known[-1]
     try:
-        return f"{one.ref} may go live: {verdict_words(verdicts_of(one, policy, statements, now))}"
+        return f"{one.ref} may go live: {verdict_words(verdicts_of(one, said, now))}"
     except LockgateError as error:
         return f"{one.ref} may not go live: {error.finding} {error.message}"
 

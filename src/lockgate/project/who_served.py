@@ -1,37 +1,45 @@
 """What was in force at a time, and which version answered which client then: read from the two verified logs.
 
 The statements say what every gateway was to do: one that follows the log does it within seconds. The records say what
-was done: by each gateway's own clock, and in the log once they are sealed.
+was done: by each gateway's own clock, and in the log once they are sealed. The index says where to look for them; each
+is read back from the log, unless they are so many that the index's own counts are told, and said to be that.
 """
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from lockgate.audit import deployments
 from lockgate.audit.entries import registrations
+from lockgate.audit.index.ask import Count, Filter, Key, counted, places
+from lockgate.audit.index.lookup import entries_at, lying
 from lockgate.audit.standings import standing
-from lockgate.core.digest import Digest, short
+from lockgate.core.digest import Digest, parse_digest, short
 from lockgate.core.moments import rfc3339
 from lockgate.core.record_kinds import AnyRecord, FileRecord, RefusedRecord, RequestRecord, parse_any
 from lockgate.core.records import PredictionRecord
 from lockgate.core.shown import Lines, block
 from lockgate.errors import Refused, Usage
+from lockgate.project.indexed import index_here
 from lockgate.project.prediction_log import log_here
 from lockgate.project.pseudonyms import Names, names_here
 
 if TYPE_CHECKING:
     from lockgate.audit.entries import Deployment
     from lockgate.audit.evidence import Evidence
+    from lockgate.audit.index.store import Index, Progress
     from lockgate.audit.log import Log
     from lockgate.project.folder import Folder
 
 _PSEUDONYM = re.compile(r"[0-9a-f]{16}\Z")
-_END = len(b',"v":1}')
+READ_BACK = 20_000
+"""So many records are read back from the log for an answer; of more the index's counts are told."""
+_KINDS = tuple(kind.KIND for kind in (RequestRecord, RefusedRecord, FileRecord))
 A_FILE = "a file, scored as a whole"
 NONE_HERE = "the log of predictions is not here: nothing is known of who was answered"
 
@@ -105,25 +113,44 @@ HEAD = ("environment", "model", "rung", "client", "rows", "refused", "first", "l
 
 @dataclass(frozen=True)
 class Served:
-    """The answer. `absent`: why nothing is known of the records; empty when they were read."""
+    """The answer.
+
+    Attributes:
+        absent: why nothing is known of the records; empty when they were read.
+        stranger: what is to be said of a client that nobody here knows. `deployed`: environments that ever had a model.
+        counted_by: whose counts these are where not each record was read back; `notes`: what befell the index.
+    """
 
     asked: Asked
     in_force: tuple[InForce, ...]
     answers: tuple[Answers, ...]
     absent: str = ""
+    counted_by: str = ""
+    notes: tuple[str, ...] = ()
+    stranger: str = ""
+    deployed: tuple[str, ...] = ()
 
     def text(self) -> Lines:
         """What was in force, and how far around it records were looked for."""
         where = f" in {self.asked.environment}" if self.asked.environment else ""
         lines = [f"at {rfc3339(self.asked.at)}, by the log of events:"]
-        lines += [f"  {one.text()}" for one in self.in_force] or [f"  nothing was live{where}"]
+        lines += [f"  {one.text()}" for one in self.in_force] or [f"  nothing was live{where}{self._never()}"]
         seconds = f"{self.asked.within.total_seconds():g} s"
         lines.append(
             self.absent or f"answered from {seconds} before to {seconds} after, by the clocks of the gateways:"
         )
+        if self.counted_by:
+            lines.append(f"  {self.counted_by}")
         if not self.absent and not self.answers:
+            lines += [f"  {self.stranger}"] if self.stranger else []
             lines.append("  nobody, as far as it is sealed")
         return block(lines)
+
+    def _never(self) -> str:
+        """Said of an environment that never had a deployment: a name that was mistyped."""
+        if not self.asked.environment or self.asked.environment in self.deployed:
+            return ""
+        return f": nothing was ever deployed there, only in {', '.join(self.deployed) or 'no environment'}"
 
     def as_json(self) -> Mapping[str, Any]:
         """For `--json`."""
@@ -133,15 +160,18 @@ class Served:
             "in_force": [one.as_json() for one in self.in_force],
             "answers": [one.as_json() for one in self.answers],
             "absent": self.absent or None,
+            "stranger": self.stranger or None,
+            "ever_deployed": list(self.deployed),
+            "counted_by": self.counted_by or None,
         }
 
 
-def who_served(project: Folder, asked: Asked) -> Served:
+def who_served(project: Folder, asked: Asked, progress: Progress | None = None) -> Served:
     """Read both logs.
 
     1. The event log verifies, and the time lies within it.
     2. What was in force: of each chain, the statements that the log had taken by then.
-    3. The log of predictions verifies, and each record of that time is read.
+    3. The log of predictions verifies, and each record of that time is read; see READ_BACK.
 
     Raises Usage LG776 for the time, Refused LG775 for a name that nobody here can tell, VerificationFailed.
     """
@@ -153,12 +183,42 @@ def who_served(project: Folder, asked: Asked) -> Served:
     in_force = tuple(_in_force(statements, asked))
     # 3.
     names = names_here(project, ledger.root)
-    client = _pseudonym(asked.client, names) if asked.client else ""
+    client = pseudonym_of(asked.client, names) if asked.client else ""
+    stranger = names.stranger(asked.client) if asked.client else ""
+    served = Served(asked, in_force, (), stranger=stranger, deployed=_environments(statements))
     log = log_here(project, ledger)
     if log is None:
-        return Served(asked, in_force, (), NONE_HERE)
+        return replace(served, absent=NONE_HERE)
     refs = {one.manifest: one.ref for one in registrations(statements)}
-    return Served(asked, in_force, _answers(log, asked, client, refs, names))
+    index = index_here(project, ledger, log, progress=progress)
+    wanted = _wanted(asked, client)
+    notes = (*index.notes, *(names.beyond(asked.client) if client != asked.client else ()))
+    found = places(index, wanted, READ_BACK + 1)
+    if len(found) > READ_BACK:
+        answers = _answers(counted(index, wanted, clients=True).items(), refs, names)
+        return replace(served, answers=answers, counted_by=counted_by(index), notes=notes)
+    answers = _answers(_groups(read_back(log, found)), refs, names)
+    return replace(served, answers=answers, notes=notes)
+
+
+def counted_by(index: Index) -> str:
+    """Whose counts are told where not each record was read back."""
+    return f"counted by the index, which this user made from the verified log (segments to entry {index.indexed:,})"
+
+
+def read_back(log: Log, found: Sequence[int]) -> Iterator[tuple[int, AnyRecord]]:
+    """The records at these places, in order. Raises VerificationFailed LG7050 where there is none."""
+    for place, entry in entries_at(log, found):
+        try:
+            yield place, parse_any(entry)
+        except ValueError:
+            raise lying(place) from None
+
+
+def _wanted(asked: Asked, client: str) -> Filter:
+    middle, within = asked.at.timestamp() * 1000, asked.within.total_seconds() * 1000
+    times = math.ceil(middle - within), math.floor(middle + within)
+    return Filter(client=client, environment=asked.environment, since=times[0], until=times[1], kinds=_KINDS)
 
 
 def _check_time(at: datetime, statements: Sequence[Evidence], now: datetime) -> None:
@@ -174,8 +234,7 @@ def _check_time(at: datetime, statements: Sequence[Evidence], now: datetime) -> 
 
 
 def _in_force(statements: Sequence[Evidence], asked: Asked) -> Iterator[InForce]:
-    environments = dict.fromkeys(str(one.predicate.get("environment")) for one in statements if one.claim == "deploy")
-    for environment in environments:
+    for environment in _environments(statements):
         if asked.environment not in {"", environment}:
             continue
         for name in deployments.deployed_names(environment, statements):
@@ -185,7 +244,13 @@ def _in_force(statements: Sequence[Evidence], asked: Asked) -> Iterator[InForce]
                 yield InForce(environment, found.live, found.candidate)
 
 
-def _pseudonym(client: str, names: Names) -> str:
+def _environments(statements: Sequence[Evidence]) -> tuple[str, ...]:
+    """Every one in which something was ever deployed."""
+    return tuple(dict.fromkeys(str(one.predicate.get("environment")) for one in statements if one.claim == "deploy"))
+
+
+def pseudonym_of(client: str, names: Names) -> str:
+    """What stands for a client in the records. Raises Refused LG775 where nobody here can tell."""
     if _PSEUDONYM.match(client):
         return client
     found = names.pseudonym(client)
@@ -199,51 +264,44 @@ def _pseudonym(client: str, names: Names) -> str:
     return found
 
 
-def _answers(log: Log, asked: Asked, client: str, refs: Mapping[Digest, str], names: Names) -> tuple[Answers, ...]:
+def _groups(records: Iterable[tuple[int, AnyRecord]]) -> Iterator[tuple[Key, Count]]:
+    """Each record as a group of its own, as the index would say it. Raises VerificationFailed LG7050."""
+    for place, record in records:
+        if not isinstance(record, PredictionRecord | RequestRecord | RefusedRecord | FileRecord):
+            raise lying(place)
+        key = Key(0, record.KIND, record.model, record.environment, record.rung, "", record.client)
+        yield key, Count(1, _rows(record), record.time, record.time, place, place)
+
+
+def _answers(groups: Iterable[tuple[Key, Count]], refs: Mapping[Digest, str], names: Names) -> tuple[Answers, ...]:
     """By environment, model, rung and client, in that order."""
     found: dict[tuple[str, str, str, str, str], Answers] = {}
-    for record in _around(log, asked):
-        if not isinstance(record, PredictionRecord | RequestRecord | RefusedRecord | FileRecord):
-            continue
-        if client not in {"", record.client} or asked.environment not in {"", record.environment}:
-            continue
-        time = datetime.fromtimestamp(record.time / 1000, UTC)
-        model = refs.get(record.model) or f"{short(record.model)}, which was never registered"
-        name = A_FILE if isinstance(record, FileRecord) else names.name(record.client)
-        key = (record.environment, model, record.rung, record.client, name)
-        rows, refused = _rows(record)
-        one = found.get(key) or Answers(*key, 0, 0, time, time)
+    for said, count in groups:
+        name = A_FILE if said.kind == FileRecord.KIND else names.name(said.client)
+        key = (said.environment, named_model(said.model, refs), said.rung, said.client, name)
+        first, last = (datetime.fromtimestamp(time / 1000, UTC) for time in (count.first, count.last))
+        one = found.get(key) or Answers(*key, 0, 0, first, last)
         found[key] = replace(
             one,
-            rows=one.rows + rows,
-            refused=one.refused + refused,
-            first=min(one.first, time),
-            last=max(one.last, time),
+            rows=one.rows + count.rows,
+            refused=one.refused + (count.entries if said.kind == RefusedRecord.KIND else 0),
+            first=min(one.first, first),
+            last=max(one.last, last),
         )
     return tuple(found[key] for key in sorted(found))
 
 
-def _rows(record: PredictionRecord | RequestRecord | RefusedRecord | FileRecord) -> tuple[int, int]:
-    """Answered and refused."""
-    if isinstance(record, RefusedRecord):
-        return 0, 1
+def named_model(manifest: str, refs: Mapping[Digest, str]) -> str:
+    """A model as persons call it."""
+    digest = parse_digest(manifest)
+    return refs.get(digest) or f"{short(digest)}, which was never registered"
+
+
+def _rows(record: PredictionRecord | RequestRecord | RefusedRecord | FileRecord) -> int:
+    """How many are answered."""
     if isinstance(record, RequestRecord):
-        return len(record.inputs), 0
-    return (record.rows if isinstance(record, FileRecord) else 1), 0
-
-
-def _around(log: Log, asked: Asked) -> Iterator[AnyRecord]:
-    """The records of that time. All are looked at: a gateway that ended may have been sealed much later."""
-    middle, within = asked.at.timestamp() * 1000, asked.within.total_seconds() * 1000
-    for entry in log.entries(0, log.size):
-        try:
-            # `time` stands before the version at the end of every kind: most records need not be parsed.
-            moment = int(entry[entry.rindex(b":", 0, -_END) + 1 : -_END])
-            if abs(moment - middle) <= within:
-                yield parse_any(entry)
-        except ValueError:
-            # No record of ours: `lockgate log verify` names it (LG720).
-            continue
+        return len(record.inputs)
+    return record.rows if isinstance(record, FileRecord) else isinstance(record, PredictionRecord)
 
 
 def _move(one: Deployment) -> str:

@@ -4,18 +4,35 @@
                         {"tell": "clients" | "tokens" | "tls" | "shared"} + what it is, or nothing; again when changed
                         {"tell": "worker", "kind", "manifest"} + 1 descriptor
                         {"tell": "refused", "manifest", "finding", "message"}      no workers for this model
-                        {"tell": "sealed", "next"}    the log holds its records below this sequence number
+                        {"tell": "sealed", "next"} + note    the log under this checkpoint holds its records below
+                                                      this sequence number
                         {"tell": "redis"} + 1 descriptor, connected to the server of the shared limits
                         {"tell": "look"}              look at the evidence now: something was moved
                         {"tell": "fresh", "size"}     the event log is known to have had this size just now
+                        {"tell": "witnessed", "alarm"}    whether a witness has seen another log than the one here
     from the gateway    {"tell": "need", "manifest"}  workers, please, for this model too
                         {"tell": "done", "manifest"}  the workers of this model are not needed any more
                         {"tell": "lost", "kind", "manifest", "why"}  this worker is of no use any more
                         {"tell": "open", "model", "rung"}    answering    {"tell": "closed", "finding", "message"}
                         {"tell": "redis", "state": "up" | "lost", "why"}       {"tell": "alarm", "finding", "message"}
     to the sealer       {"tell": "key"} + PEM        {"tell": "seen"} + note of the predictions log, or nothing
-    from the sealer     {"tell": "sealed", "size"} + note            {"tell": "failed", "finding", "message"}
-                        {"tell": "carried", "next": {gateway id: sequence number}}
+                        {"tell": "announce", "folder": "spool" | "intake", "gateways"}    carry these from there
+                        {"tell": "look"}              more lies there
+                        {"tell": "cosigned", "witnesses": [vkeys]} + signature lines, to lie beside its checkpoint
+    from the sealer     {"tell": "unknown", "spool", "intake"}    gateways with files there that are not announced
+                        {"tell": "sealed", "size"} + note            {"tell": "failed", "finding", "message"}
+                        {"tell": "carried", "next": {gateway id: sequence number}, "at": {gateway id: index of the
+                                                      record before that in the log}} + the newest note
+    to the intake       {"tell": "appenders"} + {digest or user: name}     {"tell": "tls"} + what it is, or nothing
+                        {"tell": "peer", "appender"} + 1 descriptor: a connection of a user of this machine
+                        {"tell": "allowed", "gateway", "next"}       {"tell": "denied", "gateway", "finding", "message"}
+                        {"tell": "owners", "of"}      whose the files are that lay there
+                        {"tell": "sealed", "next", "at"} as the sealer said it + note of the predictions log
+    from the intake     {"tell": "claim", "gateway", "appender"}     may this appender begin it?
+                        {"tell": "lying", "gateways"} files that lay there            {"tell": "kept"}   more lies there
+    to the forwarder    {"tell": "tls"} + {"authority", "certificate", "key"}, PEM {"tell": "announce"} as to the sealer
+                        {"tell": "peer"} + 1 descriptor: connected to the sealer's machine
+    from the forwarder  {"tell": "lost", "why"}       another connection, please      and what a sealer says
     to the controller   {"tell": "events" | "predictions"} + note of that log last seen, or nothing
                         {"tell": "statements", "digest"} + 1 descriptor: what it reads the event log with
                         {"tell": "sealed"}            the predictions log has grown

@@ -28,7 +28,9 @@ from lockgate.serve import control, logs
 from lockgate.serve.control import Told
 from lockgate.serve.declined import unavailable
 from lockgate.serve.parts import HANDED, Parts
+from lockgate.serve.recording.waking import inherited
 from lockgate.serve.settings import (
+    BELL_FD,
     CONTROL_FD,
     HOME,
     LISTENER_FD,
@@ -58,11 +60,12 @@ def main(arguments: Sequence[str]) -> None:
     # The thread that syncs the spool wants the interpreter for microseconds: it should not wait 5 ms for them.
     sys.setswitchinterval(SWITCH_SECONDS)
     try:
+        bell = inherited(BELL_FD)
         settings = GatewaySettings.parse(arguments)
         with socket.socket(fileno=CONTROL_FD) as link, socket.socket(fileno=LISTENER_FD) as listener:
             handed = control.expect(link, "secrets", "seen", *HANDED)
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-                runner.run(run(settings, link, listener, handed))
+                runner.run(run(settings, link, listener, handed, bell=bell))
     except LockgateError as error:
         sys.stderr.write(f"gateway: {error.finding} {error.message}\n")
         sys.exit(error.exit_code)
@@ -74,9 +77,11 @@ async def run(
     listener: socket.socket,
     handed: dict[str, bytes],
     home: Path = _HOME,
+    *,
+    bell: int | None = None,
 ) -> None:
     """Answer until the control socket ends. Raises LockgateError when what was handed over is malformed."""
-    gateway = Gateway(settings, link, Library(settings, home, handed["seen"]), handed)
+    gateway = Gateway(settings, link, Library(settings, home, handed["seen"]), handed, bell=bell)
     control.listen(link, asyncio.get_running_loop(), gateway.told)
     parts = gateway.parts
     watching = [asyncio.create_task(gateway.watch()), asyncio.create_task(parts.service.sweep())]
@@ -94,7 +99,13 @@ class Gateway:
     """Brings together what is to be here, the workers that the supervisor offers, and the service that answers."""
 
     def __init__(
-        self, settings: GatewaySettings, link: socket.socket, library: Library, handed: dict[str, bytes]
+        self,
+        settings: GatewaySettings,
+        link: socket.socket,
+        library: Library,
+        handed: dict[str, bytes],
+        *,
+        bell: int | None = None,
     ) -> None:
         """Raises LockgateError when what was handed over is malformed."""
         self.begun = asyncio.Event()
@@ -102,13 +113,13 @@ class Gateway:
         self._settings = settings
         self._link = link
         self._library = library
-        self.parts = Parts(settings, handed, self._tell)
+        self.parts = Parts(settings, handed, self._tell, bell=bell)
         self.service = self.parts.service
         self._shelf: Shelf | None = None
         self._versions: dict[Digest, Version] = {}
         self._answering: Version | None = None
         self._offered: list[Told] = []
-        self._closed = self._problem = ""
+        self._closed = self._problem = self._unwitnessed = ""
         self._look_now = asyncio.Event()
         self._staleness = Staleness(time.monotonic)
         self._stale = False
@@ -129,6 +140,8 @@ class Gateway:
             self._look_now.set()
         elif told.what == "fresh":
             self._staleness.told(told.header.get("size"), self._library.size)
+        elif told.what == "witnessed":
+            self.parts.tally.now["witness_alarm"] = float(told.header.get("alarm") is True)
         elif not self.parts.told(told):
             told.drop()
 
@@ -142,6 +155,7 @@ class Gateway:
                     self._settle(found)
                 self._drop_fallen()
                 self._judge_staleness()
+                self._tell_unwitnessed()
                 self._ask_again()
             except LockgateError as error:
                 self._close(error.finding, error.message)
@@ -185,6 +199,13 @@ class Gateway:
             self._shelf = shelf
         elif self._stale and not before:
             self._tell("alarm", finding="LG650", message=message)
+
+    def _tell_unwitnessed(self) -> None:
+        """That a newer log waits for its witnesses, and that it does no more: once each."""
+        before, self._unwitnessed = self._unwitnessed, self._library.unwitnessed()
+        if self._unwitnessed != before:
+            message = self._unwitnessed or "enough witnesses have cosigned the event log: it is acted upon again"
+            self._tell("alarm", finding="LG7010", message=message)
 
     def _settle(self, found: Shelf) -> None:
         """Take over what is to be here now. The model that answers answers on while another loads, unless it fell."""

@@ -22,12 +22,13 @@ from lockgate.serve.evidence import Loadable
 from lockgate.serve.front import Front
 from lockgate.serve.gate import Gate
 from lockgate.serve.monitoring.monitoring import Monitoring
-from lockgate.serve.recording.payloads import Keeping
+from lockgate.serve.recording.payloads import Keeping, of_nobody
+from lockgate.serve.recording.proving import Tiles
 from lockgate.serve.recording.recorder import SpoolRecorder
 from lockgate.serve.rules import pseudonym
 from lockgate.serve.rungs.beside import Comparison
 from lockgate.serve.service import Live, Service
-from lockgate.serve.settings import FEEDBACK, PAYLOADS, SPOOL, TRACES, GatewaySettings
+from lockgate.serve.settings import FEEDBACK, PAYLOADS, PREDICTIONS, SPOOL, TRACES, GatewaySettings
 from lockgate.serve.shared.shared import Shared
 from lockgate.serve.shelf import Beside
 from lockgate.serve.tally import Tally
@@ -47,12 +48,21 @@ class Parts:
     `tell` reaches the supervisor. Raises LockgateError when what was handed over is malformed.
     """
 
-    def __init__(self, settings: GatewaySettings, handed: dict[str, bytes], tell: Callable[..., None]) -> None:
+    def __init__(
+        self,
+        settings: GatewaySettings,
+        handed: dict[str, bytes],
+        tell: Callable[..., None],
+        *,
+        bell: int | None = None,
+    ) -> None:
         plan.ready()
         secrets, caps = parse_edge_secrets(handed["secrets"]), settings.caps
         self._settings = settings
         self._tell = tell
+        self._bell = bell
         self.tally = Tally()
+        self._subject_field, self._said_of_nobody = secrets.subject_field, ""
         self.recorder = self._recorder(secrets)
         self.service = Service(recorder=self.recorder, tally=self.tally)
         self._tls = Tls.of(handed["tls"])
@@ -115,7 +125,15 @@ class Parts:
         """Answer with this model from now on."""
         if self._shared is not None:
             self._shared.policy(live.policy)
+        self._say_of_nobody(live)
         self.service.open(live)
+
+    def _say_of_nobody(self, live: Live) -> None:
+        fields = [field.name for field in live.served.fields]
+        why = of_nobody(self._subject_field, fields, live.policy.payload_days)
+        if why and why != self._said_of_nobody:
+            self._alarm("LG7067", why)
+        self._said_of_nobody = why
 
     def told(self, told: Told) -> bool:
         """A message of the supervisor; whether it was for one of the parts."""
@@ -124,7 +142,7 @@ class Parts:
         elif told.what == "redis" and self._shared is not None and len(told.descriptors) == 1:
             self._shared.connect(told.descriptors[0])
         elif told.what == "sealed":
-            self.recorder.sealed(int(told.header.get("next", 0)))
+            self.recorder.sealed(int(told.header.get("next", 0)), told.payload)
         else:
             return False
         return True
@@ -160,7 +178,15 @@ class Parts:
             feedback=place(FEEDBACK),
             payloads=place(PAYLOADS),
             keeping=Keeping(secrets.payload, secrets.subject_field) if secrets.payload else None,
+            tiles=self._tiles(),
+            bell=self._bell,
         )
+
+    def _tiles(self) -> Tiles | None:
+        settings = self._settings
+        if not settings.sealer:
+            return None
+        return Tiles(place(PREDICTIONS), settings.origin, bytes.fromhex(settings.sealer))
 
     def _tracing(self) -> Tracer | None:
         settings = self._settings

@@ -10,9 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from lockgate.audit.cosigned import require
 from lockgate.audit.entries import Registration
 from lockgate.audit.load import LoadDecision, load_decision
 from lockgate.audit.refs import resolve
+from lockgate.audit.standing import environment_policy
 from lockgate.audit.workplace import Workplace
 from lockgate.errors import Refused, Usage
 from lockgate.runtime import environment
@@ -37,13 +39,14 @@ def run(workplace: Workplace, spec: ServeSpec) -> ServePlan:
     """Decide what `workplace.environment` serves.
 
     1. The address is loopback, or TLS is served: without it keys and records would travel in the clear.
-    2. A model is live there, and everything that it rests on verifies (`load_decision`).
+    2. A model is live there, and everything that it rests on verifies (`load_decision`), in a log that enough witnesses
+       cosigned.
     3. REF, where given, is that model: serving never deploys.
     4. The locked environment is built, and is the one that the model was trained and judged in.
 
     Raises:
-        Usage: LG618 the address without TLS. Refused: LG520, LG514 nothing may be served; LG634 REF is not live;
-            LG627 the environment. VerificationFailed: the evidence does not hold.
+        Usage: LG618 the address without TLS. Refused: LG520, LG514 nothing may be served; LG7010 witnesses; LG634
+            REF is not live; LG627 the environment. VerificationFailed: the evidence does not hold.
     """
     # 1.
     if not rules.is_loopback(spec.host) and spec.tls is None:
@@ -59,6 +62,10 @@ def run(workplace: Workplace, spec: ServeSpec) -> ServePlan:
     decision = load_decision(
         statements, workplace.environment, workplace.now(), name=wanted.name if wanted is not None else None
     )
+    asked = environment_policy(statements, workplace.environment)
+    few = require(asked, workplace.policy.witnesses, workplace.ledger.note, workplace.now())
+    if few is not None:
+        workplace.say(f"{few.finding} {few.message}")
     # 3.
     if wanted is not None and wanted.manifest != decision.manifest:
         raise Refused(

@@ -271,8 +271,10 @@ class Service:
             for asked in batch:
                 self._failed(engine, asked, said)
             return
-        if not said:
-            for answer in answers:
+        for answer in answers:
+            if said:
+                answer.proofs = self._recorder.proofs(answer.receipts)
+            else:
                 answer.receipts = ()
         self._give(engine, batch, answers)
 

@@ -13,9 +13,11 @@ from lockgate.serve.spec import Caps
 
 CONTROL_FD = 3
 LISTENER_FD = 4
+BELL_FD = 5
 
 HOME = "/project"
 SPOOL = "/spool"
+INTAKE = "/intake"
 FEEDBACK = "/feedback"
 PAYLOADS = "/payloads"
 TRACES = "/traces"
@@ -29,6 +31,7 @@ class GatewaySettings:
 
     `gateway`: this process's id in records, 16 hex digits, never used by another start. `number`: which of the
     `gateways` of this house it is, the same after a restart. `traces`: share of the requests that leave a span.
+    `origin`, `sealer`: of the predictions log, as a sealer's; empty where the gateway makes no proofs.
     """
 
     root: str
@@ -39,6 +42,8 @@ class GatewaySettings:
     number: int = 0
     gateways: int = 1
     traces: float = 0.0
+    origin: str = ""
+    sealer: str = ""
 
     def arguments(self) -> tuple[str, ...]:
         """The process's arguments."""
@@ -70,6 +75,30 @@ class SealerSettings:
         """Read what `arguments` wrote. Raises VerificationFailed LG632."""
         try:
             return SealerSettings(**_object(arguments))
+        except TypeError:
+            raise _foreign() from None
+
+
+@dataclass(frozen=True)
+class ForwarderSettings:
+    """`name`: the host's, which its certificate must be for; empty for a socket of this machine, without TLS.
+
+    `origin`, `sealer`: of the predictions log elsewhere, as a sealer's.
+    """
+
+    origin: str
+    sealer: str
+    name: str = ""
+
+    def arguments(self) -> tuple[str, ...]:
+        """The process's arguments."""
+        return (encode(dataclasses.asdict(self)).decode(),)
+
+    @staticmethod
+    def parse(arguments: Sequence[str]) -> ForwarderSettings:
+        """Read what `arguments` wrote. Raises VerificationFailed LG632."""
+        try:
+            return ForwarderSettings(**_object(arguments))
         except TypeError:
             raise _foreign() from None
 

@@ -200,7 +200,8 @@ class Answer:
     """What a request gets, in the order of its records, after the output policy.
 
     `predictions`: `{"label", "scores"}` or `{"value"}`, or what the policy left of it; `encoded`: the same in the exact
-    encoding, which is what the log commits to; `receipts`: tokens, empty where the policy let an answer go unrecorded.
+    encoding, which is what the log commits to; `receipts`: tokens, empty where the policy let an answer go unrecorded;
+    `proofs`: that their records are in the log, where the policy demands it before an answer leaves.
     """
 
     served: Served
@@ -210,6 +211,7 @@ class Answer:
     id: str = ""
     raw: Sequence[Mapping[str, Any]] = ()
     """What the model said, before any output policy: for who compares two models, and who watches one."""
+    proofs: Sequence[str] = ()
 
 
 def _always() -> bool:

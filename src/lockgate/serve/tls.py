@@ -69,7 +69,7 @@ def context_of(material: Material) -> ssl.SSLContext:
     context.set_ciphers(CIPHERS)
     context.set_alpn_protocols(["http/1.1"])
     try:
-        _load_chain(context, f"{material.certificate}\n{material.key}\n".encode())
+        load_chain(context, f"{material.certificate}\n{material.key}\n".encode())
         if material.client_ca:
             context.load_verify_locations(cadata=material.client_ca)
     except (OSError, ValueError) as error:
@@ -102,7 +102,7 @@ def _seconds(text: str) -> float:
         return 0.0
 
 
-def _load_chain(context: ssl.SSLContext, pem: bytes) -> None:
+def load_chain(context: ssl.SSLContext, pem: bytes) -> None:
     """OpenSSL reads files only: this one is memory, and gone when it is read. An encrypted key is no key here."""
     fd = os.memfd_create("tls", os.MFD_CLOEXEC)
     try:

@@ -25,6 +25,7 @@ from lockgate.serve.seen import MemorySeen
 from lockgate.serve.settings import GatewaySettings
 from lockgate.serve.shelf import Beside, Shelf
 from lockgate.serve.standing import abstaining, standing
+from lockgate.serve.witnessing import Witnessing
 from lockgate.store.files import read_regular
 from lockgate.store.layout import RegistryStore
 
@@ -54,13 +55,16 @@ class Library:
         self._seen = MemorySeen(seen)
         self._registry = RegistryStore(home / "registry")
         self._ledger: Ledger | None = None
+        self._witnessing = Witnessing(settings.environment)
         self._read: bytes | None = None
 
     def look(self, before: Shelf | None) -> Shelf | None:
         """What is to be here; None when the log has not changed since the last good look, and no waiver ended.
 
         Of a manifest that is in `before` no file is read again: it was verified, and is when it is loaded. A look that
-        meets a writer at work is repeated. Raises LockgateError, OSError: then nothing may be answered.
+        meets a writer at work is repeated. What fewer witnesses cosigned than the policy asks for waits, and what was
+        there before answers on, for as long as an event log may go unseen (`max_staleness`); a revocation never waits.
+        Raises LockgateError, OSError: then nothing may be answered.
         """
         for _ in range(_TRIES - 1):
             with suppress(LockgateError):
@@ -72,7 +76,7 @@ class Library:
         last, self._read = self._read, None
         note = read_regular(self._home / "log" / "events" / "checkpoint", MAX_NOTE_BYTES)
         until = before.until if before is not None else None
-        if note == last and (until is None or self._now() < until):
+        if note == last and (until is None or self._now() < until) and self._witnessing.holds(self._now()):
             self._read = last
             return None
         if self._ledger is None:
@@ -81,8 +85,17 @@ class Library:
             self._ledger.refresh()
         self.size = self._ledger.checkpoint.size
         found = self._decide(self._ledger, before)
+        if not self._witnessing.look(self._ledger, self._now(), first=before is None):
+            # What is there answers on for a while, unless it must not: nothing new is taken before it is cosigned.
+            if before is not None and self.fallen(before.live):
+                raise self._witnessing.refusal()
+            return None
         self._read = note
         return found
+
+    def unwitnessed(self) -> str:
+        """`Witnessing.waiting`, now."""
+        return self._witnessing.waiting(self._now())
 
     def forget(self) -> None:
         """Whatever was read, the next look decides anew."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from lockgate.core.checkpoint import parse_checkpoint
+from lockgate.core.cosignature import HEADER
 from lockgate.core.statement import PAYLOAD_TYPE, Statement, parse
 from lockgate.errors import VerificationFailed
 from lockgate.trust import oms
@@ -17,6 +18,7 @@ from lockgate.trust.dsse import pae
 
 _HEAD = pae(PAYLOAD_TYPE, b"").removesuffix(b"0 ")
 _SIGNER = "signer"
+_HEARTBEAT = re.compile(rb"\A" + HEADER + rb"time (?:0|[1-9][0-9]{0,18})\n")
 _PROOF = re.compile(rb"lockgate-proof-v1 [a-z]+ [0-9a-f]{64} [0-9a-f]{32}\n")
 
 
@@ -30,7 +32,7 @@ def check_asked(message: bytes, role: str, project_id: str) -> str:
 
     1. A DSSE pre-authentication encoding of an in-toto statement, re-encoded to the same bytes.
        a. A model signature: by the signer only.   b. Any other: as the table of authorities says.
-    2. A checkpoint of one of this project's logs: by the sealer only.
+    2. A checkpoint of one of this project's logs, or a heartbeat over one: by the sealer only.
     3. The proof that a store holds the key of that role, which says nothing else.
 
     Raises VerificationFailed: LG816 to LG819 as `check_authority`; LG844 another project; LG877 what cannot be read.
@@ -49,8 +51,9 @@ def check_asked(message: bytes, role: str, project_id: str) -> str:
         return "proof"
     # 2.
     try:
-        checkpoint = parse_checkpoint(message)
-        if checkpoint.text() != message or not checkpoint.origin.startswith(f"lockgate/{project_id}/"):
+        text = _HEARTBEAT.sub(b"", message, count=1)
+        checkpoint = parse_checkpoint(text)
+        if checkpoint.text() != text or not checkpoint.origin.startswith(f"lockgate/{project_id}/"):
             raise ValueError("not in its one spelling, or of another project")
     except ValueError as error:
         raise _unreadable(f"no checkpoint of this project: {error}") from None

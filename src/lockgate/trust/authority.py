@@ -62,6 +62,7 @@ AUTHORITIES: Final[Mapping[str, Authority]] = {
     "alarm": Authority(s.ALARM, ("guard",), environment_bound=True),
     "acknowledge": Authority(s.ACKNOWLEDGEMENT, ("approver",), environment_bound=True),
     "mark": Authority(s.MARK, ("approver",)),
+    "erase": Authority(s.ERASURE, ("deployer",)),
     "revoke": Authority(s.REVOCATION, ("revoker",)),
     "head": Authority(s.STAGE_HEAD, ()),
 }
@@ -76,6 +77,7 @@ NAMES_PROJECT: Final = frozenset(
         "alarm",
         "acknowledge",
         "mark",
+        "erase",
         "revoke",
         "head",
         "register",

@@ -1,4 +1,6 @@
-"""Ed25519 signatures of C2SP signed notes. Holds no key: the signer is a callable, the public key an argument.
+"""Ed25519 signatures of C2SP signed notes, plain and as timestamped cosignatures. Holds no key.
+
+The signer is a callable, the public key an argument.
 
 Trusts the caller's public key, nothing in the note. Promises that the text it returns was signed by that key.
 """
@@ -10,7 +12,8 @@ from collections.abc import Callable
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from lockgate.core.checkpoint import Note, NoteSignature, VerifierKey, check_name, parse_note
+from lockgate.core.checkpoint import COSIGNATURE, Note, NoteSignature, VerifierKey, check_name, parse_note
+from lockgate.core.cosignature import Cosignature, message
 
 
 def verify_note(note: bytes, name: str, public_key: bytes) -> bytes:
@@ -47,3 +50,33 @@ def check_signature(signature: bytes, text: bytes, public_key: bytes) -> None:
         Ed25519PublicKey.from_public_bytes(public_key).verify(signature, text)
     except InvalidSignature:
         raise ValueError("the signature does not verify") from None
+
+
+def verify_cosignature(note: bytes, key: VerifierKey) -> int | None:
+    """When `key` (of kind COSIGNATURE) cosigned `note`, in POSIX seconds; None when it did not.
+
+    Of several lines by this key each must verify, and the newest counts. Lines of other keys are skipped. The note's
+    own signature is not looked at: the caller verifies it. Raises ValueError: a line that bears this key's name and id
+    does not verify, or the note has no form.
+    """
+    parsed = parse_note(note)
+    times = [
+        check_cosignature(line, parsed.text, key)
+        for line in parsed.signatures
+        if (line.name, line.key_id) == (key.name, key.key_id)
+    ]
+    return max(times, default=None)
+
+
+def check_cosignature(line: NoteSignature, text: bytes, key: VerifierKey) -> int:
+    """The time of a cosignature line by `key` over the note text `text`. Raises ValueError unless it is one."""
+    if (line.name, line.key_id, COSIGNATURE) != (key.name, key.key_id, key.kind):
+        raise ValueError(f"no cosignature by {key.name}+{key.key_id.hex()}")
+    found = Cosignature.parse(line.signature)
+    check_signature(found.signature, message(text, found.time), key.public_key)
+    return found.time
+
+
+def cosign(text: bytes, key: VerifierKey, time: int, sign: Callable[[bytes], bytes]) -> NoteSignature:
+    """A cosignature line by `key` over a checkpoint's note text. `sign` is believed to use that key. ValueError."""
+    return NoteSignature(key.name, key.key_id, Cosignature(time, sign(message(text, time))).encode())

@@ -31,6 +31,7 @@ from lockgate.trust.policy_schema import SCHEMA, settings
 from lockgate.trust.policy_screen import ScreenPolicy
 from lockgate.trust.policy_serving import ServePolicy
 from lockgate.trust.policy_values import Bounds, Licences, Parity, SliceFloor, Weight
+from lockgate.trust.policy_witness import Witness, check_enough, witnesses_of
 
 __all__ = ["CLAIMS", "RULES", "SCHEMA", "Bounds", "EnvironmentPolicy", "Policy", "Weight", "default_policy"]
 
@@ -77,6 +78,8 @@ class EnvironmentPolicy:
     monitor: MonitorPolicy = field(default_factory=MonitorPolicy)
     abuse: AbusePolicy = field(default_factory=AbusePolicy)
     automatic: AutomaticPolicy | None = None
+    min_witnesses: int = 0
+    max_witness_age: float | None = None
 
     def weight(self, rule: str) -> Weight:
         """`off`, `warn` or `enforce` for one of RULES. Raises KeyError for another word."""
@@ -104,12 +107,13 @@ class EnvironmentPolicy:
 
 @dataclass(frozen=True)
 class Policy:
-    """One version of the policy: its text, its digest, and what it says about each environment."""
+    """One version of the policy: its text, its digest, what it says about each environment, whom it calls witness."""
 
     version: int
     environments: Mapping[str, EnvironmentPolicy]
     text: str
     digest: Digest
+    witnesses: Mapping[str, Witness] = field(default_factory=dict)
 
     def environment(self, name: str) -> EnvironmentPolicy:
         """The rules of one environment. Raises Usage (LG843) when the policy does not know it."""
@@ -142,7 +146,9 @@ class Policy:
         if not found:
             raise Usage("LG840", f"{filename}:1: no environment: write [environment.dev]", next=f"edit {filename}")
         environments = {name: EnvironmentPolicy(name, **settings(name, document)) for name in found}
-        return Policy(document.values["version"], environments, text, digest_of(text.encode()))
+        witnesses = witnesses_of(document)
+        check_enough(document, witnesses, {name: one.min_witnesses for name, one in environments.items()})
+        return Policy(document.values["version"], environments, text, digest_of(text.encode()), witnesses)
 
     @staticmethod
     def from_predicate(predicate: Mapping[str, Any]) -> Policy:

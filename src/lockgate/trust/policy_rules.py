@@ -17,6 +17,8 @@ from lockgate.trust.policy_control import TABLE as CONTROL
 from lockgate.trust.policy_control import compare as compare_control
 from lockgate.trust.policy_screen import TABLE as SCREEN
 from lockgate.trust.policy_screen import compare as compare_screen
+from lockgate.trust.policy_witness import SETTINGS as WITNESSES
+from lockgate.trust.policy_witness import compare as compare_witnesses
 
 CLAIMS: Final = ("ingest", "validate", "train", "judge", "scan")
 
@@ -63,7 +65,8 @@ class Rule:
         compare: how its settings changed; `weight` changes are compared for all rules alike.
         everywhere: enforced also where an environment only warns, unless `levels` says otherwise.
         asked: whether an environment that says nothing asks for it.
-        by: `gate` for what statements must say; `deploy` for what persons must have said.
+        by: `gate` for what statements must say; `deploy` for what persons must have said; `load` for what must hold of
+            the log that whoever loads or deploys reads.
     """
 
     name: str
@@ -74,7 +77,7 @@ class Rule:
     compare: order.Compare = order.nothing
     everywhere: bool = False
     asked: bool = True
-    by: Literal["gate", "deploy"] = "gate"
+    by: Literal["gate", "deploy", "load"] = "gate"
 
 
 _TABLE: Final = (
@@ -295,6 +298,16 @@ _TABLE: Final = (
         },
         order.licences,
         asked=False,
+    ),
+    Rule(
+        "min_witnesses",
+        "So many of the named witnesses cosigned the event log as it is read, not longer ago than this.",
+        "the cosignatures beside the event log's checkpoint",
+        ("LG7010",),
+        WITNESSES,
+        compare_witnesses,
+        asked=False,
+        by="load",
     ),
     Rule(
         "approvals",

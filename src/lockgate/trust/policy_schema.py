@@ -21,6 +21,7 @@ from lockgate.trust.policy_screen import screen_of
 from lockgate.trust.policy_serving import TABLE as SERVE
 from lockgate.trust.policy_serving import serving_of
 from lockgate.trust.policy_values import BETTER, Bounds, Licences, Parity, SliceFloor
+from lockgate.trust.policy_witness import TABLE as WITNESS
 
 WEIGHT: Final = one_of("off", "warn", "enforce")
 
@@ -42,6 +43,7 @@ SCHEMA: Final = Table(
     {
         "version": Key(whole(1, MOST_VERSIONS), help="Rises by one or more with every change, by at most 1000."),
         "environment": Named(_environment(), "One table per environment."),
+        "witness": WITNESS,
     }
 )
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from lockgate.core.strict import Key, Table, number, one_of, whole
-from lockgate.trust.policy_order import Difference, Direction
+from lockgate.trust.policy_order import INFINITE, Difference, Direction
 from lockgate.trust.policy_values import span
 
 Scores = Literal["full", "rounded", "top", "label"]
@@ -26,6 +26,8 @@ KINDS: Final = ("external", "internal")
 MOST_DIGITS: Final = 15
 MOST_TOP: Final = 1000
 MOST_DAYS: Final = 36500
+LEAST_RECORD_DAYS: Final = 183
+"""Six months, which Regulation (EU) 2024/1689, Article 19(1), asks of the logs of high-risk systems at the least."""
 LEAST_STALENESS: Final = 5.0
 MOST_STALENESS: Final = 30 * 86400.0
 
@@ -54,7 +56,9 @@ class ServePolicy:
     `outputs`: by kind of client; one that is not there gets everything. `record`: what a record must be before its
     answer leaves: `written` to the spool (survives the process), `synced` (survives the machine), `sealed` (in the
     log). `unrecorded`: what happens when it cannot be, after bounded buffering. `payload_days`: how long payloads and
-    salts are kept, 0: not at all. `shared_rates`, `shared_budgets`: whether requests pass while the shared counters
+    salts are kept, 0: not at all. `label_days`: how long label lines for monitors are; None: as long as the project.
+    `record_days`: how long records are kept at the least, here and in copies; the log itself removes none, ever.
+    `shared_rates`, `shared_budgets`: whether requests pass while the shared counters
     cannot be reached. `max_staleness`: seconds for which the gateway answers without seeing how long the event log is;
     `stale`: whether it stops then, or answers on and alarms.
     """
@@ -67,6 +71,8 @@ class ServePolicy:
     shared_budgets: Literal["open", "closed"] = "closed"
     max_staleness: float = 60.0
     stale: Literal["stop", "alarm"] = "stop"
+    label_days: int | None = None
+    record_days: int = LEAST_RECORD_DAYS
 
     def output(self, kind: str) -> OutputRule:
         """The rule for a kind of client. A kind that no policy can name is an external one."""
@@ -103,6 +109,15 @@ TABLE: Final = Table(
         "unrecorded": Key(one_of("refuse", "answer"), "refuse", "What happens when that cannot be done."),
         "payload_days": Key(
             whole(0, MOST_DAYS), 0, "How long requests and answers are kept, sealed to the payload key; 0: not at all."
+        ),
+        "label_days": Key(
+            whole(1, MOST_DAYS), None, "How long label lines for monitors are kept; unset: as long as the project is."
+        ),
+        "record_days": Key(
+            whole(LEAST_RECORD_DAYS, MOST_DAYS),
+            LEAST_RECORD_DAYS,
+            "How long records of predictions are kept at the least, here and in copies: six months or more. Lockgate "
+            "never removes one.",
         ),
         "shared_rates": Key(
             one_of("open", "closed"), "open", "Whether requests pass while shared rate limits cannot be asked."
@@ -147,6 +162,13 @@ def differences(old: ServePolicy, new: ServePolicy) -> Iterator[Difference]:
     if old.payload_days != new.payload_days:
         days = (str(old.payload_days), str(new.payload_days))
         yield Difference("serve payload_days", *days, _way(new.payload_days < old.payload_days))
+    if old.label_days != new.label_days:
+        least, most = [INFINITE if each.label_days is None else each.label_days for each in (new, old)]
+        shown = [str(each.label_days or "as long as the project") for each in (old, new)]
+        yield Difference("serve label_days", shown[0], shown[1], _way(least < most))
+    if old.record_days != new.record_days:
+        was, now = str(old.record_days), str(new.record_days)
+        yield Difference("serve record_days", was, now, _way(new.record_days > old.record_days))
     if old.max_staleness != new.max_staleness:
         seconds = f"{old.max_staleness:g} s", f"{new.max_staleness:g} s"
         yield Difference("serve max_staleness", *seconds, _way(new.max_staleness < old.max_staleness))

@@ -13,62 +13,18 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from lockgate.core.encoding import encode
 from lockgate.core.records import parse_receipt
-from lockgate.errors import LockgateError
-from lockgate.project import Project
+from lockgate.project import payloads as kept_payloads
 from lockgate.serve.recording import payloads
 from lockgate.serve.recording.entry import Entry
 from lockgate.serve.recording.payload_format import KEYS_ENDING, SLOT_BYTES
 from lockgate.serve.recording.payloads import Keeping, expire
 from lockgate.serve.recording.recorder import SpoolRecorder
-from lockgate.serve.spec import ServePolicy
-from lockgate.trust import pin
 from lockgate.trust._edgefile import parse_edge_secrets
 from lockgate.trust._payloadfile import handed_secrets
-from tests.support.project import SignedProject, at_home
+from tests.support.kept_payloads import KEPT, SUBJECT, Kept, made_project
+from tests.support.project import at_home
 from tests.support.recording import ADA, SERVED, Bench
 from tests.support.sealed_predictions import seal_predictions
-
-KEPT = ServePolicy(record="written", payload_days=30)
-SUBJECT = "customer"
-
-
-class Kept:
-    """A project, and what its gateway kept: three requests of two customers, one of nobody."""
-
-    def __init__(self, project: SignedProject) -> None:
-        self.made = project
-        self.project = Project(project.root, now=project.clock)
-        self.folder = project.home / "state" / "payloads"
-        self.folder.mkdir(parents=True)
-        self.bench = Bench(project.home / "state")
-        self.keys = pin.key_folder(project.created.project_id)
-        secrets = parse_edge_secrets(handed_secrets(self.keys, SUBJECT))
-
-        async def scene(recorder: SpoolRecorder) -> list[str]:
-            rows: list[dict[str, Any]] = [{SUBJECT: "c-1", "x": 1}, {SUBJECT: "c-2", "x": 2}, {SUBJECT: "c-1", "x": 3}]
-            entries = [
-                Entry(SERVED, ADA, [encode(rows[0])], [b'{"value":1}']),
-                Entry(SERVED, ADA, [encode(row) for row in rows[1:]], [b'{"value":2}', b'{"value":3}']),
-                Entry(SERVED, ADA, [b'{"x":4}'], [b'{"value":4}']),
-            ]
-            return [token for own in recorder.write(entries) for token in own]
-
-        keeping = Keeping(secrets.payload, secrets.subject_field)
-        kept = {"payloads": self.folder, "keeping": keeping, "key": secrets.pseudonym, "policy": KEPT}
-        self.receipts = self.bench.play(scene, **kept)
-        seal_predictions(project, self.bench.spools)
-
-    def finding(self, receipt: str) -> str:
-        """What reading the payload of this prediction comes to."""
-        try:
-            self.project.payload(receipt)
-        except LockgateError as error:
-            return error.finding
-        return ""
-
-    def files(self) -> dict[Path, bytes]:
-        """All that is kept."""
-        return {path: path.read_bytes() for path in self.folder.iterdir()}
 
 
 @pytest.fixture(name="made", scope="module")
@@ -76,12 +32,7 @@ def _made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kept]:
     folder = tmp_path_factory.mktemp("payloads")
     with pytest.MonkeyPatch.context() as patch:
         at_home(folder, patch)
-        root = folder / "project"
-        root.mkdir()
-        (root / "lockgate.toml").write_text('[data]\nsource = "x.csv"\n')
-        project = SignedProject(root)
-        pin.pin(project.created.project_id, root, project.clock())
-        yield Kept(project)
+        yield made_project(folder / "project")
 
 
 @pytest.fixture(name="kept")
@@ -108,25 +59,6 @@ def test_the_holder_of_the_key_reads_what_was_asked_and_answered(kept: Kept) -> 
     for secret in (b"customer", b"c-1", b"value", receipt.salt, kept.receipts[2].encode()):
         assert secret not in everything
     assert {0o600} == {path.stat().st_mode & 0o777 for path in kept.files()}
-
-
-def test_a_subject_is_erased_and_nobody_else(kept: Kept) -> None:
-    """Both of its payloads are gone for good, another's and nobody's are there; a second time there is nothing left."""
-    before = dict(kept.files())
-    assert kept.project.erase(subject="c-1") == 1
-    assert [kept.finding(token) for token in kept.receipts] == ["LG670", "", "LG670", ""]
-    changed = [path for path, data in kept.files().items() if before[path] != data]
-    assert [path.suffix for path in changed] == [KEYS_ENDING]
-    with pytest.raises(LockgateError) as error:
-        kept.project.erase(subject="c-1")
-    assert error.value.finding == "LG670"
-    assert kept.project.verify_logs().warnings == ()
-
-
-def test_one_payload_is_erased_by_its_receipt(kept: Kept) -> None:
-    """Where no subject is declared for it, its key is its own."""
-    assert kept.project.erase(receipt=kept.receipts[3]) == 1
-    assert [kept.finding(token) for token in kept.receipts] == ["", "", "", "LG670"]
 
 
 def test_without_the_key_or_with_another_nothing_opens(kept: Kept) -> None:
@@ -194,6 +126,14 @@ def test_a_payload_that_the_log_does_not_commit_to_is_refused(kept: Kept, monkey
     assert kept.project.payload(token).committed is None
     seal_predictions(kept.made, kept.bench.spools)
     assert kept.finding(token) == "LG671"
+
+
+def test_a_payload_is_read_where_its_log_is_elsewhere(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A mirror whose records another machine seals has no log: read, and said to be proved by nothing."""
+    monkeypatch.setattr(kept_payloads, "log_here", lambda *_: None)
+    assert kept.project.payload(kept.receipts[0]).committed is None
+    monkeypatch.undo()
+    assert kept.project.payload(kept.receipts[0]).committed
 
 
 def test_parts_end_with_their_days(kept: Kept) -> None:

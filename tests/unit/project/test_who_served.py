@@ -201,3 +201,15 @@ def test_what_is_no_time_is_a_wrong_call(arguments: tuple[str, ...], says: objec
     """A time without a zone could be two; exit 2, and no traceback."""
     assert callable(says)
     assert says(*arguments) == (2, "")
+
+
+def test_a_mistyped_client_or_environment_is_told(evening: Evening) -> None:
+    """Nobody takes a typing mistake for an answer; of those that are, nothing is said."""
+    ask = evening.project.who_served
+    typo = ask(Asked(evening.canary, client="adda", environment="dve"))
+    assert "no client 'adda' was ever enrolled here" in typo.text()
+    assert "nothing was live in dve: nothing was ever deployed there, only in dev" in typo.text()
+    assert typo.as_json()["ever_deployed"] == ["dev"]
+    right = ask(Asked(evening.before, timedelta(seconds=1), client="ada", environment="dev")).text()
+    assert "enrolled" not in right
+    assert "ever deployed" not in right

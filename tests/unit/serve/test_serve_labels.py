@@ -16,6 +16,7 @@ from lockgate.core.records import MAX_ROWS, SALT_BYTES, Receipt, parse_receipt
 from lockgate.serve.declined import CannotRecord, Declined
 from lockgate.serve.recording import labels
 from lockgate.serve.recording.given import GivenOut
+from lockgate.serve.recording.label_lines import cut_torn
 from lockgate.serve.recording.labels import LINES, Line, append_lines
 from lockgate.serve.recording.recorder import SpoolRecorder
 from tests.support.faults import Faulty
@@ -156,3 +157,31 @@ def test_the_last_receipts_are_remembered_and_memory_is_bounded() -> None:
         given.skip()
     assert not any(given.is_forged(receipt) for receipt in receipts)
     assert len(given._rows) < 3 * kept
+
+
+def test_a_repair_cuts_only_what_was_never_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A gateway writes between the look and the cut: its lines, which are synced and told, stay whole."""
+    append_lines(tmp_path, [Line("0" * 16 + ".0.0", 1, "x", 1)])
+    with (tmp_path / LINES).open("ab") as file:
+        file.write(b'{"id": "unfinished')
+    real = fcntl.flock
+    tried: list[int] = []
+
+    def meanwhile(descriptor: int, how: int) -> None:
+        if not tried:
+            tried.append(how)
+            append_lines(tmp_path, [Line("0" * 16 + ".1.0", 2, "y", 2)])
+        real(descriptor, how)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(fcntl, "flock", meanwhile)
+        assert cut_torn(tmp_path) == 0
+    assert _lines(tmp_path) == [1, 2]
+    # The positive control, and a writer who holds the file: nothing to do now.
+    with (tmp_path / LINES).open("ab") as file:
+        file.write(b"{")
+        file.flush()
+        fcntl.flock(file, fcntl.LOCK_SH)
+        assert cut_torn(tmp_path) == 0
+    assert cut_torn(tmp_path) == 1
+    assert _lines(tmp_path) == [1, 2]

@@ -19,6 +19,7 @@ from lockgate.core.record_scan import place_of
 from lockgate.core.records import MAX_ROWS, PredictionRecord, commitment, opens, parse_receipt
 from lockgate.errors import VerificationFailed
 from lockgate.serve import control
+from lockgate.serve.appending.announced import Announced
 from lockgate.serve.declined import CannotRecord
 from lockgate.serve.recording import spools
 from lockgate.serve.recording.parts import part_path, parts
@@ -184,7 +185,7 @@ def test_sealed_waits_for_the_log(bench: Bench) -> None:
         assert not waiting.done()
         carrier = bench.carrier()
         assert carrier.carry() == {GATEWAY: 1}
-        assert carrier.pause() == HURRIED_SECONDS
+        assert carrier.pause(hurried=True) == HURRIED_SECONDS
         recorder.sealed(1)
         assert await waiting
 
@@ -255,7 +256,9 @@ def test_the_last_pass_comes_after_the_supervisor_left(bench: Bench) -> None:
     """What was recorded until the end is sealed; each checkpoint, and how far each gateway is, are reported."""
     ours, theirs = socket.socketpair()
     seen = MemorySeen(b"", lambda note: control.tell(theirs, "sealed", note))
-    thread = threading.Thread(target=run, args=(SETTINGS, KEY.sign, seen, theirs, bench.spools, bench.log_dir))
+    announced = Announced({"spool": bench.spools})
+    announced.add([GATEWAY], "spool")
+    thread = threading.Thread(target=run, args=(SETTINGS, KEY.sign, seen, theirs, announced, bench.log_dir))
     thread.start()
 
     async def scene(recorder: SpoolRecorder) -> None:

@@ -13,6 +13,8 @@ import pytest
 from lockgate.audit.spool import Spool
 from lockgate.errors import Unavailable
 from lockgate.serve import sealer
+from lockgate.serve.appending import following
+from lockgate.serve.appending.announced import Announced
 from lockgate.serve.recording import keeping, spools
 from lockgate.serve.recording.parts import hurry_path, part_path
 from lockgate.serve.recording.recorder import SpoolRecorder
@@ -91,7 +93,7 @@ def test_a_spool_that_is_cut_back_and_ends_does_not_stop_its_sealer(bench: Bench
 
 def test_the_last_pass_goes_on_past_what_the_log_has(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """A sealer that came up anew, and the house ends at once: what it only passes over is not the end of the spool."""
-    monkeypatch.setattr(sealer, "PART_BYTES", 1)
+    monkeypatch.setattr(following, "PART_BYTES", 1)
     monkeypatch.setattr("lockgate.audit.spool.MAX_RECORD_BYTES", 500)
 
     async def scene(recorder: SpoolRecorder) -> None:
@@ -104,7 +106,9 @@ def test_the_last_pass_goes_on_past_what_the_log_has(bench: Bench, monkeypatch: 
     ours, theirs = socket.socketpair()
     with ours, theirs:
         ours.shutdown(socket.SHUT_WR)
-        sealer.run(SETTINGS, KEY.sign, MemorySeen(b""), theirs, bench.spools, bench.log_dir)
+        announced = Announced({"spool": bench.spools})
+        announced.add([GATEWAY], "spool")
+        sealer.run(SETTINGS, KEY.sign, MemorySeen(b""), theirs, announced, bench.log_dir)
     assert bench.log().size == 5
 
 
@@ -126,9 +130,22 @@ def test_what_has_ended_and_is_in_the_log_is_cleared(bench: Bench) -> None:
     """By what the sealer said, with the mark that it should hurry; of nobody else, and not twice."""
     carried = _lived(bench, GATEWAY, OTHER)
     hurry_path(bench.spools, OTHER).touch()
+    hurry_path(bench.spools, GATEWAY).touch()
     assert spools.clear_carried(bench.spools, {OTHER: carried[OTHER]}) == []
-    assert [f"{GATEWAY}.spool"] == _left(bench)
+    assert [f"{GATEWAY}.hurry", f"{GATEWAY}.spool"] == _left(bench)
     assert spools.clear_carried(bench.spools, {OTHER: carried[OTHER]}) == []
+
+
+def test_a_mark_without_a_spool_goes_too(bench: Bench) -> None:
+    """Of a gateway that ended before it recorded anything; and before a house comes up, whatever lies there."""
+    for gateway in (GATEWAY, OTHER):
+        hurry_path(bench.spools, gateway).touch()
+    assert spools.clear_carried(bench.spools, {OTHER: 0}) == []
+    assert [f"{GATEWAY}.hurry"] == _left(bench)
+    spools.take_down(bench.spools, keep={GATEWAY})
+    assert [f"{GATEWAY}.hurry"] == _left(bench)
+    spools.take_down(bench.spools)
+    assert _left(bench) == []
 
 
 @pytest.mark.parametrize("due", [0, 1])

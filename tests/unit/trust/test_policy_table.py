@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from lockgate.core.catalog.all import FINDINGS
+from lockgate.core.checkpoint import COSIGNATURE, VerifierKey
 from lockgate.core.licences import acceptable, canonical, canonical_one
 from lockgate.core.strict import Named, Table
 from lockgate.errors import Usage
@@ -20,6 +21,8 @@ from lockgate.trust.policy import RULES, SCHEMA, EnvironmentPolicy, Policy, defa
 ROOT = Path(__file__).resolve().parents[3]
 HOW_TO = ROOT / "docs" / "how-to" / "write-a-policy.md"
 NOW = datetime(2026, 11, 26, tzinfo=UTC)
+KEY = VerifierKey("witness.example/w1", bytes(32), COSIGNATURE).line()
+WITNESS = f'[witness.w1]\nkey = "{KEY}"'
 
 PAIRS = [
     ("require", 'require = ["train"]', 'require = ["train", "judge"]'),
@@ -55,6 +58,8 @@ PAIRS = [
     ("licences", "", "licences = { max_unknown = 3 }"),
     ("licences", 'licences = { allowed = ["MIT", "ISC"] }', 'licences = { allowed = ["ISC"] }'),
     ("licences", 'licences = { refused = ["MIT"] }', 'licences = { refused = ["MIT", "ISC"] }'),
+    ("min_witnesses", WITNESS, f"min_witnesses = 1\n{WITNESS}"),
+    ("min_witnesses", f'max_witness_age = "2 d"\n{WITNESS}', f'max_witness_age = "1 d"\n{WITNESS}'),
     ("approvals", "approvals = 1", "approvals = 2"),
     ("separation", 'separation = "warn"', 'separation = "enforce"'),
 ]

@@ -55,7 +55,9 @@ _LOG = (
         "LG708",
         "The log has forked",
         "Two signed trees, neither of which contains the other: different readers were shown different histories.",
-        "Keep both checkpoints: together they prove it. Revoke the sealer's key and find out who held it.",
+        "Copy `.lockgate/log` and the checkpoint last seen (`~/.local/state/lockgate/<project>/seen`) away before "
+        "anything writes: together they prove it. What witnesses cosigned says which of the two others were shown. "
+        "Nothing is repaired: docs/how-to/repair-a-log.md. Revoke the sealer's key and find out who held it.",
     ),
     Finding(
         "LG709",

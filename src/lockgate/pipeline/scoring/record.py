@@ -22,6 +22,7 @@ from lockgate.errors import Unavailable
 from lockgate.serve.recording.parts import ENDING
 from lockgate.serve.sealer import signing_key
 from lockgate.store.lock import lock
+from lockgate.supervise.ids import Ids
 from lockgate.supervise.sealing import Sealing
 
 LOOKS_SECONDS = 0.2
@@ -56,12 +57,13 @@ def enter(place: Place, records: Sequence[Record], *, seconds: float) -> bool:
 
     When this returns, they are durable in any case.
 
-    1. Into a spool of their own.   2. Where nobody serves, they are sealed here.   3. Where somebody does, whoever
-    seals there is waited for, at most `seconds`.
-    Raises Unavailable LG732 (1); what sealing raises (2): then they stay in their spool, for the next sealer.
+    1. Into a spool of their own, whose id is in the book before it begins.   2. Where nobody serves, they are sealed
+    here.   3. Where somebody does, whoever seals there is waited for, at most `seconds`.
+    Raises Unavailable LG732, LG7028 (1); what sealing raises (2): then they stay in their spool, for the next sealer.
     """
     looking = _Looking(place, [record.encode() for record in records])
     # 1.
+    Ids(place.home).add(records[0].gateway, by="predict", log=place.sealing.origin)
     spool = _spooled(place, records[0].gateway, looking.missing)
     deadline = time.monotonic() + seconds
     while True:

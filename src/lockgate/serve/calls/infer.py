@@ -132,7 +132,10 @@ def response(answer: Answer, *, wishes: Sequence[Wish], name: str | None) -> Rep
         else:
             tensor["data"] = found
         described.append(tensor)
-    said = {"model_name": served.name, "model_version": str(served.version), "outputs": described}
+    said: dict[str, Any] = {"model_name": served.name, "model_version": str(served.version), "outputs": described}
+    if answer.proofs:
+        # A parameter is one string: a JSON array of them.
+        said["parameters"] = {"proofs": encode(list(answer.proofs)).decode()}
     written = encode(said if name is None else {**said, "id": name})
     headers = [model_header(served)]
     if len(answer.receipts) == 1:

@@ -45,6 +45,7 @@ GAUGES: Mapping[str, tuple[str, str]] = {
     "unsealed_records": ("lockgate_unsealed_records", "Records in the spool that are not in the log yet."),
     "sealed_records": ("lockgate_sealed_records", "Records of this start of the gateway that are in the log."),
     "last_sealed": ("lockgate_last_sealed_timestamp_seconds", "When the log last grew by them, or none waited."),
+    "witness_alarm": ("lockgate_log_witness_alarm", "1 while a witness has seen another log than this one: LG7012."),
     "shared": ("lockgate_shared_counters_up", "1 while the counters of all gateways are reached; absent alone."),
 }
 """Metric and help of each name in `Tally.now`."""

@@ -222,7 +222,13 @@ def _schemas(live: Live | None, kind: str, caps: Caps) -> dict[str, Schema]:
         "Records": closed({"records": listed(_ref("Record"), caps.max_rows), "id": schemas.ID}, needs=("records",)),
         "Prediction": schemas.prediction(served, rule),
         "Predicted": closed(
-            {"predictions": listed(_ref("Prediction")), "model": card, "receipts": texts, "id": schemas.ID},
+            {
+                "predictions": listed(_ref("Prediction")),
+                "model": card,
+                "receipts": texts,
+                "proofs": listed(schemas.PROOF),
+                "id": schemas.ID,
+            },
             needs=("predictions", "model", "receipts"),
         ),
         "Feedback": {"anyOf": [one, closed({"feedback": listed(one, caps.max_rows)})]},

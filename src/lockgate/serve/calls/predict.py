@@ -2,6 +2,8 @@
 
 {"records": [{...}, ...], "id": "..."}
 {"id": "...", "model": {...}, "predictions": [{...}, ...], "receipts": ["lgr1...", ...]}
+
+Where the policy demands `sealed` there is "proofs" as well: a C2SP tlog-proof for each record, in the receipts' order.
 """
 
 from __future__ import annotations
@@ -58,6 +60,8 @@ class Predict:
         headers = (named, ("Lockgate-Receipt", receipts[0])) if len(receipts) == 1 else (named,)
         start = b'{"id":%b,' % encode(answer.id) if answer.id else b"{"
         told = f'],"receipts":["{_BETWEEN.join(receipts)}"]}}'.encode() if receipts else b'],"receipts":[]}'
+        if answer.proofs:
+            told = b'],"proofs":%b,%b' % (encode(list(answer.proofs)), told[2:])
         parts = (start, card, b",".join(answer.encoded), told)
         return Reply(200, b"".join(parts), headers)
 

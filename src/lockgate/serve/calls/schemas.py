@@ -21,6 +21,11 @@ Schema = dict[str, Any]
 
 ID: Schema = {"type": "string", "minLength": 1, "maxLength": LONGEST_ID, "pattern": "^[ -~]+$"}
 RECEIPT: Schema = {"type": "string", "minLength": 1, "maxLength": LONGEST_RECEIPT, "pattern": "^[ -~]+$"}
+PROOF: Schema = {
+    "type": "string",
+    "description": "where the policy demands `sealed`: a C2SP tlog-proof for each record of the receipts, in order",
+    "pattern": "^c2sp\\.org/tlog-proof@v1\n",
+}
 ERROR: Schema = {
     "type": "object",
     "description": "A refusal. `lockgate explain FINDING` says why it exists and what to do.",
@@ -142,7 +147,13 @@ def tensor_response() -> Schema:
         needs=("name", "shape", "datatype"),
     )
     return closed(
-        {"id": texts, "model_name": texts, "model_version": texts, "outputs": listed(tensor)},
+        {
+            "id": texts,
+            "model_name": texts,
+            "model_version": texts,
+            "outputs": listed(tensor),
+            "parameters": closed({"proofs": texts | {"description": "a JSON array of proofs, as of `/predict`"}}),
+        },
         needs=("model_name", "model_version", "outputs"),
     )
 

@@ -51,6 +51,9 @@ class Recorder(Protocol):
         False: it is not, and the policy lets the answers go without receipts. Raises CannotRecord.
         """
 
+    def proofs(self, receipts: Sequence[str]) -> Sequence[str]:
+        """What an answer of these receipts carries beside them: proofs of their records, once each, in order."""
+
     def refuse(self, served: Served, client: Client, canonical: bytes, finding: str) -> str:
         """Record a row that gets no answer; its receipt, or nothing when it cannot be recorded."""
 

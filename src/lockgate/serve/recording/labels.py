@@ -14,19 +14,22 @@ import os
 import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lockgate.audit.disk import Disk
 from lockgate.core.records import Receipt
+from lockgate.serve.recording import label_lines
 
 if TYPE_CHECKING:
     import sqlite3
 
 INDEX = "labels.sqlite"
-LINES = "labels.jsonl"
+LINES = label_lines.LINES
 _WAIT_SECONDS = 2.0
+DAY_SECONDS = 86_400
 _LOOK_SECONDS, _LOOK_BYTES = 0.01, 4096
 
 
@@ -168,6 +171,17 @@ class LabelKeeper:
         if self._lines is not None:
             append_lines(self._lines, lines)
         self._index.add(line.place for line in lines)
+
+    def tidy(self, days: int | None) -> None:
+        """Blank the lines that are older than the policy keeps them. Returns at once."""
+        if days is not None and self._lines is not None:
+            self._thread.submit(self._tidy, self._lines, time.time() - days * DAY_SECONDS)
+
+    @staticmethod
+    def _tidy(lines: Path, cutoff: float) -> None:
+        # What cannot be done now is tried in an hour; `lockgate status` says what is overdue.
+        with suppress(OSError):
+            label_lines.blank_lines(lines, label_lines.older_than(cutoff))
 
     def close(self) -> None:
         """Let go of the thread and the file."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 ENDING = ".spool"
 HURRY = ".hurry"
-"""`<gateway>.hurry`, an empty file: this gateway's answers wait for the log, so the sealer should not take its time."""
+"""`<gateway>.hurry`, an empty file: this gateway's answers wait for the log (`waking`)."""
 
 _NAME = re.compile(r"([0-9a-f]{16})(?:\.([1-9][0-9]{0,8}))?\.spool\Z")
 

@@ -1,7 +1,8 @@
 """Payloads, where the policy keeps them: sealed for the holder of a key that this process never has.
 
 One wrapping key a minute is sealed to the public key, and data keys are wrapped under it: for a subject one, or for a
-record one where no subject is declared. A minute later they are forgotten here. Off the path of requests, in a thread.
+record one where no subject is declared. A minute later they are forgotten here; the key of a person who was erased
+meanwhile within a second, and nothing more of theirs is kept in that minute. Off the path of requests, in a thread.
 """
 
 from __future__ import annotations
@@ -26,11 +27,11 @@ from lockgate.serve.recording.entry import Entry
 from lockgate.serve.recording.payload_format import DataKey
 
 KEY_SECONDS = 60.0
+LOOK_SECONDS = 1.0
 PART_SECONDS = 3600.0
 PART_BYTES = 64 << 20
 MOST_ROWS, MOST_BYTES = 20_000, 16 << 20
 """The most that waits to be sealed; one request that is larger than that waits alone."""
-DAY_SECONDS = 86_400.0
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,17 @@ def subject_tag(pseudonym_key: bytes, value: object) -> bytes:
     return hmac.digest(pseudonym_key, b"subject\x00" + encode(value), "sha256")[: form.TAG_BYTES]
 
 
+def of_nobody(subject_field: str, fields: Sequence[str], days: int) -> str:
+    """Why no kept payload will say whom it is about, for `log erase SUBJECT` to find; "" where each can."""
+    if not days or subject_field in fields:
+        return ""
+    if not subject_field:
+        return "payloads are kept, and no [serve] subject_field says which field names whom they are about"
+    return (
+        f"payloads are kept, and the subject_field {subject_field!r} is no field of the model: none says of whom it is"
+    )
+
+
 class _Part:
     """Two files that grow, and the keys that are in use."""
 
@@ -53,39 +65,65 @@ class _Part:
         self._name = name
         self.days = days
         self._public = public
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
         self._keys = os.open(folder / f"{name}{form.KEYS_ENDING}", flags, 0o600)
         try:
             self._data = os.open(folder / f"{name}{form.DATA_ENDING}", flags, 0o600)
         except OSError:
             os.close(self._keys)
             raise
-        _write(self._keys, form.kept_slot(days))
+        _write(self._keys, form.kept_slot(days, int(time.time())))
         self.began = time.monotonic()
         self.bytes = 0
         self._slots = 1
         self._wrapping: AESGCM | None = None
         self._wrapping_slot, self._since = 0, 0.0
-        self._by_subject: dict[bytes, tuple[int, AESGCM]] = {}
+        self._by_subject: dict[bytes, tuple[int, AESGCM] | None] = {}
+        """Of this minute; None: they were erased in it."""
 
     def add(self, rows: Sequence[tuple[bytes, int, int, bytes]]) -> None:
         """Rows as (subject's tag or nothing, record, row, payload). Keys are on the disk before what they open."""
         keys: list[bytes] = []
         frames: list[bytes] = []
         for subject, seq, row, payload in rows:
-            slot, key = self._key(subject, keys)
+            found = self._key(subject, keys)
+            if found is None:
+                continue
+            slot, key = found
             place, nonce = form.PLACE.pack(seq, row, slot), os.urandom(form.NONCE_BYTES)
             frames.append(frame(place + nonce + key.encrypt(nonce, payload, self._name.encode() + place)))
         _write(self._keys, b"".join(keys))
         _write(self._data, b"".join(frames))
         self.bytes += sum(map(len, frames))
 
-    def _key(self, subject: bytes, keys: list[bytes]) -> tuple[int, AESGCM]:
+    @property
+    def is_old(self) -> bool:
+        """Whether keys are held whose minute is over."""
+        return self._wrapping is not None and time.monotonic() - self._since > KEY_SECONDS
+
+    def forget(self) -> None:
+        """Drop what was destroyed on the disk meanwhile, and everything once its minute is over. Raises OSError."""
+        if self.is_old:
+            self._wrapping = None
+            self._by_subject.clear()
+        for subject, found in self._by_subject.items():
+            if found is not None and self._is_destroyed(found[0]):
+                self._by_subject[subject] = None
+
+    def _is_destroyed(self, slot: int) -> bool:
+        # One that is not written yet is nothing there.
+        found = os.pread(self._keys, 1, slot * form.SLOT_BYTES)
+        return found not in (b"", bytes((form.DATA,)))
+
+    def _key(self, subject: bytes, keys: list[bytes]) -> tuple[int, AESGCM] | None:
+        """The data key to use, and its slot; None: this person was erased a moment ago, and nothing is kept."""
         wrapping = self._wrapping
         if wrapping is None or time.monotonic() - self._since > KEY_SECONDS:
             wrapping = self._renew(keys)
-        found = self._by_subject.get(subject) if subject else None
-        if found is not None:
+        if subject in self._by_subject:
+            found = self._by_subject[subject]
+            if found is not None and self._is_destroyed(found[0]):
+                found = self._by_subject[subject] = None
             return found
         key, nonce, slot = os.urandom(form.KEY_BYTES), os.urandom(form.NONCE_BYTES), self._slots
         wrapped = wrapping.encrypt(nonce, key, form.bound(self._name, slot))
@@ -135,6 +173,7 @@ class PayloadKeeper:
         self._part: _Part | None = None
         self._number = 0
         self._given, self._given_bytes = 0, 0
+        self._looked, self._stamp = 0.0, 0
         self._done, self._done_bytes = 0, 0
         """Rows and bytes that were given, counted in the loop, and that are over, counted in the thread."""
         self.tidy()
@@ -154,6 +193,21 @@ class PayloadKeeper:
     def tidy(self) -> None:
         """Destroy the parts whose days are over, whichever gateway kept them. Returns at once."""
         self._thread.submit(self._tidy)
+
+    def look(self) -> None:
+        """Forget whom somebody erased: to be called a few times a second. Returns at once."""
+        if time.monotonic() - self._looked >= LOOK_SECONDS:
+            self._looked = time.monotonic()
+            self._thread.submit(self._look)
+
+    def _look(self) -> None:
+        try:
+            stamp = self._folder.stat().st_mtime_ns
+            if self._part is not None and (stamp != self._stamp or self._part.is_old):
+                self._part.forget()
+            self._stamp = stamp
+        except OSError as error:
+            self._lost(0, f"whether somebody was erased cannot be seen: {error}")
 
     def _tidy(self) -> None:
         try:
@@ -221,29 +275,43 @@ def expire(folder: Path, now: float) -> int:
     """
     removed = 0
     for keys in sorted(folder.glob(f"*{form.KEYS_ENDING}")):
-        data = keys.with_suffix(form.DATA_ENDING)
-        # By what was kept, not by its keys: whoever destroys one of those does not keep the others longer.
-        last = (data if data.exists() else keys).lstat().st_mtime
-        with keys.open("rb") as file:
-            days = form.kept_days(file.read(form.SLOT_BYTES))
-        if form.NAME.match(keys.stem) and days is not None and now - last > days * DAY_SECONDS:
+        if is_over(keys, now):
             destroy(keys)
             keys.unlink()
-            data.unlink(missing_ok=True)
+            keys.with_suffix(form.DATA_ENDING).unlink(missing_ok=True)
             removed += 1
     return removed
 
 
-def destroy(keys: Path, slots: Sequence[int] | None = None) -> None:
-    """Overwrite keys with zeros, all or those in `slots`, and make that durable. Raises OSError."""
+def is_over(keys: Path, now: float) -> bool:
+    """Whether a part's days are over. Raises OSError."""
+    data = keys.with_suffix(form.DATA_ENDING)
+    # By what was kept, not by its keys: whoever destroys one of those does not keep the others longer.
+    last = (data if data.exists() else keys).lstat().st_mtime
+    with keys.open("rb") as file:
+        days = form.kept_days(file.read(form.SLOT_BYTES))
+    return bool(form.NAME.match(keys.stem)) and days is not None and now - last > days * form.DAY_SECONDS
+
+
+def destroy(keys: Path, slots: Sequence[int] | None = None, *, day: int | None = None) -> None:
+    """Overwrite keys, all or those in `slots`, and make that durable. Raises OSError.
+
+    With zeros; with `day` (since the epoch) by what says that they were destroyed on that day.
+    """
+    empty = bytes(form.SLOT_BYTES) if day is None else form.erased_slot(day)
     descriptor = os.open(keys, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         count = os.fstat(descriptor).st_size // form.SLOT_BYTES
         for slot in range(count) if slots is None else slots:
-            os.pwrite(descriptor, bytes(form.SLOT_BYTES), slot * form.SLOT_BYTES)
+            os.pwrite(descriptor, empty, slot * form.SLOT_BYTES)
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def tell_gateways(folder: Path) -> None:
+    """Let running gateways look which of the keys that they hold were destroyed. Raises OSError."""
+    os.utime(folder)
 
 
 def _write(descriptor: int, data: bytes) -> None:

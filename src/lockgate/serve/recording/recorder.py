@@ -9,26 +9,26 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from lockgate.audit.disk import Disk
 from lockgate.audit.spool import frame
-from lockgate.core.record_kinds import ObservedRecord, Of, RefusedRecord, UnrecordedRecord
+from lockgate.core.record_kinds import ObservedRecord, Of, UnrecordedRecord
 from lockgate.core.record_window import WindowRecord
 from lockgate.core.records import SALT_BYTES, Receipt, Record, parse_receipt
 from lockgate.serve.declined import CannotRecord, Declined
 from lockgate.serve.recording import labelling
 from lockgate.serve.recording.entry import Entry
 from lockgate.serve.recording.given import GivenOut
+from lockgate.serve.recording.hoping import Hopes, Hoping
 from lockgate.serve.recording.keeping import Keeper
 from lockgate.serve.recording.labels import LabelKeeper, Line, opener
-from lockgate.serve.recording.parts import hurry_path
 from lockgate.serve.recording.payloads import Keeping, PayloadKeeper
-from lockgate.serve.recording.writing import Salts, Writer
+from lockgate.serve.recording.proving import Prover, Tiles
+from lockgate.serve.recording.waking import Bell
+from lockgate.serve.recording.writing import Writer, unframed
 from lockgate.serve.spec import Client, RecordMode, Served, ServePolicy, Step, Suspicion, Watched, WindowPart
 from lockgate.serve.tally import Tally
 
@@ -38,17 +38,6 @@ Alarm = Callable[[str, str], None]
 
 def _now() -> int:
     return time.time_ns() // 1_000_000
-
-
-@dataclass(slots=True)
-class _Hoping:
-    """Answers that wait until every record below `number` is on the disk, or in the log."""
-
-    number: int
-    mode: RecordMode
-    until: float
-    told: Callable[[bool | CannotRecord], None]
-    requests: int
 
 
 class SpoolRecorder:
@@ -69,16 +58,17 @@ class SpoolRecorder:
         feedback: Path | None = None,
         payloads: Path | None = None,
         keeping: Keeping | None = None,
+        tiles: Tiles | None = None,
+        bell: int | None = None,
         disk: Disk | None = None,
         now: Callable[[], int] = _now,
         randomness: Callable[[int], bytes] = os.urandom,
         **limits: int,
     ) -> None:
         """To be made in a running loop. `patience`: seconds that an answer waits for its record; `now`: milliseconds.
-        `feedback`: the folder where labels are handed on. `payloads`, `keeping`: where payloads
-        are kept, and for whom.
-
-        `limits`: of the keeper, for tests. Raises LockgateError LG732.
+        `feedback`: the folder where labels are handed on. `payloads`, `keeping`: where payloads are kept, and for whom.
+        `tiles`: the log, read for the proofs that answers carry where the policy is `sealed`. `bell`: where the sealer
+        is woken. `limits`: of the keeper, for tests. Raises LockgateError LG732.
         """
         self._folder = folder
         self._gateway = gateway
@@ -90,20 +80,19 @@ class SpoolRecorder:
         self._payloads = None
         if payloads is not None and keeping is not None:
             self._payloads = PayloadKeeper(payloads, gateway, keeping, pseudonym_key=pseudonym_key, lost=self._unkept)
+        self._bell = Bell(folder, gateway, bell)
+        self._prover = Prover(tiles, moved=self._look, failed=self._unproved) if tiles is not None else None
         self._tally = tally
-        self._alarm = alarm
-        self._patience = patience
+        self._alarm, self._patience = alarm, patience
         self._now = now
         self._randomness = randomness
         self._next = self._in_log = 0
         self._given = GivenOut()
         self._unrecorded, self._since = 0, 0
-        self._hoping: deque[_Hoping] = deque()
-        """Answers that wait for their records, in order."""
-        self._hopes = 0
+        self._hopes = Hopes()
         self.in_flight: Callable[[], int] = lambda: 0
         """How many requests are being answered, where somebody counts them."""
-        self._stuck: tuple[RecordMode, int] | None = None
+        self._stuck: tuple[RecordMode, tuple[int, ...]] | None = None
         """How far what the policy demands had come when an answer last waited in vain."""
         self._policy = ServePolicy()
         self._loop = asyncio.get_running_loop()
@@ -119,6 +108,8 @@ class SpoolRecorder:
         before, self._policy = self._policy, policy
         if (before.record == "sealed") != (policy.record == "sealed"):
             self._hurry(wanted=policy.record == "sealed")
+            if self._prover is not None and policy.record != "sealed":
+                self._prover.give_up(self._next)
 
     @property
     def mode(self) -> RecordMode:
@@ -147,6 +138,8 @@ class SpoolRecorder:
             self._own_up()
         written = self._writer.write(entries, self._next, self._now(), self._randomness)
         self._given.add(written.salts, entries, written.next - self._next)
+        if self._prover is not None and self._policy.record == "sealed":
+            self._prover.want(unframed(written.frames), self._next)
         self._next = written.next
         self._keeper.put(written.frames, written.next)
         self._tally.rows["recorded"] += sum(map(len, written.tokens))
@@ -169,9 +162,18 @@ class SpoolRecorder:
         if self._is_late() or (self._keeper.full and self._policy.unrecorded == "answer"):
             self._in_vain(mode, told)
             return
-        self._hoping.append(_Hoping(number, mode, self._loop.time() + self._patience, told, requests))
-        self._hopes += requests
+        self._hopes.add(Hoping(number, mode, self._loop.time() + self._patience, told, requests))
         self._keeper.hurry()
+        if mode == "sealed":
+            self._bell.ring()
+
+    def proofs(self, receipts: Sequence[str]) -> Sequence[str]:
+        """What an answer of these receipts carries: a proof for each of their records, in order. To be asked once, when
+        `durable` was True; nothing where the policy demands less than `sealed`, or no log is seen here.
+        """
+        if self._prover is None or self._policy.record != "sealed":
+            return ()
+        return self._prover.take(dict.fromkeys(parse_receipt(token).seq for token in receipts))
 
     async def durable(self) -> bool:
         """`when_durable`, and wait. Raises CannotRecord."""
@@ -192,32 +194,22 @@ class SpoolRecorder:
         return said
 
     def sweep(self) -> None:
-        """Tell those who have waited too long. To be called a few times a second."""
-        now = self._loop.time()
-        while self._hoping and self._hoping[0].until <= now:
-            late = self._take()
+        """Tell those who have waited too long, and forget who was erased. To be called a few times a second."""
+        if self._payloads is not None:
+            self._payloads.look()
+        for late in self._hopes.late(self._loop.time()):
             self._in_vain(late.mode, late.told)
+            if self._prover is not None:
+                self._prover.give_up(late.number)
 
     def refuse(self, served: Served, client: Client, canonical: bytes, finding: str) -> str:
         """Record a row that gets no answer; its receipt, or nothing when it cannot be recorded."""
         if self._keeper.full:
             return ""
         salt = self._randomness(SALT_BYTES)
-        seq = self._next
-        self._put(
-            RefusedRecord(
-                gateway=self._gateway,
-                seq=seq,
-                time=self._now(),
-                model=served.manifest,
-                environment=served.environment,
-                rung=served.rung,
-                client=self._writer.pseudonym(client),
-                input=Salts(salt).commit(0, canonical, b"")[0],
-                finding=finding,
-            )
-        )
-        return Receipt(self._gateway, seq, salt, 0).token()
+        made = self._writer.refused(served, client, canonical, finding, (self._next, self._now(), salt))
+        self._put(made)
+        return Receipt(self._gateway, made.seq, salt, 0).token()
 
     def observe(self, step: Step, counts: Mapping[str, int]) -> bool:
         """Record what was counted on a step of a ladder. False when nothing can be recorded now."""
@@ -287,10 +279,12 @@ class SpoolRecorder:
             lines.append(Line(labelling.place(one), label, labelling.receipt(made, salt), now, opens))
         return lines
 
-    def sealed(self, number: int) -> None:
-        """The supervisor says that every record below `number` is in the log."""
+    def sealed(self, number: int, note: bytes = b"") -> None:
+        """The supervisor says that every record below `number` is in the log, under this checkpoint or one before."""
         self._in_log = max(self._in_log, min(number, self._next))
         self._keeper.sealed(self._in_log)
+        if self._prover is not None:
+            self._prover.heard(note)
         self._look()
 
     async def end(self) -> None:
@@ -307,12 +301,16 @@ class SpoolRecorder:
         if self._payloads is not None:
             self._payloads.close()
         self._labels.close()
+        if self._prover is not None:
+            self._prover.close()
         return self._keeper.close()
 
     def _stop(self) -> None:
         if self._unrecorded:
             self._own_up()
         self._keeper.stop()
+        if self._prover is not None:
+            self._prover.stop()
         self._tidying.cancel()
         self._hurry(wanted=False)
 
@@ -328,22 +326,25 @@ class SpoolRecorder:
 
     def _look(self) -> None:
         """More is on the disk, or in the log."""
-        while self._hoping and self._hoping[0].number <= self._reached(self._hoping[0].mode):
-            self._take().told(True)
-
-    def _take(self) -> _Hoping:
-        found = self._hoping.popleft()
-        self._hopes -= found.requests
-        return found
+        self._hopes.fulfil(self._reached)
 
     def _reached(self, mode: RecordMode) -> int:
-        return self._keeper.synced if mode != "sealed" else min(self._keeper.synced, self._in_log)
+        if mode != "sealed":
+            return self._keeper.synced
+        reached = min(self._keeper.synced, self._in_log)
+        return reached if self._prover is None else min(reached, self._prover.lowest(reached))
+
+    def _progress(self, mode: RecordMode) -> tuple[int, ...]:
+        """What an answer waits for, each of it: when any moves, the next may try again."""
+        if mode != "sealed":
+            return (self._keeper.synced,)
+        return self._keeper.synced, self._in_log, self._prover.rounds if self._prover is not None else 0
 
     def _all_wait(self) -> bool:
-        return self._hopes >= self.in_flight()
+        return self._hopes.requests >= self.in_flight()
 
     def _in_vain(self, mode: RecordMode, told: Callable[[bool | CannotRecord], None]) -> None:
-        self._stuck = (mode, self._in_log if mode == "sealed" else self._keeper.synced)
+        self._stuck = (mode, self._progress(mode))
         if self._policy.unrecorded == "answer":
             told(False)
         else:
@@ -351,7 +352,7 @@ class SpoolRecorder:
 
     def _is_late(self) -> bool:
         """Whether an answer waited in vain, and nothing has moved since: another would, too."""
-        return self._stuck == (self._policy.record, self._in_log if self.mode == "sealed" else self._keeper.synced)
+        return self._stuck == (self.mode, self._progress(self.mode))
 
     def _let_go(self, entries: Sequence[Entry]) -> list[Sequence[str]]:
         if self._policy.unrecorded != "answer":
@@ -372,6 +373,9 @@ class SpoolRecorder:
         if self._unrecorded:
             self._own_up()
 
+    def _unproved(self, why: str) -> None:
+        self._alarm("LG7000", f"answers wait for proofs that cannot be made: {why}")
+
     def _unkept(self, rows: int, why: str) -> None:
         """Payloads that are not kept, for the disk fails: counted, told once, and no answer depends on it."""
         if not rows or not self._tally.rows["payload_lost"]:
@@ -381,6 +385,7 @@ class SpoolRecorder:
     def _tidy(self) -> None:
         if self._payloads is not None:
             self._payloads.tidy()
+        self._labels.tidy(self._policy.label_days)
         self._tidying = self._loop.call_later(TIDY_SECONDS, self._tidy)
 
     def _own_up(self) -> None:
@@ -389,8 +394,7 @@ class SpoolRecorder:
         self._put(UnrecordedRecord(self._gateway, self._next, self._now(), rows, self._since))
 
     def _hurry(self, *, wanted: bool) -> None:
-        path = hurry_path(self._folder, self._gateway)
         try:
-            path.touch(mode=0o600) if wanted else path.unlink(missing_ok=True)
+            self._bell.hang() if wanted else self._bell.take_down()
         except OSError as error:
-            self._alarm("LG664", f"the sealer cannot be told to hurry: {error.strerror}")
+            self._alarm("LG7001", f"the sealer cannot be told that answers wait: {error.strerror}")

@@ -14,7 +14,7 @@ from lockgate.audit.predictions import PredictionIndex
 from lockgate.audit.spool import read_spool
 from lockgate.core.record_scan import place_of
 from lockgate.errors import LockgateError
-from lockgate.serve.recording.parts import hurry_path, part_path, parts
+from lockgate.serve.recording.parts import HURRY, hurry_path, part_path, parts
 
 _OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
@@ -26,6 +26,7 @@ def clear(spools: Path, log: Log, running: Container[str] = ()) -> int:
     may be all that is left of it. Raises VerificationFailed for the log, or for damage in a file's middle.
     """
     index = PredictionIndex(log)
+    take_down(spools, keep=running)
     return sum(
         _clear(spools, gateway, numbers, index.next_seq(gateway))
         for gateway, numbers in parts(spools).items()
@@ -48,7 +49,25 @@ def clear_carried(spools: Path, carried: Mapping[str, int]) -> list[str]:
             removed = 0
         if removed < len(numbers):
             left.append(gateway)
+    marked = {path.stem for path in spools.iterdir() if path.suffix == HURRY}
+    for gateway in marked & carried.keys():
+        _unmark(spools, gateway)
     return left
+
+
+def take_down(spools: Path, keep: Container[str] = ()) -> None:
+    """Remove every gateway's mark that its answers wait, but those to `keep`, also of one that recorded nothing.
+
+    Raises OSError.
+    """
+    for path in list(spools.iterdir()):
+        if path.suffix == HURRY and path.stem not in keep:
+            _unmark(spools, path.stem)
+
+
+def _unmark(spools: Path, gateway: str) -> None:
+    with suppress(OSError):
+        hurry_path(spools, gateway).unlink(missing_ok=True)
 
 
 def _clear(spools: Path, gateway: str, numbers: Sequence[int], due: int) -> int:
@@ -59,8 +78,6 @@ def _clear(spools: Path, gateway: str, numbers: Sequence[int], due: int) -> int:
             if ours and _is_sealed(path, gateway, due, torn=number != numbers[-1]):
                 path.unlink()
                 removed += 1
-    with suppress(OSError):
-        hurry_path(spools, gateway).unlink(missing_ok=True)
     return removed
 
 

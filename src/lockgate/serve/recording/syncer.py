@@ -16,10 +16,10 @@ _Asked = tuple[Callable[[], Any], Done | None]
 class Syncer:
     """Does what it is asked, in order, and says in the loop how it went. An executor costs several times as much."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, name: str = "spool") -> None:
         self._loop = loop
         self._asked: SimpleQueue[_Asked | None] = SimpleQueue()
-        self._thread = Thread(target=self._run, name="spool", daemon=True)
+        self._thread = Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
     def ask(self, work: Callable[[], Any], done: Done | None = None) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from hmac import digest
 
 from lockgate.audit.spool import frame
-from lockgate.core.record_kinds import request_tag
+from lockgate.core.record_kinds import RefusedRecord, request_tag
 from lockgate.core.record_suspicion import SuspicionRecord
 from lockgate.core.records import MAX_ROWS, SALT_BYTES
 from lockgate.serve import rules
@@ -31,6 +31,16 @@ class Written:
     next: int
     tokens: list[Sequence[str]]
     salts: bytes
+
+
+def unframed(frames: bytes) -> list[bytes]:
+    """The records in frames that this module made."""
+    records, at = [], 0
+    while at < len(frames):
+        end = at + 4 + int.from_bytes(frames[at : at + 4], "little")
+        records.append(frames[at + 4 : end])
+        at = end + 4
+    return records
 
 
 class Salts:
@@ -87,6 +97,23 @@ class Writer:
     def pseudonym(self, client: Client) -> str:
         """The client's name in records."""
         return rules.pseudonym(self._key, client.name)
+
+    def refused(
+        self, served: Served, client: Client, canonical: bytes, finding: str, at: tuple[int, int, bytes]
+    ) -> RefusedRecord:
+        """The record of a row that gets no answer. `at`: its number, the time, its salt."""
+        seq, now, salt = at
+        return RefusedRecord(
+            gateway=self._gateway,
+            seq=seq,
+            time=now,
+            model=served.manifest,
+            environment=served.environment,
+            rung=served.rung,
+            client=self.pseudonym(client),
+            input=Salts(salt).commit(0, canonical, b"")[0],
+            finding=finding,
+        )
 
     def suspicion(self, told: Suspicion, seq: int, now: int) -> SuspicionRecord:
         """The record of a step of a suspicion."""
