@@ -22,6 +22,7 @@ from lockgate.sandbox.launch import Jail, RunningJail, Target
 from lockgate.serve.settings import HOME, PREDICTIONS, ControllerSettings
 from lockgate.supervise import jails
 from lockgate.supervise.guarding import CONTROLLER
+from lockgate.supervise.ids import Ids
 from tests.attacks.test_serve_edge_jail import ATTEMPTS, KNOWN, attempts
 from tests.support.laddered import Laddered, on_shadow
 from tests.support.ladders import LadderProject, ladder_project
@@ -152,6 +153,7 @@ def test_a_real_controller_dies_comes_back_and_takes_a_failing_model_off(
         gateway.began()
         gateway.rows(found.live.manifest, 40)
         gateway.counted(0, 40, pairs_requests=40, pairs_failed=40)
+        Ids(project.home).add("a" * 16, by="gateway", log=up.house._own.predictions_origin)
         gateway.spool(project.home / "state" / "spool")
 
         def withdrawn() -> Any:

@@ -34,6 +34,7 @@ from lockgate.supervise.alarming import Alarmer, Signed
 from lockgate.supervise.alarms import MOST_LINES
 from lockgate.supervise.book import Book
 from lockgate.supervise.handed import packed
+from lockgate.supervise.ids import Ids
 from lockgate.supervise.moving import PAUSE_SECONDS
 from lockgate.supervise.watcher import WatchDesk
 from lockgate.supervise.watching import WATCHER
@@ -334,6 +335,7 @@ def test_a_real_house_raises_an_alarm_and_goes_back(tmp_path: Path, monkeypatch:
         gateway = Watcher("a" * 16, Step(model, model, 0), time=round(time.time() * 1000))
         for _ in range(3):
             gateway.answered(model, DRIFT)
+        Ids(project.home).add("a" * 16, by="gateway", log=up.house._own.predictions_origin)
         gateway.spool(project.home / "state" / "spool")
         eventually(lambda: project.open_ledger().statements()[-1].role == "guard")
         eventually(lambda: up.predict().json()["model"]["version"] == 1)
