@@ -18,7 +18,7 @@ demo: .venv-demo/made  ## Real data to a served, proved model, and three attacks
 	@.venv-demo/bin/lockgate demo $(DEMO)
 
 test: .venv/made packages lint  ## Linters, types, import contracts, all tests
-	@$(BIN)/pytest -n $(WORKERS) --dist loadfile $(PYTEST)
+	@$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST)
 
 lint: .venv/made  ## Linters, types, import contracts
 	@$(BIN)/ruff check .

@@ -16,9 +16,17 @@ if TYPE_CHECKING:
 # Two workers with two threads each spin while they wait for one another: eight times the CPU of one thread.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+UNIT = Path(__file__).with_name("unit")
+
 settings.register_profile("default", deadline=None)
 settings.register_profile("nightly", deadline=None, max_examples=1000)
 settings.load_profile("default")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that start real processes come first: one of them at the end would keep a worker while the others idle."""
+    items.sort(key=lambda item: item.path.is_relative_to(UNIT))
 
 
 @pytest.fixture(scope="session", autouse=True)

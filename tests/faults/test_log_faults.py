@@ -52,7 +52,7 @@ def test_no_promise_is_broken_by_any_fault(count: int, logs: dict[str, Path], tm
     assert found.records > count
 
 
-@pytest.mark.parametrize("count", [4, pytest.param(100, marks=pytest.mark.nightly)])
+@pytest.mark.parametrize("count", [1, pytest.param(100, marks=pytest.mark.nightly)])
 def test_no_promise_is_broken_by_sigkill(count: int, logs: dict[str, Path], tmp_path: Path) -> None:
     """Real gateways, a real sealer, a writer and a reader as processes: SIGKILL comes to all of them."""
     first, found = _first(), Outcome()

@@ -47,6 +47,10 @@ def command(attack_id: str, keep: str | None, as_json: bool) -> None:
         talk.say()
         talk.data(model.text())
         talk.say()
+        given = None if chosen else demo.handed(project, result.ref)
+        if given is not None:
+            words = f"{given.files} files, all {given.events} statements, {given.denied} denied calls"
+            talk.line("ok", "evidence", f"{words} in one archive; verified again from it alone")
         outcomes = []
         for outcome in demo.attacked(project, chosen):
             _tell_attack(talk, outcome, in_detail=bool(chosen))
@@ -58,6 +62,7 @@ def command(attack_id: str, keep: str | None, as_json: bool) -> None:
                 "served": None if served is None else _served_json(served),
                 "verify": model.as_json(),
                 "everything": everything.as_json(),
+                "evidence": None if given is None else given.as_json(),
                 "attacks": [outcome.as_json() for outcome in outcomes],
                 "kept": keep,
                 "seconds": round(monotonic() - began, 1),

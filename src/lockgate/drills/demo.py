@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic, sleep
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lockgate.drills.attacks import ATTACKS, Outcome, replay
 from lockgate.drills.traffic import Answer, batches, post
@@ -21,6 +21,9 @@ from lockgate.project import Project
 from lockgate.project.reports import EverythingReport, ModelReport, ReceiptReport
 from lockgate.project.resources import example
 from lockgate.trust.keyring import remove_keys
+
+if TYPE_CHECKING:
+    from lockgate.project.evidence.exporting import Exported
 
 EXAMPLE = "flights"
 ROWS = 200
@@ -120,6 +123,15 @@ def attacked(project: Project, names: Sequence[str] = ()) -> Iterator[Outcome]:
 def picture(project: Project, ref: str) -> tuple[ModelReport, EverythingReport]:
     """What `verify REF` and `verify --all` say."""
     return project.verify(ref), project.verify_everything()
+
+
+def handed(project: Project, ref: str) -> Exported:
+    """The evidence of a model, as an outsider gets it, verified again from the archive alone."""
+    from lockgate.project.offline_archive import verify_archive
+
+    done = project.evidence(ref, out=project.root / "demo.evidence.zip")
+    verify_archive(Path(done.file), project.now(), root=done.root)
+    return done
 
 
 def not_stopped(outcome: Outcome) -> Refused:
