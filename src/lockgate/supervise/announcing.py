@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
+from typing import Protocol
 
+from lockgate.audit.seen import SeenStore
 from lockgate.errors import LockgateError, Unavailable
 from lockgate.serve.appending.announced import INTAKE, SPOOL
 from lockgate.serve.control import Told
@@ -20,6 +22,26 @@ STRAY, STRAY_SECONDS = "LG7020", 5.0
 MOST_STRAYS = 20
 AGAIN_SECONDS = 1.0
 _AT_ONCE = 1000
+
+
+class Records(Protocol):
+    """Whose records they are, and for which log."""
+
+    @property
+    def home(self) -> Path:
+        """The `.lockgate` folder."""
+
+    @property
+    def predictions_origin(self) -> str:
+        """The log's name."""
+
+    @property
+    def sealer_public(self) -> bytes:
+        """Its key."""
+
+    @property
+    def predictions_seen(self) -> SeenStore:
+        """The last checkpoint seen."""
 
 
 class Announcing:

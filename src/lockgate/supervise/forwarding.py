@@ -11,16 +11,13 @@ import queue
 import socket
 import threading
 from collections.abc import Callable
-from pathlib import Path
-from typing import Protocol
 
 from lockgate.audit.log import verify_checkpoint
-from lockgate.audit.seen import SeenStore
 from lockgate.errors import LockgateError, Refused
 from lockgate.serve.control import Told
 from lockgate.serve.settings import ForwarderSettings
 from lockgate.supervise import jails
-from lockgate.supervise.announcing import Announcing
+from lockgate.supervise.announcing import Announcing, Records
 from lockgate.supervise.doors import Start
 from lockgate.supervise.household import finding_of, words_of
 from lockgate.supervise.post import Post
@@ -30,26 +27,6 @@ from lockgate.supervise.sending import Sending
 FORWARDER = "forwarder"
 UNREACHED = "LG7026"
 AGAIN_SECONDS, LATEST_SECONDS = 0.5, 15.0
-
-
-class Records(Protocol):
-    """Whose records they are, and for which log."""
-
-    @property
-    def home(self) -> Path:
-        """The `.lockgate` folder."""
-
-    @property
-    def predictions_origin(self) -> str:
-        """The log's name."""
-
-    @property
-    def sealer_public(self) -> bytes:
-        """Its key."""
-
-    @property
-    def predictions_seen(self) -> SeenStore:
-        """The last checkpoint seen."""
 
 
 class Forwarding:

@@ -8,18 +8,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Protocol
 
 from lockgate.audit.log import verify_checkpoint
-from lockgate.audit.seen import SeenStore
 from lockgate.core.encoding import encode
 from lockgate.errors import LockgateError, Refused
 from lockgate.serve.appending.announced import INTAKE as TAKEN
 from lockgate.serve.control import Told
 from lockgate.serve.settings import LISTENER_FD, SealerSettings
 from lockgate.supervise import jails
-from lockgate.supervise.announcing import APPENDER, Announcing
+from lockgate.supervise.announcing import APPENDER, Announcing, Records
 from lockgate.supervise.appenders import OWN, Appender, Appenders
 from lockgate.supervise.doors import Start
 from lockgate.supervise.household import finding_of, words_of
@@ -35,24 +33,8 @@ SEALER, INTAKE = "sealer", "intake"
 RELOAD_SECONDS = 1.0
 
 
-class Sealed(Protocol):
+class Sealed(Records, Protocol):
     """Whose log it is."""
-
-    @property
-    def home(self) -> Path:
-        """The `.lockgate` folder."""
-
-    @property
-    def predictions_origin(self) -> str:
-        """The log's name."""
-
-    @property
-    def sealer_public(self) -> bytes:
-        """Its key."""
-
-    @property
-    def predictions_seen(self) -> SeenStore:
-        """The last checkpoint seen."""
 
     @property
     def sealer_key(self) -> Callable[[], bytes]:
