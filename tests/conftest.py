@@ -27,7 +27,7 @@ settings.load_profile("default")
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """What tests write lies in memory, where there is much of it: syncs cost a third of the time, and guard nothing here.
+    """What tests write lies in memory, where there is much of it: syncs cost a third of the time and guard nothing.
 
     `--basetemp` names another place.
     """
