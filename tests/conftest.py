@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -89,3 +90,10 @@ def ready(session_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Rea
     from tests.support.shell import ready_in
 
     return ready_in(session_folder).copy(tmp_path_factory.mktemp("copied"))
+
+
+@pytest.fixture
+def on_disk() -> Iterator[Path]:
+    """A folder that no jail has for its own: `tmp_path` may be below /dev/shm."""
+    with tempfile.TemporaryDirectory() as place:
+        yield Path(place)

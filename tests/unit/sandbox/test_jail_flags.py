@@ -296,9 +296,9 @@ def test_an_ordinary_user_needs_no_first_step(settings: JailSettings) -> None:
     assert prepare(view, find_bubblewrap()).view == view
 
 
-def test_what_must_be_absent_is_looked_for(tmp_path: Path) -> None:
+def test_what_must_be_absent_is_looked_for(on_disk: Path) -> None:
     """A key, a held-out row: shown by mistake, it is found before the target starts; absent, the jail is of level 3."""
-    secret = tmp_path / "keys"
+    secret = on_disk / "keys"
     secret.write_text("canary")
     settings = named("train", python=PythonEnv.own(), absent=[("keys", secret)])
     assert set() == names_of_open(probed(settings))

@@ -131,9 +131,9 @@ def test_a_jail_that_answers_only_cannot_call(launcher: str, name: JailName) -> 
 
 
 @pytest.mark.parametrize("launcher", levels.LAUNCHERS)
-def test_every_launcher_looks_for_what_must_be_absent(launcher: str, tmp_path: Path) -> None:
+def test_every_launcher_looks_for_what_must_be_absent(launcher: str, on_disk: Path) -> None:
     """Level 3 and 2 alike: a file that is not shown holds; shown by mistake, it is found before the target starts."""
-    secret = tmp_path / "keys"
+    secret = on_disk / "keys"
     secret.write_text("canary")
     chosen = levels.by_name(launcher)
     settings = named("train", python=PythonEnv.own(), absent=[("keys", secret)])
