@@ -234,8 +234,6 @@ def test_a_label_that_comes_later_is_counted_for_its_model(
         for each in (one, other):
             each.monitoring.settle([loaded(files)])
             await each.ready()
-        await one.until(lambda: (one.monitoring._reading or other.monitoring._reading) is not None)
-        await asyncio.sleep(0.1)
         one.given(*(float(row) for row in range(1, 71)))
         _, (answer,) = answered(*range(1, 71))
         await one.until(lambda: any(tmp_path.glob("watch-*.sqlite")))
@@ -248,6 +246,22 @@ def test_a_label_that_comes_later_is_counted_for_its_model(
         for each in (one, other):
             await each.monitoring.close()
         assert (one.records.total("labelled"), other.records.total("labelled")) == (2, 0)
+
+    play(scene)
+
+
+def test_labels_are_followed_from_when_rows_are_watched(
+    tmp_path: Path, files: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not from the first look on: those that come before it would be of no row."""
+    monkeypatch.setattr(monitoring, "LOOK_SECONDS", 3600.0)
+
+    async def scene() -> None:
+        one = Scene(tmp_path)
+        one.monitoring.settle([loaded(files)])
+        await one.until(lambda: one.monitoring._awaited._labels is not None)
+        assert one.monitoring._reading is None
+        await one.monitoring.close()
 
     play(scene)
 

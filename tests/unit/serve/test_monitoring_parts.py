@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from itertools import pairwise
 from pathlib import Path
@@ -11,11 +12,13 @@ import pytest
 from lockgate.core.record_window import MOST_CELLS, MOST_ROWS, WindowRecord
 from lockgate.monitor.plan import OUTPUTS, parse_plan
 from lockgate.serve.monitoring import kept
+from lockgate.serve.monitoring.awaited import Awaited
 from lockgate.serve.monitoring.counted import Counted
 from lockgate.serve.monitoring.kept import Kept, Said
 from lockgate.serve.monitoring.losses import Losses
 from lockgate.serve.monitoring.rows import CHUNK_BYTES, MOST_TEXT, WORTH_ROWS, Answered, Row, Waiting
 from lockgate.serve.monitoring.sampling import SILENCE_SECONDS, Allowance, Apart, Sessions, Thinning
+from lockgate.serve.recording.labels import Line, append_lines
 from lockgate.serve.rungs.comparing import Place
 from lockgate.serve.spec import Answer
 from tests.support import engines, monitored
@@ -245,3 +248,21 @@ def test_an_answer_without_a_receipt_has_no_rows() -> None:
     """What the policy let go without a record the log knows nothing of."""
     one = engines.asked(1.0)
     assert Answered([([one], [Answer(engines.SERVED, [{}], [b"{}"], (), "", [{}])])]).total == 0
+
+
+@pytest.mark.parametrize(("begun", "expected"), [(True, 1), (False, 0)])
+def test_a_label_before_the_first_look_counts(tmp_path: Path, *, begun: bool, expected: int) -> None:
+    """Labels are followed from when rows are watched, not from the first look; what came before is of no row here."""
+
+    async def scene() -> int:
+        awaited = Awaited(tmp_path, "a" * 16)
+        if begun:
+            awaited.follow()
+        awaited.keep(MODEL, [Said(0, Place(3, 0, ""), 1.0, 0)], 1)
+        awaited._thread.submit(int).result()
+        append_lines(tmp_path, [Line(f"{'a' * 16}.3.0", False, "lgr2", 0)])
+        found = await awaited.came([MODEL])
+        await awaited.close()
+        return len(found)
+
+    assert expected == asyncio.run(scene())

@@ -37,6 +37,11 @@ class Awaited:
         self._models: Sequence[Digest] = ()
         self._labels: Labels[Known] | None = None
 
+    def follow(self) -> None:
+        """Follow from where the labels end now: those that come before the first look are of rows that are watched."""
+        with suppress(RuntimeError):
+            self._thread.submit(self._follower)
+
     def keep(self, model: Digest, rows: Sequence[Said], every: int) -> None:
         """Keep what a model said of these rows, some time soon. A disk that fails costs labels, nothing else."""
         with suppress(RuntimeError):
@@ -65,9 +70,12 @@ class Awaited:
 
     def _read(self, models: Sequence[Digest]) -> list[tuple[Any, Known]]:
         self._models = models
+        return self._follower().read()
+
+    def _follower(self) -> Labels[Known]:
         if self._labels is None:
             self._labels = Labels(self._folder, "watch", self._said_of, kept=FOLLOWED)
-        return self._labels.read()
+        return self._labels
 
     def _said_of(self, wanted: Mapping[str, Sequence[Place]]) -> Mapping[str, Sequence[Known | None]]:
         return kept.found(self._folder, self._models, wanted)

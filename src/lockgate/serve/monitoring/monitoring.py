@@ -120,6 +120,7 @@ class Monitoring:
             about = Watched(served.manifest, served.environment, served.rung, loaded.standing.life)
             watch = self._watches.get(served.manifest)
             if watch is None:
+                self._awaited.follow()
                 watch = Watch(_name(served), about, self._settings.caps, self._records, self._tally, self._clocks)
                 task = asyncio.get_running_loop().create_task(self._make(watch, loaded))
                 self._making.add(task)
