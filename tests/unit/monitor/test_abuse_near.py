@@ -121,6 +121,17 @@ def test_retries_never_count() -> None:
     assert not state.raised
 
 
+def test_retries_of_a_few_rows_never_count_whatever_the_salt() -> None:
+    """Four rows near one, and again: with no salt do two of them take the place in which the other is remembered."""
+    asked = about(5, 0.1)
+    for salt in range(400):
+        state, coded = near(), Coder(known(), salt).rows(asked, 5)
+        state.take(coded, said(5))
+        before = state.added
+        assert state.take(coded, said(5)).tolist() == [REPEAT] * 5
+        assert before == state.added
+
+
 def test_a_record_that_differs_in_what_is_not_compared_is_no_repeat() -> None:
     """Twenty retries, each with another moment, are edits and raise nothing, hundreds raise; the same is a repeat."""
     same = {name: np.repeat(column, 20) for name, column in rows(1, 9).items()}

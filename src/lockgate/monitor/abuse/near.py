@@ -47,8 +47,9 @@ NEW, REPEAT, EDIT, PROBE = range(4)
 
 MOST_ANCHORS, MOST_BYTES = 128, 13_000
 """Of a table: anchors, and bytes: 3 for each field of an anchor."""
-KNOWN: Final = 512
-"""Places of hashes of rows that were near: one that is there comes again."""
+KNOWN, SHARED = 512, 4
+"""Places of hashes of rows that were near: one that is there comes again. Each may take any of four, the oldest goes:
+with one place for each, two rows of an honest client that retries would drive one another out, and count each time."""
 FEW, ONE_BELOW = 2, 8
 """Fields that a person changes at once; one, where there are fewer than eight."""
 SMALL: Final = 3
@@ -121,7 +122,7 @@ class Near:
         hashes = compared(coded.exact)
         # Of a row that was near half a hash of what is compared, half a hash of the record.
         words = (hashes & np.uint32(_HIGH) | coded.whole & np.uint32(0xFFFF)).tolist()
-        known = list(zip((hashes % KNOWN).tolist(), words, strict=True))
+        known = list(zip((hashes % (KNOWN // SHARED) * SHARED).tolist(), words, strict=True))
         labels = said.labels.tolist()
         for at in range(0, len(kinds), BLOCK):
             part = slice(at, at + BLOCK)
@@ -155,14 +156,15 @@ class Near:
             column = int(owners[slot])
             there = self._ranks[:, slot] if column < size else ranks[column - size]
             same = self._exact[:, slot] if column < size else exact[column - size]
-            at, word = known[row]
-            before = self._known[at]
-            if before == word or whole[row] == (self._whole[slot] if column < size else whole[column - size]):
+            if whole[row] == (self._whole[slot] if column < size else whole[column - size]):
                 kinds[row] = REPEAT
                 continue
-            self._known[at] = word
+            alike = self._remembered(*known[row])
+            if alike is None:
+                kinds[row] = REPEAT
+                continue
             places = np.flatnonzero(exact[row] != same)
-            if not len(places) or not (before ^ word) & _HIGH:
+            if alike or not len(places):
                 kinds[row] = self._alike(slot, len(found))
             else:
                 apart = int(np.abs(ranks[row][places].astype(np.int16) - there[places]).max())
@@ -172,6 +174,17 @@ class Near:
         slots = np.flatnonzero(owners >= size)
         self._whole[slots] = whole[owners[slots] - size]
         self._ranks[:, slots], self._exact[:, slots] = ranks[owners[slots] - size].T, exact[owners[slots] - size].T
+
+    def _remembered(self, at: int, word: int) -> bool | None:
+        """Keep the hash of a row that was near. None: it is there; True: a row with the same compared fields was."""
+        shared = self._known[at : at + SHARED]
+        if word in shared:
+            return None
+        alike = next((place for place, one in enumerate(shared) if not (one ^ word) & _HIGH), None)
+        shared.pop(SHARED - 1 if alike is None else alike)
+        shared.insert(0, word)
+        self._known[at : at + SHARED] = shared
+        return alike is not None
 
     def _alike(self, slot: int, held: int) -> int:
         """A row with the compared fields of one before is another record."""
