@@ -185,6 +185,15 @@ def test_young_versions_are_not_locked(indexes: Served, cache: Path, tmp_path: P
     )
 
 
+def test_an_index_that_tells_no_dates(indexes: Served, cache: Path, tmp_path: Path) -> None:
+    """`min_age` cannot be judged there: it is said, and does not make every version one that is too young."""
+    said: list[str] = []
+    with served(indexes.folder) as silent:
+        made = resolve(asked("tool"), cache, origins(silent, tmp_path, min_age=86400), said.append)
+    assert "tool" in pins_of(made)
+    assert said == ["the index does not say when files came to it: min_age could not be judged"]
+
+
 @pytest.mark.parametrize(
     "line",
     [

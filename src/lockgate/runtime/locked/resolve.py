@@ -105,7 +105,8 @@ def _run(
     command = (
         *(uvjail.TOOL, "pip", "compile", "--universal", "--python-version", LIBRARY.removeprefix("lib/python")),
         *("--generate-hashes", "--no-emit-index-url", "--no-emit-find-links", "--emit-index-annotation", "--no-header"),
-        *("--no-build", "--cache-dir", uvjail.CACHE, "--index-strategy", "unsafe-best-match", "--quiet"),
+        # Not --quiet: that an index does not say when files came to it is a warning.
+        *("--no-build", "--cache-dir", uvjail.CACHE, "--index-strategy", "unsafe-best-match"),
         *("--python", str(settings.python.base_python), *options),
         *(f"/in/given/{name}", "/in/given/lockgate.in", "-o", "/place/requirements.lock"),
     )
