@@ -130,7 +130,8 @@ class AlarmView:
 
     def as_json(self) -> dict[str, Any]:
         """For `--json`."""
-        said = {"digest": self.digest, "log_index": self.index, "time": rfc3339(self.time), "open": self.open}
+        said = {"finding": "LG565", "digest": self.digest, "log_index": self.index, "time": rfc3339(self.time)}
+        said |= {"open": self.open}
         rest = {"rows": self.rows, "threshold": self.threshold, "action": self.action, "undone": self.undone}
         streams = [one.as_json() for one in self.streams]
         return {**said, **rest, "streams": streams, "answered": self.answered or None}

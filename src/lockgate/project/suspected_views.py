@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 from lockgate.core.moments import parse_rfc3339, rfc3339
 from lockgate.core.shown import Lines, block
 from lockgate.project.suspected_words import (
+    CLEARED,
+    FINDINGS,
     FURTHER,
     RULES,
     SCOPES,
@@ -99,6 +101,7 @@ class Step:
             "environment": one.environment,
             "rung": one.rung,
             "rule": one.rule,
+            "finding": FINDINGS.get(one.rule) if one.level else CLEARED,
             "sentence": rule_in_words(one.rule),
             "scope": one.scope,
             "level": one.level,

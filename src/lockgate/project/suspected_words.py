@@ -55,6 +55,16 @@ RULES: Final[Mapping[str, Rule]] = {
     ),
 }
 
+FINDINGS: Final[Mapping[str, str]] = {
+    "near": "LG6101",
+    "novel": "LG6102",
+    "shared": "LG6103",
+    "leak-day": "LG6104",
+    "leak-life": "LG6104",
+}
+"""What a gateway tells a rule under (`serve.abuse.suspects`)."""
+CLEARED: Final = "LG6108"
+
 LEVELS: Final[Mapping[int, str]] = {
     0: "cleared",
     1: "observed: every answer stayed as it was",

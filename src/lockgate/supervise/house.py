@@ -137,7 +137,7 @@ class House:
         elif kept.name == WATCHER and self._watching is not None:
             self._watching.ended()
         elif kept.falls <= 1 or self._must_come_up(kept.name):
-            self._say(f"{kept.name} ended with code {kept.codes[-1]}; it was started again")
+            self._say(f"{kept.name} ended with code {kept.codes[-1]}; it was started again (LG625)")
 
     def _end(self, ending: list[Kept], clock: Callable[[], float], seconds: float) -> None:
         deadline = clock() + seconds

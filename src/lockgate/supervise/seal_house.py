@@ -85,7 +85,7 @@ class SealHouse:
                 seen={"process": kept.name, "exit_codes": kept.codes},
                 next="lockgate doctor",
             )
-        self._say(f"{kept.name} ended with code {kept.codes[-1]}; it was started again")
+        self._say(f"{kept.name} ended with code {kept.codes[-1]}; it was started again (LG625)")
 
     def _start(
         self, name: str, jail: JailSettings, target: Target, descriptors: dict[int, int], *, spoken: bool = True

@@ -154,7 +154,7 @@ def test_a_candidate_that_dies_takes_nothing_down_and_is_told_once(street: Stree
     need(street, SECOND)
     said = len(street.said)
     fall(street, "model:11111111", MOST_FALLS + 3)
-    assert street.said[said:] == ["model:11111111 ended with code 1; it was started again"]
+    assert street.said[said:] == ["model:11111111 ended with code 1; it was started again (LG625)"]
     assert street.opened == 0
     with pytest.raises(Unavailable) as caught:
         fall(street, "model", MOST_FALLS + 3)

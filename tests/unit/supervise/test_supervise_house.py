@@ -67,7 +67,7 @@ def test_a_gateway_that_ends_is_alone_in_it(street: Street) -> None:
     assert old.settings is not None
     assert new.settings.gateway != old.settings.gateway
     assert new.listener != old.listener
-    assert street.said == ["gateway-0 ended with code 1; it was started again"]
+    assert street.said == ["gateway-0 ended with code 1; it was started again (LG625)"]
 
 
 def test_an_alarm_and_control_characters_of_a_gateway(street: Street) -> None:
