@@ -1,4 +1,4 @@
-"""Write docs/reference/ from the code: commands, configuration keys, findings, frameworks.
+"""Write docs/reference/ and docs/threats.md from the code: commands, configuration keys, findings, frameworks, threats.
 
 python scripts/reference.py            # write
 python scripts/reference.py --check    # exit 1 when a page is not what the code says (a test runs this)
@@ -13,6 +13,7 @@ from pathlib import Path
 
 import click
 import frameworks  # type: ignore[import-not-found] # it lies beside this file, which is run as a script
+import threats  # type: ignore[import-not-found] # the same
 
 from lockgate.cli.main import VERBS, cli
 from lockgate.config import SCHEMA as CONFIG
@@ -169,6 +170,7 @@ def findings() -> Iterator[str]:
 
 
 PAGES = {"cli.md": commands, "config.md": configuration, "findings.md": findings, "frameworks.md": frameworks.page}
+PAGES["../threats.md"] = threats.page
 
 
 def main() -> None:

@@ -3,7 +3,7 @@
 Takes: a registration, the statements it rests on, its stored bytes, approvals, the policy of the environment.
 Gives: a verification summary and a deployment statement; approvals, revocations, rollbacks of any stage.
 Trusts: the signed policy in force, and statements that the ledger verified; no word of the caller about a model.
-Threats: an unapproved, revoked, outdated or altered model reaching people; a replayed or forked deployment.
+Threats: LT05 a worse model, LT14 one that nobody approved, LT15 an old, revoked or replayed one reaching people.
 Evidence: a verification summary (also when the gate refuses) and a deployment statement, both by role deployer.
 """
 

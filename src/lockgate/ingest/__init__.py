@@ -3,7 +3,7 @@
 Takes: files, objects of stores, results of queries (CSV, JSON Lines, Parquet), as `[data]` in lockgate.toml names them.
 Gives: a write-once Parquet snapshot, a manifest per file, and a provenance statement by the ingester.
 Trusts: no byte of the files and no answer of a store; a pinned digest where the person gave one.
-Threats: data poisoning by a swapped or changing file; a parser attacked by the file that it reads; leaked credentials.
+Threats: LT02 data poisoning by a swapped or changing file; LT03 a parser attacked by the file that it reads.
 Evidence: digest, rows, size and version of each file; the reports of the jails that fetched and parsed them.
 """
 

@@ -3,7 +3,7 @@
 Takes: the heads of ingest, validate, train and judge; the candidate's files, by digest.
 Gives: `name@version`: manifest, files, OpenSSF signature, scan statement, registration statement.
 Trusts: statements that the ledger verified and that are joined by digest; no file name, no file type, no database.
-Threats: supply-chain attacks (code in a model file, a swapped file, a candidate nobody judged).
+Threats: LT10 code in a model file, LT11 in its settings; LT12 bytes that change, LT13 a name that is somebody else's.
 Evidence: a test-result statement (scan) and a registration statement, both by role signer.
 """
 

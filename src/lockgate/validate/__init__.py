@@ -3,7 +3,7 @@
 Takes: the snapshot that ingest signed, the contract and the code beside it.
 Gives: accepted rows, quarantine with Pydantic's reasons, baseline, plan, report, and a statement by the validator.
 Trusts: the ingester's statement; of a jail that runs the contract, the values that it was asked about: another counts.
-Threats: data poisoning by rows that no honest source would give; a contract that drops or invents rows.
+Threats: LT01 data poisoning by rows that keep the contract and teach something false.
 Evidence: digests of all five, counts that add up to the snapshot's rows, the reports of all jails.
 """
 
