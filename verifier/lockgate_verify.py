@@ -550,6 +550,7 @@ CLAIMS: Mapping[str, tuple[str, str, bool, bool]] = {
     "train": (PROVENANCE, "trainer", False, False),
     "judge": (TEST, "judge", False, False),
     "reproduce": (TEST, "judge", False, False),
+    "drill": (TEST, "judge", False, True),
     "scan": (TEST, "signer", False, False),
     "register": (_OWN.format("registration"), "signer", False, True),
     "import": (_OWN.format("import"), "signer", False, True),

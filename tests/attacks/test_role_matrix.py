@@ -37,6 +37,7 @@ DIAGONAL = {
     "train": {"trainer"},
     "judge": {"judge"},
     "reproduce": {"judge"},
+    "drill": {"judge"},
     "scan": {"signer"},
     "register": {"signer"},
     "import": {"signer"},

@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from lockgate.audit import alarms, deployments, entries, erasures, imports, marks
+from lockgate.audit import alarms, deployments, drilled, entries, erasures, imports, marks
 from lockgate.audit.heads import pick_head
 from lockgate.audit.load import load_standing
 from lockgate.audit.models import model_of
@@ -39,6 +39,7 @@ FROM_ELSEWHERE: Final = frozenset(
         "acknowledge",
         "mark",
         "erase",
+        "drill",
         "head",
     }
 )
@@ -230,6 +231,7 @@ _CHECKS: Final[Mapping[str, Callable[[Evidence, Sequence[Evidence]], object]]] =
     "acknowledge": _acknowledge,
     "mark": _mark,
     "erase": lambda new, _: erasures.erasure(new),
+    "drill": lambda new, _: drilled.drilled(new),
     "revoke": lambda new, _: entries.revocations([new]),
 }
 
@@ -238,4 +240,5 @@ _NEXT: Final[Mapping[str, str]] = {
     "register": "lockgate run",
     "head": "lockgate log show",
     "mark": "lockgate review --screen",
+    "drill": "lockgate drill",
 }

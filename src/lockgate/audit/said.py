@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from lockgate.audit.alarms import ACKNOWLEDGE_FIELDS, ALARM_FIELDS
+from lockgate.audit.drilled import DRILL_FIELDS
 from lockgate.audit.erasures import ERASE_FIELDS
 from lockgate.audit.marks import MARK_FIELDS
 from lockgate.errors import VerificationFailed
@@ -46,6 +47,7 @@ FIELDS: Final[Mapping[str, frozenset[str]]] = {
     "acknowledge": ACKNOWLEDGE_FIELDS,
     "mark": MARK_FIELDS,
     "erase": ERASE_FIELDS,
+    "drill": DRILL_FIELDS,
     "head": _ALWAYS | {"stage", "target", "model"},
 }
 """All fields of the words that persons say. Other claims are what a stage found out; they may say more."""

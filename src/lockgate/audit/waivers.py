@@ -6,6 +6,7 @@ evidence evidence cannot: no waiver stands in for a statement, an approval, a re
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -48,6 +49,9 @@ WAIVABLE: Final[Mapping[str, str]] = {
 }
 """The closed list of what can be waived: facts that a policy asks for."""
 
+_THREAT: Final = re.compile(r"LT[0-9]{2}")
+"""A threat of the catalogue: its risk can be taken for a while, which changes what `threats` tells and nothing else."""
+
 NEVER: Final[Mapping[str, str]] = {
     "LG431": "a statement that is missing proves nothing, and no word of a person takes its place",
     "LG436": "evidence that was revoked is wrong, not merely outside of bounds",
@@ -62,9 +66,19 @@ NEVER: Final[Mapping[str, str]] = {
 
 def refusal(finding: str) -> str:
     """Why `finding` cannot be waived, in a sentence; "" when it can."""
-    if finding in WAIVABLE:
+    if what(finding):
         return ""
     return NEVER.get(finding, "it is no fact that a policy asks for; what fails to verify is never waived")
+
+
+def what(finding: str) -> str:
+    """What a waiver of `finding` is about, in a few words; "" when it cannot be waived."""
+    return "the risk of a threat" if is_threat(finding) else WAIVABLE.get(finding, "")
+
+
+def is_threat(finding: str) -> bool:
+    """Whether it is the id of a threat: `LT14`. Which ones there are is in the catalogue."""
+    return _THREAT.fullmatch(finding) is not None
 
 
 def check_waivable(finding: str) -> None:
@@ -158,9 +172,9 @@ def apply(
 def words(waiver: Waiver) -> str:
     """One line: `LG434 (a metric's bounds) until 2026-12-01T00:00:00Z by mara: the holiday, see #12`."""
     about = "" if waiver.manifest is None else f" for {waiver.evidence.statement.subjects[0].name}"
-    what = WAIVABLE.get(waiver.finding, "cannot be waived")
+    told = what(waiver.finding) or "cannot be waived"
     until, person = rfc3339(waiver.expires), waiver.evidence.person
-    return f"{waiver.finding} ({what}){about} until {until} by {person}: {waiver.reason}"
+    return f"{waiver.finding} ({told}){about} until {until} by {person}: {waiver.reason}"
 
 
 def _within_reach(reason: Reason) -> bool:

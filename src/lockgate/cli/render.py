@@ -38,10 +38,10 @@ class Talk:
         took = f"   {seconds:.1f} s" if seconds is not None else ""
         self._marked(MARKS[mark], COLOURS[mark], f"{stage:<9} {text}{took}")
 
-    def data(self, text: str) -> None:
+    def data(self, text: str, colour: str | None = None) -> None:
         """What was asked for, on stdout; nothing under `--json`."""
         if not self.json:
-            click.echo(visible(text), color=_colour(sys.stdout))
+            click.echo(_styled(visible(text), colour), color=_colour(sys.stdout))
 
     def result(self, kind: str, value: Mapping[str, Any]) -> None:
         """The command's result under `--json`: `{"schema": "lockgate.<kind>/v1", ...}`."""
@@ -74,7 +74,8 @@ class Talk:
     def usage(self, error: click.ClickException) -> None:
         """A wrong call, with the help that mends it."""
         context = getattr(error, "ctx", None)
-        command = context.command_path if context else "lockgate"
+        # `drill replay` is what stands behind `drill`, and is no name that anybody is told.
+        command = (context.command_path if context else "lockgate").removesuffix(" replay")
         message = " ".join(error.format_message().split())
         self._marked("✗", "red", f"LG940  {message}")
         self.next(f"{command} --help")

@@ -15,7 +15,8 @@ def command(directory: str, as_json: bool) -> None:
 
     Which alarms of drift nobody has answered yet; `lockgate monitor` shows what they are of. Whether a client is
     suspected of attacking a model, by the newest 200,000 records; `lockgate clients review` reads all. Which model that
-    answers has no population, so that nobody sees who attacks it.
+    answers has no population, so that nobody sees who attacks it. Whether a drill was not stopped, or is too old;
+    `lockgate threats` says what that means.
 
     Where a model is on the ladder: on which rung, how much it has seen of what the rung asks for and how long the rest
     takes, how near each check is to its alarm, and who moves it next.
@@ -42,6 +43,7 @@ def command(directory: str, as_json: bool) -> None:
         "WITNESS": status.witnesses,
         "alarm": status.alarms,
         "suspected": [status.suspected] if status.suspected else [],
+        "drills": [status.drills] if status.drills else [],
         "kept": status.kept,
         "unseen": status.unseen,
         "waived": status.waivers,

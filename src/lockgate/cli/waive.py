@@ -59,6 +59,9 @@ def command(
 ) -> None:
     """Sign, with your approver key, that FINDING shall warn instead of refuse in an environment, until it expires.
 
+    Or that you take the risk of a threat, LT14, that `lockgate threats` does not show as held: it is ACCEPTED until
+    then. That changes what is told, and no gate.
+
     What a policy asks of a model's facts can be waived: metrics, ages, shares, vulnerabilities. Missing or revoked
     evidence, approvals, separation, the floor, and whatever fails to verify cannot. What is live by a waiver is not
     answered from any more when the waiver ends.
@@ -87,10 +90,12 @@ def command(
         return
     if not finding or expires is None:
         raise click.UsageError("Name a FINDING and --expires, or use --list or --end ID.")
+    finding = finding.upper()
     done = project.waive(finding, environment=environment, reason=reason, expires=expires, ref=ref, to_file=outbox)
     talk.data(f"{done.text}   {to_file or f'log entry {done.index}'}")
     talk.result("waive", done.as_json())
-    _after(talk, to_file, f"lockgate deploy {ref or 'latest'} --env {environment}")
+    following = f"lockgate deploy {ref or 'latest'} --env {environment}"
+    _after(talk, to_file, f"lockgate threats {finding} --env {environment}" if done.of_threat else following)
 
 
 def _after(talk: Talk, to_file: str, following: str) -> None:

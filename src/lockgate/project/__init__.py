@@ -150,6 +150,7 @@ class Project(Trusting, Suspecting, Keeping, Bringing, Moving, Monitoring, Revie
         from lockgate.project.seen_by import status_lines
         from lockgate.project.served_state import ends_of, served_state
         from lockgate.project.suspected import review_line
+        from lockgate.project.threats.line import drill_line
         from lockgate.project.unseen import unseen
 
         ledger, now = self.ledger(), self.now()
@@ -159,6 +160,7 @@ class Project(Trusting, Suspecting, Keeping, Bringing, Moving, Monitoring, Revie
         page = replace(page, kept=tuple(f"{one.finding}  {one.message}" for one in reasons(self, ledger)))
         page = replace(page, growth=served_state(self, now), ends=ends, alarms=alarms, suspected=suspected)
         cosigned, wrong = status_lines(self, ledger, now)
+        page = replace(page, drills=drill_line(ledger.statements(), now))
         return replace(page, unseen=unseen(self, ledger), cosigned=cosigned, witnesses=wrong)
 
     def jail(self, command: tuple[str, ...], *, say: Callable[[str], None]) -> int:

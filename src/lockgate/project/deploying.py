@@ -178,6 +178,11 @@ class WaiverLine:
     expires: str
     text: str
 
+    @property
+    def of_threat(self) -> bool:
+        """Whether it takes the risk of a threat, and lets nothing pass."""
+        return waivers.is_threat(self.finding)
+
     def as_json(self) -> Mapping[str, Any]:
         """For `--json`."""
         return {**vars(self)}

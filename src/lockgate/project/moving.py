@@ -140,10 +140,15 @@ class Moving(Opened):
     ) -> WaiverLine:
         """Sign, as approver, that `finding` shall not refuse in `environment` until `expires`; with `ref`: that model.
 
-        Raises Refused (LG516) what cannot be waived, Usage (LG517) too long.
+        Raises Refused (LG516) what cannot be waived, Usage (LG517) too long, (LG9011) no such threat.
         """
+        from lockgate.audit.waivers import is_threat
         from lockgate.project.deploying import waive
 
+        if is_threat(finding):
+            from lockgate.project.threats.catalogue import check_can_be_accepted
+
+            check_can_be_accepted(finding)
         with self.workplace(environment, to_file=to_file) as place:
             return waive(place, finding, reason=reason, expires=expires, ref=ref)
 

@@ -138,6 +138,7 @@ class StatusPage:
     ends: tuple[End, ...] = ()
     alarms: tuple[str, ...] = ()
     suspected: str = ""
+    drills: str = ""
     unseen: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
     cosigned: tuple[str, ...] = ()

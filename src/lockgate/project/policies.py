@@ -144,8 +144,17 @@ def compare(before: Policy, after: Policy) -> Iterator[Change]:
         elif new is None:
             yield Change(name, "the environment", "known", "gone: nothing can be deployed there", "stricter")
         else:
-            yield from _weights(name, old, new)
-            yield from (Change(name, *astuple(each)) for each in _differences(old, new))
+            yield from _between(name, old, new)
+
+
+def is_looser(old: EnvironmentPolicy, new: EnvironmentPolicy) -> bool:
+    """Whether something that is refused by the rules of `old` may pass by those of `new`. Pure."""
+    return any(each.direction == "looser" for each in _between(new.name, old, new))
+
+
+def _between(name: str, old: EnvironmentPolicy, new: EnvironmentPolicy) -> Iterator[Change]:
+    yield from _weights(name, old, new)
+    yield from (Change(name, *astuple(each)) for each in _differences(old, new))
 
 
 def _differences(old: EnvironmentPolicy, new: EnvironmentPolicy) -> Iterator[Difference]:

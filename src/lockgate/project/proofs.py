@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lockgate.project.folder import DEV
 from lockgate.project.opened import Opened
 
 if TYPE_CHECKING:
     from lockgate.audit.index.store import Index, Progress
+    from lockgate.core.digest import Digest
     from lockgate.project.asked import Question, Told
     from lockgate.project.cosigning import Witnessed
     from lockgate.project.offline import HandedOut
     from lockgate.project.repair import Checked
     from lockgate.project.reports import EverythingReport, LogsReport, ModelReport, Proof, ReceiptReport
+    from lockgate.project.threats.page import ThreatsPage
     from lockgate.project.who_served import Asked, Served
 
 
@@ -30,6 +34,17 @@ class Proving(Opened):
         from lockgate.project.proving import verify_model
 
         return verify_model(self, ref, root=root, materialize=materialize, environment=environment)
+
+    def threats(
+        self, ids: Sequence[str] = (), *, program: Digest, environment: str = DEV, root: str = ""
+    ) -> ThreatsPage:
+        """How each threat stands by the verified log and the policy in force; `ids`: of these alone.
+
+        `program`: the digest of this program's files, of which results of drills must be.
+        """
+        from lockgate.project.threats.look import look
+
+        return look(self, ids, environment=environment, program=program, root=root)
 
     def verify_everything(self, *, root: str = "") -> EverythingReport:
         """Every file under registry and log, every statement, every model."""

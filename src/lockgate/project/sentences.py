@@ -139,6 +139,15 @@ def _erase(one: Evidence) -> str:
     return f"{keys} keys of kept payloads destroyed, {labels} labels erased"
 
 
+def _drill(one: Evidence) -> str:
+    told = [
+        f"{len(listed)} {word}"
+        for key, word in (("passedTests", "stopped"), ("warnedTests", "in part"), ("failedTests", "NOT stopped"))
+        if isinstance(listed := field(one.predicate, key), list) and listed
+    ]
+    return f"attacks on a copy of the project: {', '.join(told) or '?'}"
+
+
 _SENTENCES: dict[str, Callable[[Evidence], str]] = {
     "ingest": _ingest,
     "validate": _validate,
@@ -152,4 +161,5 @@ _SENTENCES: dict[str, Callable[[Evidence], str]] = {
     "acknowledge": _acknowledge,
     "mark": _mark,
     "erase": _erase,
+    "drill": _drill,
 }

@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
-from lockgate.audit import alarms, deployments, entries, erasures, marks
+from lockgate.audit import alarms, deployments, drilled, entries, erasures, marks
 from lockgate.audit.admission import check_stands_alone
 from lockgate.audit.entries import Registration
 from lockgate.audit.evidence import PENDING, Evidence, signed_time
 from lockgate.audit.models import model_of
 from lockgate.audit.said import check_fields, check_names
-from lockgate.audit.waivers import WAIVABLE
+from lockgate.audit.waivers import what as waived
 from lockgate.core.digest import Digest, digest_of, short
 from lockgate.core.encoding import encode
 from lockgate.core.moments import rfc3339
@@ -66,8 +66,8 @@ def _approve(one: Evidence, log: Sequence[Evidence]) -> Iterator[str]:
 def _waive(one: Evidence, log: Sequence[Evidence]) -> Iterator[str]:
     found = entries.waiver(one)
     about = "EVERY MODEL" if found.manifest is None else _model(one, found.manifest, log)
-    words = WAIVABLE.get(found.finding)
-    if words is None:
+    words = waived(found.finding)
+    if not words:
         raise _strange(one, f"{found.finding} is nothing that can be waived", found.finding)
     yield f"let {found.finding} ({words}) pass in {found.environment} for {about}, until {rfc3339(found.expires)}"
     for subject in one.statement.subjects if found.manifest is None else ():
@@ -156,6 +156,15 @@ def _erase(one: Evidence, _: Sequence[Evidence]) -> Iterator[str]:
     yield f"whose they were, only who has the key of the gateway's pseudonyms can try: tag {found.tag.hex()}"
 
 
+def _drill(one: Evidence, _: Sequence[Evidence]) -> Iterator[str]:
+    found = drilled.drilled(one)
+    yield f"say what came of {len(found.results)} attacks on a copy of this project, by lockgate {found.version}"
+    for stopped, words in ((True, "stopped"), ("part", "stopped in part"), (False, "NOT STOPPED")):
+        ids = [each.id for each in found.results if each.stopped == stopped]
+        if ids:
+            yield f"{words}: {', '.join(ids)}"
+
+
 def _head(one: Evidence, log: Sequence[Evidence]) -> Iterator[str]:
     stage = str(one.predicate.get("stage"))
     target = _statement(one, one.predicate.get("target"), log, stage)
@@ -228,6 +237,7 @@ _WORDS: Final[Mapping[str, tuple[_Words, frozenset[str]]]] = {
     "acknowledge": (_acknowledge, _MODEL | {"alarm", "accept"}),
     "mark": (_mark, frozenset({"mark", "rows", "marks", "validate", "findings", "model"})),
     "erase": (_erase, frozenset({"of", "salt", "tag", "began", "keys", "payloads", "parts", "labels"})),
+    "drill": (_drill, frozenset({"result", "passedTests", "warnedTests", "failedTests", "drills", "configuration"})),
     "promote": (_promote, frozenset({"environment", "policy", "inputAttestations", "verificationResult"})),
     "head": (_head, frozenset({"stage", "target"})),
 }

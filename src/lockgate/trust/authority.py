@@ -51,6 +51,7 @@ AUTHORITIES: Final[Mapping[str, Authority]] = {
     "train": Authority(s.PROVENANCE, ("trainer",)),
     "judge": Authority(s.TEST_RESULT, ("judge",)),
     "reproduce": Authority(s.TEST_RESULT, ("judge",)),
+    "drill": Authority(s.TEST_RESULT, ("judge",)),
     "scan": Authority(s.TEST_RESULT, ("signer",)),
     "register": Authority(s.REGISTRATION, ("signer",)),
     "import": Authority(s.IMPORT, ("signer",)),
@@ -78,6 +79,7 @@ NAMES_PROJECT: Final = frozenset(
         "acknowledge",
         "mark",
         "erase",
+        "drill",
         "revoke",
         "head",
         "register",
@@ -85,7 +87,7 @@ NAMES_PROJECT: Final = frozenset(
     }
 )
 """The claims whose predicate says which project they are for, in `project`. What a stage found out about bytes is as
-true elsewhere; what somebody decided is not, and one key may be in two projects."""
+true elsewhere; what somebody decided is not, and one key may be in two projects. Drills are of one project."""
 
 _STAGES_WITH_HEADS: Final = ("ingest", "validate", "train", "judge", "register")
 

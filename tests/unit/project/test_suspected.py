@@ -50,7 +50,7 @@ def test_a_step_is_told_with_its_evidence_and_what_else_it_can_be(house: House) 
     found = house.data("why", "ada")
     assert (found["schema"], found["suspected"], found["organisation"]) == ("lockgate.client-why/v1", True, "acme")
     (step,) = found["steps"]
-    assert (step["rule"], step["level"], step["counts"]) == ("near", 1, COUNTS)
+    assert (step["rule"], step["finding"], step["level"], step["counts"]) == ("near", "LG6101", 1, COUNTS)
     assert (step["pending"], step["over"], step["scope"]) == (False, None, "client")
 
 

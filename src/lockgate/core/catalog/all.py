@@ -77,6 +77,8 @@ from lockgate.core.catalog import (
     lg9_models,
     lg9_platform,
     lg9_project,
+    lg9_replays,
+    lg9_threats,
 )
 
 _FILES = (
@@ -153,6 +155,8 @@ _FILES = (
     lg9_models,
     lg9_platform,
     lg9_project,
+    lg9_replays,
+    lg9_threats,
 )
 
 FINDINGS: dict[str, Finding] = {finding.id: finding for file in _FILES for finding in file.FINDINGS}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from lockgate.audit import deployments, entries
 from lockgate.audit.entries import LIVE
 from lockgate.audit.standing import ruled_by
-from lockgate.audit.waivers import WAIVABLE
+from lockgate.audit.waivers import what as waived
 from lockgate.core.digest import short
 from lockgate.errors import LockgateError
 from lockgate.export.evidence import words
@@ -87,7 +87,7 @@ def _waived(case: Case, cites: Cites) -> Iterator[Markup]:
         yield paragraph("Nothing was waived for this model, or for every model.", cites.files("facts/waivers.json"))
     for one in found[-_MOST:]:
         finding = str(one.predicate.get("finding"))
-        what = f"let {finding} ({WAIVABLE.get(finding, 'not known')}) pass in {one.predicate.get('environment')}"
+        what = f"let {finding} ({waived(finding) or 'not known'}) pass in {one.predicate.get('environment')}"
         yield _line(one, f"{what} until {one.predicate.get('expires')}, because: {one.predicate.get('reason')}", cites)
 
 

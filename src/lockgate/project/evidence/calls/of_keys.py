@@ -34,6 +34,7 @@ MAY: Final[Mapping[str, str]] = {
     "train": "trainer",
     "judge": "judge",
     "reproduce": "judge",
+    "drill": "judge",
     "scan": "signer",
     "register": "signer",
     "import": "signer",
