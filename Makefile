@@ -5,6 +5,8 @@ SHELL := /bin/bash
 PYTHON ?= python3
 # Tests wait for jails and disks a quarter of their time: half as many workers again as CPUs.
 WORKERS ?= $(shell echo $$(( ($$(nproc) * 3 + 1) / 2 )))
+# Tests start thousands of interpreters: each finds Lockgate compiled, as where pip installed it, whatever the shell says.
+unexport PYTHONDONTWRITEBYTECODE
 PIP := -m pip --disable-pip-version-check --quiet --quiet
 BIN := .venv/bin
 # Debian packages that some tests hold Lockgate's output against. Without them those tests are skipped, with the reason.
@@ -17,7 +19,16 @@ demo: .venv-demo/made  ## Real data to a served, proved model, and three attacks
 	@.venv-demo/bin/python $(PIP) install --no-deps --no-build-isolation .
 	@.venv-demo/bin/lockgate demo $(DEMO)
 
+drill: .venv-demo/made  ## A project of its own, more than sixty attacks on it, and its threats (a few minutes)
+	@.venv-demo/bin/python $(PIP) install --no-deps --no-build-isolation .
+	@place="$$(mktemp -d)"; trap 'rm -rf -- "$$place"' EXIT; lockgate="$$PWD/.venv-demo/bin/lockgate"; code=0; \
+	export XDG_CONFIG_HOME="$$place/config" XDG_STATE_HOME="$$place/state"; \
+	cp -r examples/phishing "$$place/"; cd "$$place/phishing"; \
+	"$$lockgate" init . && "$$lockgate" run && "$$lockgate" deploy latest; \
+	"$$lockgate" drill $(DRILL) || code=$$?; "$$lockgate" threats; exit $$code
+
 test: .venv/made packages lint  ## Linters, types, import contracts, all tests
+	@$(BIN)/python -m compileall -q src
 	@$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST)
 
 lint: .venv/made  ## Linters, types, import contracts
@@ -38,6 +49,7 @@ nightly: test bench  ## All tests, the benchmarks, the long tests and fault roun
 	@$(BIN)/python -m bench.abuse.sybil
 	@$(BIN)/python -m bench.abuse.adaptive
 	@$(BIN)/pytest -n auto tests/properties --hypothesis-profile=nightly --timeout 7200
+	@$(BIN)/pytest -n auto tests/unit tests/attacks tests/conformance -m "hypothesis and not nightly" --hypothesis-profile=often --timeout 7200
 	@$(MAKE) fuzz FUZZ_SECONDS=300
 
 bench: .venv/made  ## The measured claims, each as a ratio in one run

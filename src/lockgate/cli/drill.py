@@ -1,4 +1,4 @@
-"""`lockgate drill`: attack a served copy of one's own model, and see what it gives away and who notices."""
+"""`lockgate drill`: replay attacks against a twin of the project (`drill_replay`), or measure on a served copy."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from lockgate.cli.drill_replay import command as replay
 from lockgate.cli.render import Talk, json_option, project_option
 from lockgate.errors import EXIT_REFUSED, LockgateError, Refused, Unavailable
 
@@ -32,13 +33,40 @@ def _common(command: Any) -> Any:
     return command
 
 
-@click.group("drill", short_help="Attack a served copy of your own model; see what it gives away.")
-def command() -> None:
-    """Attack a served copy of your own model on this machine, and see what it gives away and who notices.
+class Drills(click.Group):
+    """`lockgate drill` with ids of attacks, or with nothing, replays; its two commands measure."""
 
-    The copy has keys and logs of its own, on loopback: nothing of the project is changed, and a gateway that runs
-    beside it is not asked. What is left is a page and its figures: files, no evidence.
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:  # noqa: D102 - Click's interface
+        own = bool(args) and (args[0] in self.commands or args[0] in self.get_help_option_names(ctx))
+        return super().parse_args(ctx, args if own else [replay.name or "", *args])
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: D102 - as above
+        return [name for name in super().list_commands(ctx) if name != replay.name]
+
+    def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: D102 - as above
+        formatter.write_usage(ctx.command_path, "[OPTIONS] [ID]...")
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: D102 - as above
+        replay.format_options(ctx, formatter)
+        self.format_commands(ctx, formatter)
+
+
+@click.group("drill", cls=Drills, short_help="Replay attacks against a twin of your project; see what stops each.")
+def command(**_of_replay: object) -> None:
+    """Replay attacks against a twin of your project on this machine, and see what stops each.
+
+    The twin has your data, code, lock and policy, and a root, keys and a log of its own; each attack gets a copy of it,
+    and uses nothing but this command line and the network. Nothing of the project is changed, but that the results are
+    signed into its log: they are what makes a line of `lockgate threats` HELD. Exit code 1: an attack was not stopped.
+
+    extraction and evasion measure instead: how good a copy of the live model becomes by asking, and how many queries
+    it takes to deceive it. They leave a page and its figures: files, no evidence.
     """
+
+
+command.add_command(replay)
+# Whoever looks at the commands finds its options at the place where they are given.
+command.params += [option for option in replay.params if isinstance(option, click.Option)]
 
 
 @command.command("extraction", short_help="How good a copy becomes by asking, for how many queries and euros.")

@@ -1,0 +1,38 @@
+"""Drills with configuration that is code: each is stopped by its finding, and bites where that one check is gone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lockgate.drills.replays.configuration import DRILLS
+from lockgate.drills.replays.scene import Scene
+from tests.drills.checks_configuration import CHECKS
+from tests.support.drilling import bites, stopped
+
+BY_ID = {drill.id: drill for drill in DRILLS}
+STOPPED = ("code-in-configuration", "code-in-settings", "stranger-command")
+BITES: tuple[str, ...] = ("stranger-command",)
+"""What is played at every change. Other tests see the same controls refuse; the rest is nightly."""
+
+
+def _now_or_nightly(now: tuple[str, ...]) -> list[object]:
+    return [pytest.param(name, marks=() if name in now else pytest.mark.nightly) for name in BY_ID]
+
+
+def test_each_drill_has_a_check() -> None:
+    """None is without its positive control, and no check is about a drill that is gone."""
+    assert BY_ID.keys() == CHECKS.keys()
+
+
+@pytest.mark.parametrize("name", _now_or_nightly(STOPPED))
+def test_it_is_stopped(name: str, base: Scene) -> None:
+    """By its own finding; the attacker gets nothing."""
+    assert not stopped(BY_ID[name], base).tried.reached
+
+
+@pytest.mark.parametrize("name", _now_or_nightly(BITES))
+def test_it_bites(name: str, base: Scene, tmp_path: Path) -> None:
+    """Without that check it is taken."""
+    bites(BY_ID[name], base, CHECKS[name], tmp_path)

@@ -1,0 +1,45 @@
+"""A drill, and the same drill where the one check that stops it is patched out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from lockgate.drills.replays.run import play_one
+from lockgate.drills.replays.scene import Scene
+from lockgate.drills.replays.served import Houses
+from lockgate.drills.replays.spec import Drill, Outcome
+from lockgate.testing import Patch, patched
+
+
+def stopped(drill: Drill, base: Scene) -> Outcome:
+    """Play `drill`; it must be stopped, in part where it has a limit, by its own finding."""
+    outcome = play_one(drill, base)
+    assert not outcome.why, outcome.why
+    assert outcome.applies, outcome.inapplicable
+    assert outcome.finding == drill.finding, (outcome.others, outcome.tried)
+    assert outcome.stopped, outcome
+    return outcome
+
+
+def bites(drill: Drill, base: Scene, patches: Sequence[Patch], place: Path, *, behind: str = "") -> Outcome:
+    """Play `drill` against a copy of the program without its check: not stopped, and the attacker gets on.
+
+    `behind`: another control's finding that stops it all the same. Its own must not be told then.
+    """
+    program = replace(base.program, path=patched(place / "patched", patches))
+    houses = Houses()
+    try:
+        outcome = play_one(drill, replace(base, program=program, houses=houses))
+    finally:
+        houses.close()
+    assert not outcome.why, outcome.why
+    assert outcome.applies, outcome.inapplicable
+    assert outcome.stopped is False, outcome
+    if behind:
+        assert behind in outcome.others, (outcome.tried, outcome.others)
+        assert not outcome.tried.reached, outcome.tried
+    else:
+        assert outcome.tried.reached, (outcome.tried, outcome.others)
+    return outcome
