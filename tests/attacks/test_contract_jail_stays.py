@@ -65,7 +65,11 @@ def test_a_wrong_answer_and_then_silence(place: SourceProject) -> None:
 
 @pytest.mark.parametrize(
     "accepted",
-    ["accepted.slice(1)", "pyarrow.concat_batches([accepted, accepted.slice(0, 1)])"],
+    # By day test_poison_rows.py sees a dropped row refused.
+    [
+        pytest.param("accepted.slice(1)", marks=pytest.mark.nightly),
+        "pyarrow.concat_batches([accepted, accepted.slice(0, 1)])",
+    ],
     ids=["drops a row", "doubles a row"],
 )
 def test_several_jails_and_one_lie(place: SourceProject, monkeypatch: pytest.MonkeyPatch, accepted: str) -> None:

@@ -189,7 +189,23 @@ HOSTILE: dict[str, tuple[str, str, bytes | Callable[..., Any], str]] = {
 }
 
 
-@pytest.mark.parametrize("case", HOSTILE)
+OF_THE_SAME_KIND = (
+    "a JSON line of 2 GB",
+    "a long cell among short ones",
+    "a dictionary that unpacks",
+    "zip",
+    "zstd",
+    "xz",
+    "too many CSV columns",
+    "rows that are not there",
+    "a text that is no text",
+)
+"""Another of the same finding and the same reader goes through the jail by day; these do so by night."""
+
+
+@pytest.mark.parametrize(
+    "case", [pytest.param(case, marks=pytest.mark.nightly) if case in OF_THE_SAME_KIND else case for case in HOSTILE]
+)
 def test_a_hostile_file_is_refused(tmp_path: Path, case: str) -> None:
     """The finding names the file and the fault; the jail lives to tell it, and nothing it says moves a cursor."""
     finding, name, content, says = HOSTILE[case]
@@ -216,7 +232,13 @@ HONEST: dict[str, tuple[str, bytes | Callable[[], bytes], int]] = {
 }
 
 
-@pytest.mark.parametrize("case", HONEST)
+NEIGHBOURS_BY_NIGHT = ("a cell of 7 MiB, in JSON Lines", "ten thousand CSV columns")
+"""Neighbours of what is refused by night."""
+
+
+@pytest.mark.parametrize(
+    "case", [pytest.param(case, marks=pytest.mark.nightly) if case in NEIGHBOURS_BY_NIGHT else case for case in HONEST]
+)
 def test_the_honest_neighbour_passes(tmp_path: Path, case: str) -> None:
     """What is large, wide or nested without being a bomb is read, every row of it."""
     name, content, rows = HONEST[case]

@@ -87,7 +87,14 @@ CHANGES = {
 }
 
 
-@pytest.mark.parametrize("change", CHANGES)
+BY_NIGHT = ("doubles a row", "turns the order", "adds a column")
+"""As "drops a row" and "forges a row", which go through the jails by day: another number of rows, another row, another
+form. `test_contract_jail_stays` has a doubled row in CI too."""
+
+
+@pytest.mark.parametrize(
+    "change", [pytest.param(change, marks=pytest.mark.nightly) if change in BY_NIGHT else change for change in CHANGES]
+)
 def test_a_contract_that_interferes_with_the_count(place: SourceProject, change: str) -> None:
     """The contract's code may change what its jail answers; the jail that counts is another, and refuses it."""
     place.write("a.csv", CSV)

@@ -79,7 +79,7 @@ def test_the_document_is_valid_openapi(api: Any) -> None:
     OpenAPIV31SpecValidator(api.raw_schema).validate()
 
 
-@pytest.mark.parametrize("examples", [15, pytest.param(1000, marks=pytest.mark.nightly)])
+@pytest.mark.parametrize("examples", [10, pytest.param(1000, marks=pytest.mark.nightly)])
 @pytest.mark.parametrize("mode", list(GenerationMode))
 def test_every_call_does_what_the_document_says(api: Any, mode: GenerationMode, examples: int) -> None:
     """Statuses, bodies, headers and types are those described, for what it allows and for what it forbids.

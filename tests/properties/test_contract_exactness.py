@@ -1,6 +1,6 @@
 """The proof of exactness: whatever the contract and whatever the table, each row has plain Pydantic's verdict.
 
-A few hundred pairs of contract and table each time; with `--hypothesis-profile=nightly` 12,000, and more in the others.
+150 pairs of contract and table each time; with `--hypothesis-profile=nightly` 12,000, and more in the others.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tests.support.verdicts import engine, judge, snapshot
 
 _CALLS = settings.default.max_examples if settings.default is not None else 100
 PAIRS = _CALLS if _CALLS <= 100 else 4 * _CALLS
-"""Per kind of source: 100, nightly 4,000."""
+"""Per kind of source: 50, nightly 4,000."""
 
 TIMES = 2000
 """How often a drawn table is repeated to be longer than what is asked of Pydantic at once."""

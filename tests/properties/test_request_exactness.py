@@ -24,7 +24,7 @@ from tests.support.requests import Pair, body
 
 _CALLS = settings.default.max_examples if settings.default is not None else 100
 PAIRS = 3 * _CALLS // 2 if _CALLS <= 100 else 12 * _CALLS
-"""Contracts: 150, nightly 12,000."""
+"""Contracts: 75, nightly 12,000."""
 
 GOOD, TRIED = 1, 20
 """How many records are changed, and how many spellings from the whole pool are tried in each of their members."""

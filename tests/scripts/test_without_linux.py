@@ -30,7 +30,15 @@ def on_a_mac(ready: Ready, *arguments: str) -> tuple[int, str]:
     return done.returncode, said
 
 
-@pytest.mark.parametrize("arguments", [("verify", "latest"), ("verify", "--all"), ("show", "latest"), ("models",)])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("verify", "--all"),
+        ("models",),
+        pytest.param(("verify", "latest"), marks=pytest.mark.nightly),
+        pytest.param(("show", "latest"), marks=pytest.mark.nightly),
+    ],
+)
 def test_reading_and_proving_needs_no_linux(ready: Ready, arguments: tuple[str, ...]) -> None:
     """Whoever must sign off can do so on the machine that they have."""
     code, said = on_a_mac(ready, *arguments)
@@ -49,7 +57,15 @@ def test_signing_needs_no_linux(ready: Ready, tmp_path: Path) -> None:
     assert (tmp_path / "model" / "model.sig").is_file()
 
 
-@pytest.mark.parametrize("arguments", [("run", "--fresh"), ("train",), ("doctor",), ("jail", "--", "true")])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("run", "--fresh"),
+        pytest.param(("train",), marks=pytest.mark.nightly),  # a stage of `run`
+        ("doctor",),
+        ("jail", "--", "true"),
+    ],
+)
 def test_what_needs_a_jail_refuses_and_says_where_to_go(ready: Ready, arguments: tuple[str, ...]) -> None:
     """Exit 4, the system's name, and the way to a Linux machine: never a run without a jail."""
     code, said = on_a_mac(ready, *arguments)

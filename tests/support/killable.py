@@ -208,6 +208,6 @@ OPERATIONS: dict[str, Callable[[Project], None]] = {
 }
 
 
-def share(steps: int, most: int = 12) -> list[int]:
+def share(steps: int, most: int = 6) -> list[int]:
     """A twentieth of the steps, each time others; what pytest-randomly says is the seed gives the same ones again."""
     return sorted(random.sample(range(1, steps + 1), min(most, max(3, steps // 20))))

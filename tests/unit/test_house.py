@@ -51,7 +51,7 @@ def pure_modules() -> list[Path]:
 def starts_processes(path: Path) -> bool:
     """Whether the rules allow this file to start a process: the sandbox's launchers and the jail's own pid 1."""
     inside = path.relative_to(SOURCE).as_posix()
-    return bool(re.fullmatch(r"sandbox/(launch|launcher|_\w+|_\w+/\w+|jail/\w+)\.py", inside))
+    return bool(re.fullmatch(r"sandbox/(launch|launcher|own_program|_\w+|_\w+/\w+|jail/\w+)\.py", inside))
 
 
 def impurities(tree: ast.Module) -> Iterator[str]:

@@ -144,7 +144,7 @@ def test_a_query_on_a_server_is_always_asked_again(bank: Bank) -> None:
         pytest.param("select 1::oid v", "LG133", {"type": "oid"}, marks=pytest.mark.nightly),
         pytest.param("select interval '1 day' v", "LG133", {"type": "interval"}, marks=pytest.mark.nightly),
         pytest.param("select gen_random_uuid() v", "LG133", {"type": "uuid"}, marks=pytest.mark.nightly),
-        ("select array[1.5::numeric] v", "LG133", {"type": "_numeric"}),
+        pytest.param("select array[1.5::numeric] v", "LG133", {"type": "_numeric"}, marks=pytest.mark.nightly),
         ("select date 'infinity' v", "LG133", {"column": "v"}),
         pytest.param(
             "select timestamp '-infinity' v union all select now()::timestamp",
@@ -152,9 +152,9 @@ def test_a_query_on_a_server_is_always_asked_again(bank: Bank) -> None:
             {"column": "v"},
             marks=pytest.mark.nightly,
         ),
-        ("select date '4000-01-01 BC' v", "LG133", {"column": "v"}),
+        pytest.param("select date '4000-01-01 BC' v", "LG133", {"column": "v"}, marks=pytest.mark.nightly),
         ("select 1 a, 2 a", "LG133", {"columns": ["a"]}),
-        ("select", "LG133", {}),
+        pytest.param("select", "LG133", {}, marks=pytest.mark.nightly),
     ],
 )
 def test_queries_that_are_refused(bank: Bank, sql: str, finding: str, seen: dict[str, object]) -> None:

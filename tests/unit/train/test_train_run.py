@@ -87,21 +87,25 @@ def test_a_binary_model_is_trained_and_judged(trained: tuple[TrainingProject, Tr
     assert (judge.predicate["monitor"], [reason.finding for reason in result.reasons]) == (None, ["LG329"])
 
 
-def test_multiclass_and_regression_have_their_own_metrics(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The task follows from the label; each has its metrics and a plan, and regression says what it has not."""
-    (tmp_path / "a").mkdir()
-    several, answers = _trained(tmp_path / "a", monkeypatch, "kind", "Classifier")
+@pytest.mark.nightly  # by day tests/unit/train/test_train_metrics.py and test_export_matrix.py, without jails
+def test_multiclass_has_its_own_metrics(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The task follows from the label; it has its metrics and a plan."""
+    several, answers = _trained(tmp_path, monkeypatch, "kind", "Classifier")
     assert (several.task, set(several.metrics)) == ("multiclass", {"accuracy", "macro_f1", "log_loss"})
-    (tmp_path / "b").mkdir()
-    number, values = _trained(tmp_path / "b", monkeypatch, "delay", "Regressor")
-    assert (number.task, set(number.metrics)) == ("regression", {"mae", "rmse", "r2"})
-    assert number.judgement.predicate["missing"]["roc_auc"] == "not available for regression"
-    assert number.metrics["r2"]["low"] > 0.5
     assert [stream.name for stream in answers.streams] == ["class", "margin", "confidence", "loss"]
     assert {*(answers.streams[0].categories or ())} == {"bad", "fair", "good"}
     assert answers.about["accuracy"] == pytest.approx(several.metrics["accuracy"]["value"])
+    assert several.reasons == ()
+
+
+def test_regression_has_its_own_metrics(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The task follows from the label; it has its metrics and a plan, and says what it has not."""
+    number, values = _trained(tmp_path, monkeypatch, "delay", "Regressor")
+    assert (number.task, set(number.metrics)) == ("regression", {"mae", "rmse", "r2"})
+    assert number.judgement.predicate["missing"]["roc_auc"] == "not available for regression"
+    assert number.metrics["r2"]["low"] > 0.5
     assert [stream.name for stream in values.streams] == ["value", "loss"]
-    assert (values.rows + values.pilot, values.stride, several.reasons) == (number.split.heldout_rows, 1, ())
+    assert (values.rows + values.pilot, values.stride, number.reasons) == (number.split.heldout_rows, 1, ())
 
 
 def test_judgings_of_the_same_rows_are_counted(trained: tuple[TrainingProject, TrainResult]) -> None:
@@ -259,7 +263,7 @@ def test_the_jails_code_names_each_failure(tmp_path: Path, monkeypatch: pytest.M
 
 
 LIMITS = {
-    "loops for ever": ("while True: pass", Limits(wall_seconds=6), "LG318"),
+    "goes on for ever": ("__import__('time').sleep(99)", Limits(wall_seconds=6), "LG318"),
     "eats all memory": ("x = [bytearray(1 << 26) for _ in range(400)]", Limits(memory=700 << 20), "LG317"),
     "writes too much": ("open('/out/x', 'wb').write(bytes(9 << 20))", Limits(output_bytes=8 << 20), "LG319"),
     "prints too much": ("[print('x' * 9999) for _ in range(999)]", Limits(talk_bytes=1 << 20), "LG321"),
@@ -268,7 +272,7 @@ LIMITS = {
 
 @pytest.mark.parametrize("what", LIMITS)
 def test_each_limit_is_its_own_finding(to_fail: TrainingProject, what: str) -> None:
-    """A loop, a bomb and a flood end at their limits and are told apart."""
+    """What does not end, a bomb and a flood end at their limits and are told apart."""
     code, limits, finding = LIMITS[what]
     to_fail.write(train=TRAIN.format(code))
     with pytest.raises(Refused) as raised:

@@ -195,7 +195,7 @@ def test_a_contract_that_loops(place: SourceProject, monkeypatch: pytest.MonkeyP
     place.write("a.csv", CSV)
     place.ingest("a.csv")
     with monkeypatch.context() as patch:
-        patch.setattr(examine, "CONTRACT_LIMITS", Limits(cpu_seconds=3, wall_seconds=20))
+        patch.setattr(examine, "CONTRACT_LIMITS", Limits(cpu_seconds=2, wall_seconds=20))
         with pytest.raises(Refused) as caught:
             place.validate(text)
     assert caught.value.finding == "LG212"

@@ -49,7 +49,10 @@ def validate(*more: str) -> int:
     return run(["validate", *more, "--contract", "contract.py:Flight", "--out", "out"])
 
 
-@pytest.mark.parametrize("name", SOURCES)
+# JSON Lines by day: tests/properties/test_contract_exactness.py, and tests/unit/ingest/test_ingest_run.py in the jail.
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.nightly) if name == "rows.jsonl" else name for name in SOURCES]
+)
 def test_three_files_come_out(folder: Path, capfd: pytest.CaptureFixture[str], name: str) -> None:
     """Accepted rows, quarantine and report for each format, private, with counts that add up; --json says the same."""
     data, accepted, wanted = SOURCES[name]
