@@ -1,4 +1,4 @@
-"""The eight words that a user meets, each explained once. `lockgate explain WORD` prints them."""
+"""The eight words that a user meets, and the six of a threat, each explained once; `lockgate explain` prints them."""
 
 from __future__ import annotations
 
@@ -21,3 +21,14 @@ WORDS: dict[str, str] = {
     "finding": "Something that a rule says about a row, a file, a request or a model. It has a permanent id such as "
     "LG203; `lockgate explain LG203` says what it means and what to do.",
 }
+
+STATUSES: dict[str, str] = {
+    "HELD": "Each control of the threat has its fresh statement in the log, and each of its drills was stopped, at "
+    "least in part. What stays open stands beside it.",
+    "STALE": "All was shown once; something of it is too old, or of another version of Lockgate or of the policy.",
+    "UNPROVEN": "A statement or the result of a drill is missing, or the policy asks for no such control.",
+    "BROKEN": "An attack was not stopped, a control was switched off, or a statement shows that it did not hold.",
+    "ACCEPTED": "It is not held, and an approver signed to take the risk until a date: `lockgate waive LT14`.",
+    "OUT": "Out of scope by design, or of a part of the project that was never used: nothing is claimed.",
+}
+"""How a threat can stand (`lockgate threats`)."""
