@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -190,6 +190,15 @@ def _alive(pid: int) -> bool:
     return True
 
 
+@pytest.fixture
+def interrupted() -> Iterator[None]:
+    """Ctrl-C raises KeyboardInterrupt, also where these tests were started in the background, which ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interrupted")
 def test_whoever_leaves_ends_what_plays(stage: Scene) -> None:
     """Ctrl-C while two play: their commands are ended, with what those have started, and nobody is waited for."""
     pids: list[int] = []

@@ -129,6 +129,8 @@ def _tls(authority: Authority | None, name: str, host: str = HERE) -> list[str]:
 
 def _start(module: str, arguments: list[str], log: Path) -> subprocess.Popen[bytes]:
     environment = {**os.environ, "POLARS_MAX_THREADS": "1", "DASK_DISTRIBUTED__ADMIN__EVENT_LOOP": "asyncio"}
+    # Dask waits five minutes for a worker that says nothing any more, then asks another: that is longer than a test.
+    environment["DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL"] = "20s"
     command = [sys.executable, "-m", f"distributed.cli.{module}", *arguments]
     with log.open("wb") as out:
         return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=environment)

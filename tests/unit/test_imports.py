@@ -30,6 +30,7 @@ FAULTS = [
     ("jail", "validate/jail/check.py", "import cryptography"),
     ("pid1", "sandbox/jail/harness.py", "import pydantic"),
     ("processes", "ingest/run.py", "import subprocess"),
+    ("own-program", "supervise/crew.py", "from lockgate.sandbox import own_program"),
     ("keyfile", "trust/verifier.py", "from lockgate.trust import _keyfile"),
     ("serving", "serve/service.py", "from lockgate.trust.signer import Signer"),
     ("serving", "audit/entries.py", "import lockgate.trust._keyfile"),
