@@ -79,8 +79,13 @@ def pytest_collection_finish() -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files that start real processes come first: one of them at the end would keep a worker while the others idle."""
-    items.sort(key=lambda item: item.path.is_relative_to(UNIT))
+    """Files that start real processes come first: one of them at the end would keep a worker while the others idle.
+
+    Of these, what needs the project that all share comes later: nobody waits while it is made.
+    """
+    sharing = {item.path for item in items if "ready" in getattr(item, "fixturenames", ())}
+    unit = {item.path for item in items if item.path.is_relative_to(UNIT)}
+    items.sort(key=lambda item: (item.path in unit, item.path in sharing - unit))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -12,7 +12,7 @@ from tests.drills.checks_wheels import BEHIND, CHECKS
 from tests.support.drilling import bites, stopped
 
 BY_ID = {drill.id: drill for drill in DRILLS}
-STOPPED = ("changed-wheel", "dependency-confusion", "unlocked-package")
+STOPPED = ("unlocked-package",)
 BITES: tuple[str, ...] = ("unlocked-package",)
 """What is played at every change. Other tests see the same controls refuse; the rest is nightly."""
 

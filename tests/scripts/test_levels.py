@@ -26,6 +26,7 @@ def train(here: Ready) -> tuple[int, str]:
 
 
 @pytest.mark.skipif(abi.kernel_abi() < abi.LEAST_ALONE, reason="this kernel's Landlock is too old for level 2")
+@pytest.mark.nightly  # by day LG433 and the level of a launcher are refused in unit/audit, attacks/test_jail_levels
 def test_a_weaker_jail_is_refused_until_the_policy_allows_it(ready: Ready, tmp_path: Path) -> None:
     """Asking for a launcher by name weakens nothing: exit 4. A signed policy does, and the run says so."""
     here = ready.copy(tmp_path)

@@ -117,7 +117,7 @@ def test_judgings_of_the_same_rows_are_counted(trained: tuple[TrainingProject, T
     assert first.model != again.model
 
 
-@pytest.mark.parametrize("wrote", ["joblib", "onnx"])
+@pytest.mark.parametrize("wrote", ["joblib", pytest.param("onnx", marks=pytest.mark.nightly)])
 def test_a_script_in_place_of_a_function(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrote: str) -> None:
     """A script reads $LOCKGATE_DATA and writes $LOCKGATE_OUT; a joblib file is converted in a second jail."""
     here = training_project(tmp_path, monkeypatch, "late")
