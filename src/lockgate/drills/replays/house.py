@@ -214,8 +214,12 @@ class _Apart(Program):
 
     def _words(self, *words: str) -> tuple[str, ...]:
         script = f'mount -t tmpfs -o size={_DISK},mode=700 tmpfs "$0" && exec "$@"'
-        who = () if os.geteuid() == 0 else ("--user", "--map-root-user")
-        return ("unshare", *who, "--mount", "sh", "-c", script, str(self.spool), *super()._words(*words))
+        mount = ("--mount", "sh", "-c", script, str(self.spool))
+        if os.geteuid() == 0:
+            return ("unshare", *mount, *super()._words(*words))
+        # Who mounts is root of a namespace; whoever serves is the ordinary user again, as jails want it.
+        back = ("unshare", "--user", f"--map-user={os.geteuid()}", f"--map-group={os.getegid()}", "--")
+        return ("unshare", "--user", "--map-root-user", *mount, *back, *super()._words(*words))
 
 
 def _hurried(scene: Scene) -> None:
