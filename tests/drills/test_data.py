@@ -14,7 +14,7 @@ from lockgate.drills.replays.run import play_one
 from lockgate.drills.replays.scene import Scene
 from lockgate.drills.replays.spec import Outcome
 from tests.drills.checks_data import CHECKS
-from tests.support.drilling import bites, stopped
+from tests.support.drilling import bites, by_day, stopped
 
 BY_ID = {drill.id: drill for drill in DRILLS}
 SCREENED = ("poisoned-labels", "poisoned-trigger")
@@ -24,10 +24,6 @@ STOPPED = ("bad-source", "split-view", "edited-snapshot", "hostile-data-file")
 BITES = ("split-view",)
 """What is played at every change. The attacks' own tests see the same controls refuse; the rest is nightly."""
 LIMITED = ("split-view",)
-
-
-def _or_nightly(now: tuple[str, ...]) -> list[object]:
-    return [pytest.param(name, marks=() if name in now else pytest.mark.nightly) for name in PLAIN]
 
 
 def _with_policy(scene: Scene, change: Callable[[str], str]) -> Scene:
@@ -53,7 +49,7 @@ def test_each_drill_has_a_check() -> None:
     assert BY_ID.keys() == CHECKS.keys()
 
 
-@pytest.mark.parametrize("name", _or_nightly(STOPPED))
+@pytest.mark.parametrize("name", by_day(PLAIN, STOPPED))
 def test_it_is_stopped(name: str, base: Scene) -> None:
     """By its own finding, and the attacker gets nothing; in part where the control has a limit that is told."""
     outcome = stopped(BY_ID[name], base)
@@ -61,7 +57,7 @@ def test_it_is_stopped(name: str, base: Scene) -> None:
     assert outcome.stopped == ("part" if name in LIMITED else True)
 
 
-@pytest.mark.parametrize("name", _or_nightly(BITES))
+@pytest.mark.parametrize("name", by_day(PLAIN, BITES))
 def test_it_bites(name: str, base: Scene, tmp_path: Path) -> None:
     """Without its check the rows are taken, the file is read, the server is asked, the label counts."""
     bites(BY_ID[name], base, CHECKS[name], tmp_path)

@@ -9,7 +9,7 @@ import pytest
 from lockgate.drills.replays.deploying import DRILLS
 from lockgate.drills.replays.scene import Scene
 from tests.drills.checks_deploying import CHECKS
-from tests.support.drilling import bites, stopped
+from tests.support.drilling import bites, by_day, stopped
 
 BY_ID = {drill.id: drill for drill in DRILLS}
 STOPPED: tuple[str, ...] = ("unapproved", "revoked-model")
@@ -17,22 +17,18 @@ BITES: tuple[str, ...] = ("unapproved",)
 """What is played at every change. Other tests see the same controls refuse; the rest is nightly."""
 
 
-def _now_or_nightly(now: tuple[str, ...]) -> list[object]:
-    return [pytest.param(name, marks=() if name in now else pytest.mark.nightly) for name in BY_ID]
-
-
 def test_each_drill_has_a_check() -> None:
     """None is without its positive control, and no check is about a drill that is gone."""
     assert BY_ID.keys() == CHECKS.keys()
 
 
-@pytest.mark.parametrize("name", _now_or_nightly(STOPPED))
+@pytest.mark.parametrize("name", by_day(BY_ID, STOPPED))
 def test_it_is_stopped(name: str, base: Scene) -> None:
     """By its own finding; the attacker gets nothing."""
     assert not stopped(BY_ID[name], base).tried.reached
 
 
-@pytest.mark.parametrize("name", _now_or_nightly(BITES))
+@pytest.mark.parametrize("name", by_day(BY_ID, BITES))
 def test_it_bites(name: str, base: Scene, tmp_path: Path) -> None:
     """Without that check the model is live, or a statement is sealed that makes it so."""
     bites(BY_ID[name], base, CHECKS[name], tmp_path)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from lockgate.drills.replays.run import play_one
 from lockgate.drills.replays.scene import Scene
@@ -43,3 +46,8 @@ def bites(drill: Drill, base: Scene, patches: Sequence[Patch], place: Path, *, b
     else:
         assert outcome.tried.reached, (outcome.tried, outcome.others)
     return outcome
+
+
+def by_day(ids: Iterable[str], chosen: Collection[str]) -> list[Any]:
+    """Ids as parameters of a test: those that are `chosen` play at every change, the others by night."""
+    return [pytest.param(name, marks=() if name in chosen else pytest.mark.nightly) for name in ids]
