@@ -15,10 +15,10 @@ from lockgate.drills.replays import climbing
 from lockgate.drills.replays.abuse import DRILLS
 from lockgate.drills.replays.program import Program
 from lockgate.drills.replays.run import play_one
-from lockgate.drills.replays.scene import Scene, twin
+from lockgate.drills.replays.scene import Scene
 from tests.drills.checks_abuse import CHECKS
 from tests.support.drill_project import write
-from tests.support.drilling import bites, stopped
+from tests.support.drilling import bites, stopped, twin
 
 BY_ID = {drill.id: drill for drill in (*DRILLS, *climbing.DRILLS)}
 ELSEWHERE = ("evasion-queries", "worse-on-ladder")

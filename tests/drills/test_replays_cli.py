@@ -167,17 +167,24 @@ def test_results_may_be_sealed_elsewhere(project: Ready, monkeypatch: pytest.Mon
     assert digests(project.root, project.shell.home / "config") == before
 
 
-@pytest.mark.parametrize("name", ["there", "nowhere/drill.out"])
+@pytest.mark.parametrize(
+    ("option", "name", "finding"),
+    [
+        ("--to-file", "there", "LG867"),
+        ("--to-file", "nowhere/drill.out", "LG867"),
+        ("--sarif", "nowhere/drill.sarif", "LG9013"),
+    ],
+)
 def test_a_file_that_cannot_be_written_is_told_before_anything_is_played(
-    name: str, project: Ready, monkeypatch: pytest.MonkeyPatch
+    option: str, name: str, finding: str, project: Ready, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One that is there already, and one in no folder: minutes later the results would be lost."""
     (project.shell.home / "there").write_text("signed by others")
 
-    done = here(monkeypatch, project.shell, project.root, "--to-file", project.shell.home / name, drills=(STOPPED,))
+    done = here(monkeypatch, project.shell, project.root, option, project.shell.home / name, drills=(STOPPED,))
 
     assert (done.code, done.out) == (2, "")
-    assert "LG867" in done.err
+    assert finding in done.err
 
 
 def test_failures_go_where_code_hosts_read_them(project: Ready, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,8 +10,9 @@ from typing import Any
 
 import pytest
 
+from lockgate.drills.replays.program import Program
 from lockgate.drills.replays.run import play_one
-from lockgate.drills.replays.scene import Scene
+from lockgate.drills.replays.scene import LEFT_OUT, Scene, begin
 from lockgate.drills.replays.served import Houses
 from lockgate.drills.replays.spec import Drill, Outcome
 from lockgate.testing import Patch, patched
@@ -51,3 +53,10 @@ def bites(drill: Drill, base: Scene, patches: Sequence[Patch], place: Path, *, b
 def by_day(ids: Iterable[str], chosen: Collection[str]) -> list[Any]:
     """Ids as parameters of a test: those that are `chosen` play at every change, the others by night."""
     return [pytest.param(name, marks=() if name in chosen else pytest.mark.nightly) for name in ids]
+
+
+def twin(root: Path, place: Path, program: Program) -> Scene:
+    """The twin of a project of this test's own, as it is; `program.home` becomes `place`."""
+    target = place / "twin"
+    shutil.copytree(root, target, symlinks=True, ignore=LEFT_OUT)
+    return begin(Scene(place, target, replace(program, home=place)))

@@ -73,6 +73,7 @@ def command(
     machine().require()
     plan = twin.plan(project, rows=rows, strict=environment)
     outbox = _outbox(to_file)
+    _check_folder(sarif, "LG9013")
     outcomes: list[Outcome] = []
     try:
         _play(project, plan, wanted, talk, outcomes)
@@ -102,10 +103,14 @@ def _outbox(name: str) -> Path | None:
     path = Path(name)
     if name and path.exists():
         raise exists(path)
-    if name and not os.access(path.parent, os.W_OK | os.X_OK):
-        seen = {"file": str(path)}
-        raise Usage("LG867", f"{path} cannot be written", seen=seen, next="name a file in a folder of yours")
+    _check_folder(name, "LG867")
     return path if name else None
+
+
+def _check_folder(name: str, finding: str) -> None:
+    """Raises Usage `finding` where a file of that name cannot be written; "" is none."""
+    if name and not os.access(Path(name).parent, os.W_OK | os.X_OK):
+        raise Usage(finding, f"{name} cannot be written", seen={"file": name}, next="name a file in a folder of yours")
 
 
 def _chosen(ids: Sequence[str], threat: str, incident: int | None) -> list[Drill]:

@@ -13,6 +13,7 @@ import shutil
 from contextlib import suppress
 from pathlib import Path
 
+from lockgate.drills.attacks import link
 from lockgate.runtime.locked.wheels import cache_folder
 from lockgate.store.lock import lock as hold
 from lockgate.trust.pin import state_home
@@ -45,11 +46,4 @@ def own_cache(place: Path, lock: bytes) -> Path:
 def link_tree(source: Path, target: Path) -> None:
     """A folder's files under second names. One that goes away meanwhile is left out: it is unpacked again."""
     with suppress(shutil.Error, FileNotFoundError):
-        shutil.copytree(source, target, symlinks=True, copy_function=_second_name)
-
-
-def _second_name(source: str, target: str) -> None:
-    try:
-        os.link(source, target, follow_symlinks=False)
-    except OSError:
-        shutil.copy2(source, target, follow_symlinks=False)
+        shutil.copytree(source, target, symlinks=True, copy_function=link)

@@ -86,16 +86,6 @@ class Scene:
         return self.houses.of(self.base or self)
 
 
-def twin(root: Path, place: Path, program: Program, *, say: Callable[[str], None] = lambda _: None) -> Scene:
-    """Make the twin of the project in `root` below `place`, as it is; `program.home` becomes `place`.
-
-    For a project of anybody's see `twin.make`, which leaves out what a twin cannot have.
-    """
-    target = place / "twin"
-    shutil.copytree(root, target, symlinks=True, ignore=LEFT_OUT)
-    return begin(Scene(place, target, replace(program, home=place)), say=say)
-
-
 def begin(scene: Scene, *, say: Callable[[str], None] = lambda _: None) -> Scene:
     """Found the project that lies in the scene, run it, and deploy its model; the scene with the model's name.
 
