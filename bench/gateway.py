@@ -54,7 +54,7 @@ def _lists(rows: Rows) -> list[list[float]]:
 
 def _tensor(rows: Rows) -> dict[str, Any]:
     flat = [value for row in rows for value in row.values()]
-    return {"inputs": [{"name": "x", "shape": [len(rows), len(rows[0])], "datatype": "FP32", "data": flat}]}
+    return {"inputs": [{"name": "x", "shape": [len(rows), len(rows[0])], "datatype": "FP64", "data": flat}]}
 
 
 def _best(said: Any) -> list[float]:
@@ -132,7 +132,7 @@ def truth(project: Made) -> Truth:
     import onnxruntime
 
     session = onnxruntime.InferenceSession(str(project.model))
-    scores = session.run(None, {"X": np.asarray(_lists(project.many), np.float32)})[1]
+    scores = session.run(None, {"X": np.asarray(_lists(project.many), np.float64)})[1]
     return [float(row.max()) for row in scores]
 
 

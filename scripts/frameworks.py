@@ -29,8 +29,8 @@ def page() -> Iterator[str]:
         "test; what is not here is refused with LG338 unless it is made of what is here."
     )
     yield (
-        "Where numbers are not exact in 32 bits, which is how a record's numbers arrive, a row may rightly fall on the "
-        "other side of a split: the parity check tells such rows apart and shows them."
+        "Graphs take a record's numbers in 64 bits, as the estimator did. Support vector machines count in 32: where "
+        "that puts a row on the other side of a split, the parity check tells it apart and shows it."
     )
     versions = ", ".join(f"{name} {_locked(name)}" for name in PACKAGES)
     yield (

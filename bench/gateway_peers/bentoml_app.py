@@ -23,7 +23,7 @@ class Onnx:
     @bentoml.api  # type: ignore[untyped-decorator]
     async def predict(self, inputs: list[list[float]]) -> dict[str, Any]:
         """Label and scores of each row."""
-        labels, scores = self.session.run(None, {"X": np.asarray(inputs, np.float32)})
+        labels, scores = self.session.run(None, {"X": np.asarray(inputs, np.float64)})
         return {"labels": labels.tolist(), "scores": scores.tolist()}
 
 

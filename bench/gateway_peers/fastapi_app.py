@@ -24,7 +24,7 @@ class Request(BaseModel):
 @app.post("/predict")  # type: ignore[untyped-decorator]
 def predict(request: Request) -> dict[str, Any]:
     """Label and scores of each row."""
-    labels, scores = session.run(None, {"X": np.asarray(request.inputs, np.float32)})
+    labels, scores = session.run(None, {"X": np.asarray(request.inputs, np.float64)})
     return {"labels": labels.tolist(), "scores": scores.tolist()}
 
 

@@ -20,7 +20,7 @@ class Onnx(Model):  # type: ignore[misc]
 
     async def predict(self, payload: Any, headers: Any = None, response_headers: Any = None) -> Any:  # noqa: ARG002
         """One request of the version 1 protocol."""
-        labels, scores = self.session.run(None, {"X": np.asarray(payload["instances"], np.float32)})
+        labels, scores = self.session.run(None, {"X": np.asarray(payload["instances"], np.float64)})
         return {"predictions": labels.tolist(), "scores": scores.tolist()}
 
 

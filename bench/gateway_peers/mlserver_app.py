@@ -28,7 +28,7 @@ class Onnx(MLModel):  # type: ignore[misc]
 
     async def predict(self, payload: InferenceRequest) -> InferenceResponse:
         """One request."""
-        rows = NumpyCodec.decode_input(payload.inputs[0]).astype(np.float32)
+        rows = NumpyCodec.decode_input(payload.inputs[0]).astype(np.float64)
         labels, scores = self.session.run(None, {"X": rows})
         outputs = [NumpyCodec.encode_output("labels", labels), NumpyCodec.encode_output("scores", scores)]
         return InferenceResponse(model_name=self.name, outputs=outputs)

@@ -39,7 +39,7 @@ class Inference(Worker):  # type: ignore[misc]
     def forward(self, data: list[Request]) -> list[dict[str, object]]:
         """A batch of requests as one call of the model."""
         rows = [row for request in data for row in request.inputs]
-        labels, scores = self.session.run(None, {"X": np.asarray(rows, np.float32)})
+        labels, scores = self.session.run(None, {"X": np.asarray(rows, np.float64)})
         found, start = [], 0
         for request in data:
             end = start + len(request.inputs)

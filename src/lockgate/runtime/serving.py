@@ -9,11 +9,14 @@
 A field's kind says which wire column carries it, and what stands for null, in training exactly as in serving:
 
     kind       wire     in the model              null
-    float      float64  float32                   NaN
-    int        int64    float32                   NaN
-    bool       bool     float32, 0 or 1           NaN
+    float      float64  float64 or float32        NaN
+    int        int64    float64 or float32        NaN
+    bool       bool     float64 or float32, 0, 1  NaN
     string     string   string                    ""
     timestamp  int64    int64, microseconds since 1970-01-01 UTC      -2**63
+
+Numbers reach a model of scikit-learn, XGBoost or LightGBM in 64 bits, as its estimator was given them (docs/adr/0086);
+32 bits are what torch modules, scripts' own graphs and graphs of earlier versions take.
 
 A model with a features.py has version 2, and one more key; then `inputs` name its columns, and each field is for it:
 
@@ -39,7 +42,7 @@ from lockgate.core.wire import Column, ColumnType, WireError
 
 Task = Literal["binary", "multiclass", "regression"]
 Kind = Literal["float", "int", "bool", "string", "timestamp"]
-InputType = Literal["float32", "int64", "string"]
+InputType = Literal["float64", "float32", "int64", "string"]
 ClassValue = bool | int | str
 
 TASKS: tuple[str, ...] = get_args(Task)

@@ -7,11 +7,11 @@ FINDINGS: tuple[Finding, ...] = (
         "LG383",
         "the conversion changes the judged metric",
         "On the rows that training never saw, the metric of the ONNX graph is another than the estimator's own, or so "
-        "are its answers once outliers are left out. As a warning: more than a tenth of the rows differ. Rows "
-        "that fall on the other side of a split in 32 bits are no error of the conversion, and still make another "
-        "model when they are many.",
-        "Look which feature needs more than 32 bits (a timestamp, a large identifier) and scale it down or leave it "
-        "out; `[train] parity_metric` is the limit.",
+        "are its answers once outliers are left out. As a warning: more than a tenth of the rows differ. Graphs take "
+        "numbers in 64 bits; support vector machines and what other tools convert count in 32. That is no error of the "
+        "conversion, and still makes another model when the rows are many.",
+        "Put a StandardScaler before the step that counts in 32 bits, or look which feature needs more (a timestamp, a "
+        "large identifier) and leave it out; `[train] parity_metric` is the limit.",
     ),
     Finding(
         "LG384",

@@ -26,7 +26,13 @@ Featuring = Callable[[Mapping[str, Array]], Mapping[str, Array]]
 """`runtime.jail.features`: columns of a record's fields to those of the features. Raises ModelError."""
 
 _NUMPY = {"float64": "<f8", "int64": "<i8", "bool": "?"}
-_ONNX_TYPES = {"float32": "tensor(float)", "int64": "tensor(int64)", "string": "tensor(string)"}
+_ONNX_TYPES = {
+    "float64": "tensor(double)",
+    "float32": "tensor(float)",
+    "int64": "tensor(int64)",
+    "string": "tensor(string)",
+}
+_NUMBERS = {"float64": np.float64, "float32": np.float32, "int64": np.int64}
 
 
 @dataclass(frozen=True)
@@ -107,7 +113,7 @@ class Model:
     def _feed(self, fields: tuple[str, ...], kind: str, columns: Mapping[str, Array]) -> Array:
         if kind == "string":
             return np.stack([np.asarray(columns[name], dtype=object) for name in fields], axis=1)
-        number = np.int64 if kind == "int64" else np.float32
+        number = _NUMBERS[kind]
         with np.errstate(over="ignore"):
             return np.stack([np.asarray(columns[name]).astype(number) for name in fields], axis=1)
 

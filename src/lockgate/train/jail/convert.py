@@ -27,8 +27,14 @@ from lockgate.train.jail.exporters.labelled import class_of, fitting
 from lockgate.train.jail.exporters.versions import versions_of
 
 MODEL = place("/model")
+_MATRICES = ("tensor(float)", "tensor(double)")
 _FLOATS = ("tensor(float)", "tensor(double)", "tensor(float16)")
-_TYPES: dict[str, InputType] = {"tensor(float)": "float32", "tensor(int64)": "int64", "tensor(string)": "string"}
+_TYPES: dict[str, InputType] = {
+    "tensor(float)": "float32",
+    "tensor(double)": "float64",
+    "tensor(int64)": "int64",
+    "tensor(string)": "string",
+}
 
 
 def main(arguments: Sequence[str]) -> None:  # noqa: ARG001 - a jail's target has this signature
@@ -45,7 +51,7 @@ def _work() -> None:
     rows = featured.compared(rows, task["features"])
     wrote = next(MODEL / name for name in fit.MODELS if (MODEL / name).is_file())
     if wrote.suffix == ".onnx":
-        files = _described(wrote.read_bytes(), external.mapped_file(MODEL / DATA), rows, task["task"])
+        files = described(wrote.read_bytes(), external.mapped_file(MODEL / DATA), rows, task["task"])
     else:
         files = _fitted(wrote, rows, task)
     for name, data in files.items():
@@ -62,7 +68,8 @@ def _fitted(wrote: Path, rows: frame.Rows, task: dict[str, Any]) -> dict[str, by
     return fit.finish_fitted(boosters.load(wrote, rows, task["task"]), rows, task)
 
 
-def _described(model: bytes, data: memoryview | None, rows: frame.Rows, declared: str) -> dict[str, bytes]:
+def described(model: bytes, data: memoryview | None, rows: frame.Rows, declared: str) -> dict[str, bytes]:
+    """The files of a graph that the script wrote itself. Raises Refused LG311, LG312."""
     try:
         session = _opened(model, data)
     except Exception as error:
@@ -106,8 +113,8 @@ def _inputs(session: Any, rows: frame.Rows) -> tuple[Input, ...]:
     if all(node.name in rows.kinds and node.type in _TYPES for node in nodes):
         return tuple(Input(node.name, (node.name,), _TYPES[node.type]) for node in nodes)
     numbers = tuple(name for name, kind in rows.kinds.items() if kind in ("float", "int", "bool"))
-    if len(nodes) == 1 and nodes[0].type == "tensor(float)" and nodes[0].shape[-1] in (len(numbers), None):
-        return (Input(nodes[0].name, numbers, "float32"),)
+    if len(nodes) == 1 and nodes[0].type in _MATRICES and nodes[0].shape[-1] in (len(numbers), None):
+        return (Input(nodes[0].name, numbers, _TYPES[nodes[0].type]),)
     raise Refused(
         "LG312",
         "the inputs of the script's model.onnx are no fields of the contract",

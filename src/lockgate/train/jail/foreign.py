@@ -29,7 +29,7 @@ from lockgate.errors import LockgateError, Refused
 from lockgate.train.jail import fit, parity
 from lockgate.train.jail.exporters.base import Fitted
 from lockgate.train.jail.exporters.choose import fitted_of
-from lockgate.train.jail.foreign_rows import Sampled, rows_of
+from lockgate.train.jail.foreign_rows import GIVEN, Sampled, missing_in, rows_of
 from lockgate.train.jail.frame import Rows
 from lockgate.train.jail.watch import Watch
 
@@ -101,7 +101,13 @@ def convert(held: Any, sampled: Sampled, warned: Sequence[str]) -> dict[str, byt
 
 
 def _fitted(held: Any, sampled: Sampled) -> tuple[Fitted, Rows, int]:
-    """The model, the rows to compare on, and how many of them miss something: none where it has no answer for such."""
+    """The model, the rows to compare on, and how many of them miss something: none where it has no answer for such.
+
+    Rows that a person gave are all asked about, and those that miss something in what the model takes are counted.
+    """
+    if sampled.made == GIVEN:
+        fitted = fitted_of(held, sampled.rows, "auto")
+        return fitted, sampled.rows, missing_in(sampled.rows, fitted.features)
     if sampled.missing:
         try:
             fitted = fitted_of(held, sampled.rows, "auto")

@@ -6,7 +6,7 @@ every branch that such numbers reach, and say nothing of texts: a model of texts
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -19,7 +19,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from lockgate.errors import Refused
-from lockgate.runtime.serving import Kind
+from lockgate.runtime.serving import NULL_TIMESTAMP, Kind
 from lockgate.train.foreign_facts import MADE, MISSING, MOST_GIVEN
 from lockgate.train.jail import frame
 from lockgate.train.jail.exporters import sizes
@@ -28,12 +28,14 @@ from lockgate.train.jail.frame import Rows
 MOST_COLUMNS: Final = 100_000
 LABEL: Final = "label"
 _EDGES: Final = (0.0, -0.0, 0.5, 1.0, -1.0, 1e-6, -1e-6, 127.0, 255.0, 65535.0, 1e6, -1e6, 16777216.0)
+GIVEN: Final = "given"
+_GONE: Final[Mapping[Kind, object]] = {"string": "", "timestamp": NULL_TIMESTAMP}
 _NEXT: Final = "lockgate convert IN OUT --sample rows.parquet"
 
 
 @dataclass(frozen=True)
 class Sampled:
-    """`rows`, whose last `missing` have missing values; `made`: "made" here, or "given" by a person."""
+    """`rows`; `made`: "made" here, and the last `missing` have missing values; or "given" by a person."""
 
     rows: Rows
     missing: int
@@ -58,11 +60,23 @@ def rows_of(held: Any, sample: tuple[Path, str] | None) -> Sampled:
         )
     labels = sizes.labels_of(held)
     if sample is not None:
-        return Sampled(_given(*sample, labels), 0, "given")
+        return Sampled(_given(*sample, labels), 0, GIVEN)
     names = sizes.names_of(held)
     if not names or len(names) > MOST_COLUMNS:
         raise Refused("LG488", "the file does not say which columns its model takes", next=_NEXT)
     return _made(names, labels)
+
+
+def missing_in(rows: Rows, names: Sequence[str]) -> int:
+    """In how many rows a value of these columns is missing, as `frame` writes what is missing."""
+    gone = np.zeros(len(rows.data), bool)
+    for name in rows.kinds.keys() & names:
+        values, kind = rows.data[name], rows.kinds[name]
+        if kind in _GONE:
+            gone |= (values == _GONE[kind]).to_numpy(bool)
+        else:
+            gone |= values.isna().to_numpy(bool)
+    return int(gone.sum())
 
 
 def _made(names: tuple[str, ...], labels: npt.NDArray[Any]) -> Sampled:
@@ -76,8 +90,7 @@ def _made(names: tuple[str, ...], labels: npt.NDArray[Any]) -> Sampled:
     missing = MISSING
     numbers[MADE - missing :][draw.random((missing, len(names))) < 0.3] = np.nan
     numbers[MADE - missing :, 0] = np.nan
-    # A graph takes 32 bits: rows that no caller could send would only be explained away.
-    data = pd.DataFrame(dict(zip(names, numbers.astype(np.float32).astype(np.float64).T, strict=True)))
+    data = pd.DataFrame(dict(zip(names, numbers.T, strict=True)))
     label = _label(names)
     data[label] = np.resize(labels, len(data))
     kinds: Mapping[str, Kind] = dict.fromkeys(names, "float")

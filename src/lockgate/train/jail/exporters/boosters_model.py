@@ -19,8 +19,8 @@ def exported(
     """The graph and its serving spec. Raises Refused LG312, LG316, LG338."""
     graph = Graph()
     inputs = tuple(Input(field, (field,), input_type(kind)) for field, kind in kinds.items())
-    if {each.type for each in inputs} == {"float32"}:
-        inputs = (Input("X", tuple(kinds), "float32"),)
+    if {each.type for each in inputs} == {"float64"}:
+        inputs = (Input("X", tuple(kinds), "float64"),)
     steps, table = Steps(graph), given(graph, inputs)
     with converting(name):
         if type(booster).__module__.startswith("lightgbm"):

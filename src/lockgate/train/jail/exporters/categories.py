@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from lockgate.train.jail.exporters.graph import DOUBLE, FLOAT, ML, Block
+from lockgate.train.jail.exporters.graph import DOUBLE, ML, Block
 from lockgate.train.jail.exporters.steps import Steps
 
 ONE_WAY = "say which columns are categories in one way only: by .astype('category'), or by categorical_feature"
@@ -34,7 +34,7 @@ def coded(steps: Steps, block: Block, known: tuple[Any, ...] | None) -> Block:
             default_float=math.nan,
         )
         return Block(graph.cast(codes, DOUBLE), 1)
-    same = graph.op("Equal", graph.cast(block.tensor, FLOAT), np.array(known, np.float32).reshape(1, -1))
+    same = graph.op("Equal", block.tensor, np.array(known, np.float64).reshape(1, -1))
     numbered = graph.op("Mul", graph.cast(same, DOUBLE), np.arange(1.0, len(known) + 1).reshape(1, -1))
     place = graph.sum(numbered, 1, keep=True)
     return Block(graph.op("Where", graph.op("Equal", place, 0.0), math.nan, graph.op("Sub", place, 1.0)), 1)

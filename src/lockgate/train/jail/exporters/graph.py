@@ -1,7 +1,7 @@
 """Writes an ONNX graph node by node, in 64-bit numbers: what scikit-learn computes, to the last bits. Runs in the jail.
 
-Inputs are 32-bit (io.json); they are widened once, so a threshold or a scaled value is compared as the estimator
-compares it. Operators: ai.onnx 19, ai.onnx.ml 5, and what is embedded from elsewhere.
+Inputs are 64-bit (io.json): a threshold or a scaled value is compared as the estimator compares it, with the number
+that the record holds (docs/adr/0086). Operators: ai.onnx 19, ai.onnx.ml 5, and what is embedded from elsewhere.
 """
 
 from __future__ import annotations
@@ -16,7 +16,12 @@ from onnx import TensorProto, helper, numpy_helper
 
 OPSET, ML_OPSET, IR = 19, 5, 9
 ML = "ai.onnx.ml"
-TENSORS = {"float32": TensorProto.FLOAT, "int64": TensorProto.INT64, "string": TensorProto.STRING}
+TENSORS = {
+    "float64": TensorProto.DOUBLE,
+    "float32": TensorProto.FLOAT,
+    "int64": TensorProto.INT64,
+    "string": TensorProto.STRING,
+}
 DOUBLE, FLOAT, INT64, STRING = TensorProto.DOUBLE, TensorProto.FLOAT, TensorProto.INT64, TensorProto.STRING
 
 Value = str | float | int | list[int] | npt.NDArray[Any]

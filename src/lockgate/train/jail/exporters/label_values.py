@@ -26,6 +26,9 @@ def check(fitted: Fitted, rows: Rows) -> None:
         return
     labels = rows.data[rows.label]
     values, classes = set(labels.unique().tolist()), set(fitted.classes)
+    if rows.label_kind == "bool" and not classes <= {False, True}:
+        # Hours from 0 to 23 hold both of its values, as Python compares them: the model learned another column.
+        raise _others(fitted, sorted(values, key=str), rows)
     unknown = float((~labels.isin(list(classes))).mean()) if _of_a_kind(values, classes) else 1.0
     if unknown > MOST_UNKNOWN or (unknown and not classes <= values):
         raise _others(fitted, sorted(values, key=str), rows)

@@ -10,6 +10,8 @@ from lockgate.errors import Refused
 from lockgate.runtime.serving import ClassValue, Kind, Task
 from lockgate.train.jail.frame import Rows
 
+_SHOWN = 40
+
 
 def features_of(estimator: Any, rows: Rows) -> tuple[str, ...]:
     """The fields the estimator was fitted on, in its order. Raises Refused LG316 when they are not the contract's."""
@@ -27,8 +29,13 @@ def all_numbers(width: int | None, rows: Rows) -> tuple[str, ...]:
     raise Refused(
         "LG316",
         "nobody can tell which fields the estimator was fitted on: it has not seen column names",
-        next="fit it on a DataFrame: estimator.fit(data[[...]], data[label])",
+        next="fit it, with its preparing steps, on a DataFrame: make_pipeline(STEPS, estimator).fit(data[[...]], y)",
     )
+
+
+def _assigned(name: str) -> str:
+    """How a column of this name is made, as far as anybody can say it."""
+    return f"{name}=..." if name.isidentifier() and len(name) <= _SHOWN else "..."
 
 
 def known_fields(features: list[str], rows: Rows) -> tuple[str, ...]:
@@ -39,7 +46,8 @@ def known_fields(features: list[str], rows: Rows) -> tuple[str, ...]:
             "LG316",
             f"the feature {unknown[0]!r} is made in the training code only: it would be missing when the model serves",
             seen={"features": unknown, "fields": list(rows.kinds)},
-            next="make it inside the Pipeline, or as a computed_field of the contract",
+            next=f"in features.py: def features(batch): return batch.assign({_assigned(unknown[0])}); or inside the "
+            "Pipeline, or as a computed_field of the contract",
         )
     return tuple(features)
 

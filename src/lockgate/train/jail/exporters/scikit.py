@@ -6,7 +6,8 @@ not convert.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -84,13 +85,27 @@ class Scikit:
         return dumped(self._estimator)
 
 
+_INSTEAD: Final[Mapping[type, str]] = {
+    type(None): "end train() with `return model`, the fitted estimator or Pipeline",
+    tuple: "return the fitted estimator or Pipeline alone: it is measured on rows that train() never sees",
+}
+
+
+def _named(returned: object) -> str:
+    """What came back, in words: nothing; a tuple (LogisticRegression, dict); else its type."""
+    if returned is None:
+        return "nothing"
+    inner = ", ".join(type(one).__name__ for one in returned[:4]) if isinstance(returned, tuple) else ""
+    return f"a tuple ({inner})" if inner else type(returned).__name__
+
+
 def _check_fitted(estimator: Any) -> None:
     if not isinstance(estimator, BaseEstimator) or not hasattr(estimator, "predict"):
         raise Refused(
             "LG311",
-            f"train() returned {type(estimator).__name__}, not a scikit-learn estimator that predicts",
+            f"train() returned {_named(estimator)}, not a scikit-learn estimator that predicts",
             seen={"returned": type(estimator).__name__},
-            next="return the fitted estimator or Pipeline from train()",
+            next=_INSTEAD.get(type(estimator), "return the fitted estimator or Pipeline from train()"),
         )
     try:
         check_is_fitted(estimator)

@@ -1,7 +1,7 @@
 """Categories made into numbers. What a category becomes is asked of the fitted encoder itself. Runs in the jail.
 
-Numbers are compared as 32 bits hold them, because that is how they arrive. What the encoder refuses, an unknown
-category under `handle_unknown="error"`, stops the graph too: it looks up a place that is not there.
+What the encoder refuses, an unknown category under `handle_unknown="error"`, stops the graph too: it looks up a place
+that is not there.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lockgate.train.jail.exporters.graph import DOUBLE, FLOAT, INT64, ML, Block, Graph, Table, matrix
+from lockgate.train.jail.exporters.graph import DOUBLE, INT64, ML, Block, Graph, Table, matrix
 from lockgate.train.jail.exporters.steps import TRANSFORMS, Steps, writes
 
 Array = npt.NDArray[Any]
@@ -114,13 +114,12 @@ def _index(steps: Steps, step: Any, block: Block, categories: Array, unknown: in
         raise steps.refuse(
             step, "its categories are texts, the column holds numbers", "fit it on the column as the contract has it"
         )
-    narrow = categories.astype(np.float32)
-    if len(np.unique(narrow)) != len(categories):
-        raise steps.refuse(step, "two of its categories are one 32-bit number", "round them, or use KBinsDiscretizer")
-    value = graph.cast(block.tensor, FLOAT)
-    same = graph.op("Equal", value, narrow.reshape(1, -1))
-    if np.isnan(narrow).any():
-        same = graph.op("Or", same, graph.op("And", graph.op("IsNaN", value), np.isnan(narrow).reshape(1, -1)))
+    known, value = categories.astype(np.float64), block.tensor
+    if len(np.unique(known)) != len(categories):
+        raise steps.refuse(step, "two of its categories are one 64-bit number", "read them as texts in the contract")
+    same = graph.op("Equal", value, known.reshape(1, -1))
+    if np.isnan(known).any():
+        same = graph.op("Or", same, graph.op("And", graph.op("IsNaN", value), np.isnan(known).reshape(1, -1)))
     place = graph.sum(
         graph.op("Mul", graph.cast(same, INT64), np.arange(1, len(categories) + 1).reshape(1, -1)), 1, keep=True
     )

@@ -13,14 +13,13 @@ import onnxruntime as ort
 import pandas as pd
 from sklearn.pipeline import Pipeline
 
-from lockgate.runtime.serving import Input, InputType, Kind
+from lockgate.runtime.serving import Input, Kind
 from lockgate.train.jail.exporters.graph import DOUBLE, STRING, Graph, Table, model_of
-from lockgate.train.jail.exporters.scikit_model import given
+from lockgate.train.jail.exporters.scikit_model import given, input_type
 from lockgate.train.jail.exporters.steps import Steps
 
 _ROWS = 200
 _NEAR = 1e-6
-_TYPES: Mapping[Kind, InputType] = {"string": "string", "timestamp": "int64"}
 
 
 def cause_of(estimator: Any, data: pd.DataFrame, kinds: Mapping[str, Kind]) -> str:
@@ -30,8 +29,8 @@ def cause_of(estimator: Any, data: pd.DataFrame, kinds: Mapping[str, Kind]) -> s
     """
     if type(estimator) is not Pipeline:
         return ""
-    few = _in_32_bits(data.iloc[:_ROWS], kinds)
-    inputs = tuple(Input(name, (name,), _TYPES.get(kind, "float32")) for name, kind in kinds.items())
+    few = data.iloc[:_ROWS][list(kinds)]
+    inputs = tuple(Input(name, (name,), input_type(kind)) for name, kind in kinds.items())
     steps = Steps(Graph())
     table = given(steps.graph, inputs)
     for number, (_, step) in enumerate(estimator.steps[:-1]):
@@ -46,12 +45,6 @@ def cause_of(estimator: Any, data: pd.DataFrame, kinds: Mapping[str, Kind]) -> s
 def _named(estimator: Pipeline, number: int) -> str:
     name, step = estimator.steps[number]
     return f"step {number + 1} of {len(estimator.steps)}, {name}: {type(step).__name__}"
-
-
-def _in_32_bits(data: pd.DataFrame, kinds: Mapping[str, Kind]) -> pd.DataFrame:
-    """The numbers as the graph is given them."""
-    narrow = [name for name, kind in kinds.items() if kind not in _TYPES and data[name].dtype.kind in "fi"]
-    return data[list(kinds)].assign(**{name: data[name].astype(np.float32).astype(data[name].dtype) for name in narrow})
 
 
 def _said(graph: Graph, inputs: tuple[Input, ...], table: Table, data: pd.DataFrame) -> Any:

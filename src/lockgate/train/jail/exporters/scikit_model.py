@@ -94,11 +94,11 @@ def converting(name: str) -> Iterator[None]:
 
 
 def given(graph: Graph, inputs: tuple[Input, ...]) -> Table:
-    """The inputs as a table: numbers widened, one beside the other."""
+    """The inputs as a table, one beside the other; moments become numbers."""
     blocks = []
     for each in inputs:
-        text = each.type == "string"
-        blocks.append(Block(each.input if text else graph.cast(each.input, DOUBLE), len(each.fields), text))
+        tensor = each.input if each.type in ("string", "float64") else graph.cast(each.input, DOUBLE)
+        blocks.append(Block(tensor, len(each.fields), each.type == "string"))
     return Table(tuple(blocks))
 
 
@@ -161,14 +161,14 @@ def _inputs(estimator: Any, kinds: dict[str, Kind]) -> tuple[Input, ...]:
     """One matrix where all fields are numbers, or all are text; one input per field where they are mixed or named."""
     types = {name: input_type(kind) for name, kind in kinds.items()}
     by_column = any(isinstance(part, ColumnTransformer) for part in parts(estimator))
-    if set(types.values()) in ({"float32"}, {"string"}) and not by_column:
+    if set(types.values()) in ({"float64"}, {"string"}) and not by_column:
         return (Input(MATRIX, tuple(kinds), types[next(iter(kinds))]),)
     return tuple(Input(name, (name,), kind) for name, kind in types.items())
 
 
 def input_type(kind: Kind) -> InputType:
     """The type of the input that carries a field of this kind."""
-    return "string" if kind == "string" else "int64" if kind == "timestamp" else "float32"
+    return "string" if kind == "string" else "int64" if kind == "timestamp" else "float64"
 
 
 def _line(error: Exception) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from lockgate.train.jail.exporters.scikit_linear import one_number
 from lockgate.train.jail.exporters.steps import PROBABILITIES, VALUES, Steps, writes
 
 _EXPONENTS = {"euclidean": 2, "l2": 2, "manhattan": 1, "l1": 1, "cityblock": 1}
+_IN_TURN = 15
 
 
 @writes(PROBABILITIES, "KNeighborsClassifier")
@@ -41,11 +43,29 @@ def _neighbours(steps: Steps, step: Any, table: Table, answers: Any) -> str:
     return steps.graph.op("Scan", steps.numbers(step, table), num_scan_inputs=1, body=body)
 
 
+def _away(graph: Graph, rows: Any, exponent: int) -> str:
+    """How far each of the rows is, (rows,); squared where the exponent is 2.
+
+    Numbers with few decimals are often equally far but for the last bit, which then says which neighbour counts. So few
+    columns are added up one after the other, as scikit-learn's trees do (they are not used for more than 15).
+    """
+    if rows.shape[1] > _IN_TURN:
+        return graph.sum(_part(graph, "row", rows, exponent), 1)
+    parts = [
+        _part(graph, graph.op("Gather", "row", [place], axis=0), np.ascontiguousarray(rows[:, place]), exponent)
+        for place in range(rows.shape[1])
+    ]
+    return reduce(lambda total, part: graph.op("Add", total, part), parts)
+
+
+def _part(graph: Graph, row: str, rows: Any, exponent: int) -> str:
+    apart = graph.op("Sub", row, rows)
+    return graph.op("Mul", apart, apart) if exponent == 2 else graph.op("Abs", apart)
+
+
 def _body(graph: Graph, rows: Any, answers: Any, count: int, exponent: int, weights: str) -> Any:
     """The mean of the answers of the `count` nearest rows; a row that is the same row weighs everything."""
-    away = graph.op("Abs", graph.op("Sub", "row", rows))
-    away = graph.op("Mul", away, away) if exponent == 2 else away
-    length = graph.sum(away, 1)
+    length = _away(graph, rows, exponent)
     near, places = graph.ops("TopK", length, [count], outputs=2, axis=0, largest=0, sorted=1)
     votes = graph.op("Gather", answers, places, axis=0)
     if weights == "uniform":

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import logging
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -57,6 +58,8 @@ def graph_of(
     rows = torch.export.Dim("rows")
     outputs = [VALUE] if meaning.classes is None else [_INDEX, SCORES]
     said = io.StringIO()
+    # It misses torchvision, which no model on a table needs, in four lines for each export.
+    logging.getLogger("torch.onnx._internal.exporter._registration").setLevel(logging.ERROR)
     try:
         with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
             program = torch.onnx.export(

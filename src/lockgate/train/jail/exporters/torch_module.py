@@ -18,7 +18,7 @@ from lockgate.runtime.jail.predict import Model, ModelError
 from lockgate.runtime.serving import Field, Input, ServingSpec
 from lockgate.train.jail.exporters.base import Answers, Exported
 from lockgate.train.jail.exporters.dumping import dumped
-from lockgate.train.jail.exporters.torch_inputs import inputs_of
+from lockgate.train.jail.exporters.torch_inputs import MATRIX, inputs_of
 from lockgate.train.jail.exporters.torch_outputs import Meaning, OfModule, Said, meaning_of
 from lockgate.train.jail.exporters.versions import versions_of
 from lockgate.train.jail.frame import Rows
@@ -29,6 +29,7 @@ KEPT = "lockgate_meaning"
 """The attribute of a saved module that says what its answers mean."""
 _TOLERANCE = 1e-5
 _AT_A_TIME = 4096
+_MOST_NAMED = 8
 
 
 def of(returned: Any, rows: Rows, declared: str) -> Network:
@@ -148,7 +149,7 @@ class Network:
                 "LG311",
                 f"{self.name} does not take its rows ({type(error).__name__}: {clean(_line(error), 200)})",
                 seen={"inputs": [f"{each.input}: (rows, {len(each.fields)}) {each.type}" for each in self._inputs]},
-                next="lockgate explain LG338   # forward() is given a float32 matrix, or one tensor for each field",
+                next=_named_inputs(self._inputs),
             ) from None
 
     def _tensors(self, data: pd.DataFrame) -> list[Any]:
@@ -220,6 +221,15 @@ class _Kept:
 def _restored(model: Any, said: dict[str, Any]) -> Any:
     vars(model).update(said)
     return model
+
+
+def _named_inputs(inputs: tuple[Input, ...]) -> str:
+    """What to write where the module takes other fields than it was given."""
+    if len(inputs) != 1 or inputs[0].input != MATRIX:
+        return "lockgate explain LG338   # forward() is given a float32 matrix, or one tensor for each field"
+    few = ", ".join(f'"{name}"' for name in inputs[0].fields[:_MOST_NAMED])
+    more = ", ..." if len(inputs[0].fields) > _MOST_NAMED else ""
+    return f"say which fields it takes, in their order: model.features = [...]; it was given [{few}{more}]"
 
 
 def _some(data: pd.DataFrame, count: int) -> pd.DataFrame:
