@@ -53,7 +53,10 @@ nightly: test bench  ## All tests, the benchmarks, the long tests and fault roun
 	@$(MAKE) fuzz FUZZ_SECONDS=300
 
 bench: .venv/made  ## The measured claims, each as a ratio in one run
-	@$(BIN)/python bench/run_vs_plain.py
+	@$(BIN)/python -m bench.run_vs_plain
+	@$(BIN)/python -m bench.run_vs_plain --edited
+	@$(BIN)/python -m bench.try_vs_plain
+	@$(BIN)/python -m bench.start
 	@$(BIN)/python -m bench.validate_rows
 	@$(BIN)/python -m bench.jail
 	@$(BIN)/python -m bench.environment_warm
@@ -87,6 +90,11 @@ torch: .venv-torch/made  ## Tests with torch and Keras, in an environment of the
 
 art: .venv-art/made  ## Our attacks on models against those of ART, in an environment of its own (a quarter of an hour)
 	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 .venv-art/bin/python -m bench.attacks_vs_art $(ART)
+
+# Only what is said on make's own command line: a KEY that the shell happens to have is nobody's word.
+RELEASE = $(foreach name,KEY PUBLIC_KEY,$(if $(filter command,$(origin $(name))),--$(if $(filter KEY,$(name)),key,public-key) '$($(name))'))
+release: .venv/made  ## A rehearsal of a release into dist/; with KEY=release.pem, the release
+	@$(BIN)/python -m scripts.release $(RELEASE)
 
 docs: .venv/made  ## Write docs/reference/ from the code
 	@$(BIN)/python scripts/reference.py
@@ -144,4 +152,4 @@ packages:
 	  else echo "no $$tool here and no right to install it: the tests that need it will be skipped" >&2; fi; \
 	done
 
-.PHONY: help demo test lint nightly bench fuzz art docs lock clean python packages
+.PHONY: help demo test lint nightly bench fuzz art release docs lock clean python packages

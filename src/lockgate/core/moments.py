@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 _FORM = "%Y-%m-%dT%H:%M:%SZ"
 
@@ -22,3 +22,12 @@ def parse_rfc3339(text: object) -> datetime:
     if rfc3339(found) != text:
         raise ValueError(f"not in the one accepted spelling: {text!r}")
     return found
+
+
+def age(then: datetime, now: datetime) -> str:
+    """How long ago, in words: `3 min`, `5 h`, `12 d`."""
+    seconds = max(0, int((now - then) / timedelta(seconds=1)))
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= size:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"

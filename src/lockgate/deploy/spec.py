@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lockgate.audit.entries import Authorisation, Deployment, Registration, Waiver
 from lockgate.audit.evidence import Evidence
 from lockgate.audit.heads import Stale
 from lockgate.audit.imports import Import
-from lockgate.audit.ladder.checks import Result
 from lockgate.audit.load import LoadStanding
 from lockgate.core.digest import Digest
 from lockgate.core.verdict import Reason, Verdict
 from lockgate.trust.policy_ladder import Rung
+
+if TYPE_CHECKING:
+    from lockgate.audit.ladder.checks import Result
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ from lockgate.runtime.locked.fetch import Origins, fetch
 from lockgate.runtime.locked.read import read
 from lockgate.runtime.locked.unpack import Unpacked
 from lockgate.runtime.locked.wheels import Stored, WheelStore, cache_folder
-from lockgate.runtime.tree import tree_digest
+from lockgate.runtime.tree_again import known_digest
 from lockgate.sandbox.settings import PythonEnv
 from lockgate.store.files import atomic_write, read_regular, writing
 from lockgate.store.lock import lock as hold
@@ -224,9 +224,12 @@ def _some(names: Sequence[str]) -> str:
 
 
 def verify_environment(home: Path, lock: Digest) -> Environment:
-    """Read every file of a finished environment again. Raises VerificationFailed LG346 when anything differs."""
+    """Read every file of a finished environment again; once where nothing was touched since (`runtime.tree_again`).
+
+    Raises VerificationFailed LG346 when anything differs.
+    """
     environment = _read_state(home, lock)
-    found = tree_digest(environment.path)
+    found = known_digest(environment.path)
     if found != environment.tree_digest:
         raise VerificationFailed(
             "LG346",
@@ -235,6 +238,11 @@ def verify_environment(home: Path, lock: Digest) -> Environment:
             next=f"rm -r {environment.path}   # then run again: it is built anew from the lock",
         )
     return environment
+
+
+def is_built(home: Path, lock: Digest) -> bool:
+    """Whether `build` would verify what is there, and make nothing. Says nothing about the files."""
+    return _is_finished(home, hex_of(lock))
 
 
 def described(home: Path, python: PythonEnv) -> Environment | None:

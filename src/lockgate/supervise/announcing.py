@@ -12,11 +12,9 @@ from lockgate.errors import LockgateError, Unavailable
 from lockgate.serve.appending.announced import INTAKE, SPOOL
 from lockgate.serve.control import Told
 from lockgate.serve.recording.parts import parts
-from lockgate.supervise.ids import Ids
+from lockgate.supervise.ids import APPENDER, Ids
 from lockgate.supervise.post import Post
 
-APPENDER = "appender "
-"""How `by` begins in the book for whoever hands records to the intake."""
 STRAY, STRAY_SECONDS = "LG7020", 5.0
 """A file may be there a little before its line in the book is read."""
 MOST_STRAYS = 20

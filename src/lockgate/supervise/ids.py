@@ -24,6 +24,8 @@ from lockgate.errors import Refused, Unavailable, VerificationFailed
 FILE = "gateways.jsonl"
 FOUND = "the log"
 """Who began a gateway that the log had before there was a book."""
+APPENDER = "appender "
+"""How `by` begins for whoever hands records to the intake."""
 DAY_MS = 24 * 3600 * 1000
 _ID = re.compile(r"[0-9a-f]{16}\Z")
 

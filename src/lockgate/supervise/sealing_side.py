@@ -17,11 +17,11 @@ from lockgate.serve.appending.announced import INTAKE as TAKEN
 from lockgate.serve.control import Told
 from lockgate.serve.settings import LISTENER_FD, SealerSettings
 from lockgate.supervise import jails
-from lockgate.supervise.announcing import APPENDER, Announcing, Records
+from lockgate.supervise.announcing import Announcing, Records
 from lockgate.supervise.appenders import OWN, Appender, Appenders
 from lockgate.supervise.doors import Start
 from lockgate.supervise.household import finding_of, words_of
-from lockgate.supervise.ids import DAY_MS
+from lockgate.supervise.ids import APPENDER, DAY_MS
 from lockgate.supervise.post import Post
 from lockgate.supervise.process import Kept, Process
 from lockgate.supervise.reception import Reception

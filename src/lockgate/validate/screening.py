@@ -29,6 +29,7 @@ FINDINGS = frozenset({"LG239", "LG240"})
 """What the jail may complain of."""
 
 _MAX_JSON = 8 << 20
+_MOST_WORKERS = 4
 
 
 @dataclass(frozen=True)
@@ -79,8 +80,13 @@ def _settings(rows: Rows) -> JailSettings:
         python=PythonEnv.own(),
         limits=LIMITS,
         binds=[Bind(rows.path, f"/in/{ACCEPTED}"), *mark_binds(rows.marks)],
-        # Threads that wait for each other spin: on a busy machine two of them burnt eight times what one needs.
-        environment=[("POLARS_MAX_THREADS", str(os.cpu_count() or 1)), ("OMP_NUM_THREADS", "1")],
+        # Threads that wait for each other spin: on a busy machine two of them burnt eight times what one needs. The
+        # screen deals its work out itself (`screen.crew`), in parts that do not wait.
+        environment=[
+            ("POLARS_MAX_THREADS", str(os.cpu_count() or 1)),
+            ("OMP_NUM_THREADS", "1"),
+            ("OPENBLAS_NUM_THREADS", "1"),
+        ],
     )
 
 
@@ -97,6 +103,7 @@ def _task(rows: Rows, asked: Screening) -> Task:
             "seed": rows.seed,
             "marks": [mark.word for mark in rows.marks],
             "named": [mark.named for mark in rows.marks],
+            "workers": min(os.cpu_count() or 1, _MOST_WORKERS),
         },
         gives=(ROWS, SCREEN),
         findings=FINDINGS,

@@ -57,3 +57,27 @@ def test_a_regression_has_no_classes(clean: Table) -> None:
     """It says that it is not available."""
     table = replace(clean, label=np.linspace(0, 1, ROWS), classes=(), task="regression")
     assert spectral.screen(table).absent == "not available for regression"
+
+
+def _with(table: Table, values: np.ndarray, name: str) -> Table:
+    return replace(table, columns=(*table.columns, Column(name, "float", values)))
+
+
+def test_a_count_that_is_seldom_above_one_is_no_signature(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Most customers complain never, some twice or more: no finding; and without the look at steps it would be one."""
+    draw = np.random.default_rng(8)
+    values = {"price": draw.normal(size=ROWS), "age": draw.normal(size=ROWS), "complaints": draw.poisson(0.35, ROWS)}
+    columns = tuple(Column(name, "float", one.astype(float)) for name, one in values.items())
+    label = draw.integers(0, 2, ROWS)
+    table = Table(columns, label, ("no", "yes"), "binary", np.zeros(ROWS, np.int64), ("a.csv",), 3)
+    assert spectral.screen(table).found == ()
+    monkeypatch.setattr(spectral, "FEW_VALUES", 0)
+    assert spectral.screen(table).found
+
+
+def test_rows_apart_in_many_columns_are_told_beside_a_count(clean: Table) -> None:
+    """A column of few values that does not divide exactly these rows excuses nothing."""
+    counts = np.random.default_rng(9).integers(0, 3, ROWS).astype(float)
+    table, rows = _embedded(_with(clean, counts, "complaints"), 4.0)
+    (found,) = spectral.screen(table).found
+    assert rows == set(found.rows)

@@ -127,6 +127,30 @@ def test_the_jails_code_names_each_fault(tmp_path: Path, monkeypatch: pytest.Mon
     assert (caught.value.finding, says in caught.value.message) == (finding, True), caught.value
 
 
+@pytest.mark.parametrize(
+    ("text", "asked", "named"),
+    [
+        (FLIGHT, "Flights", "Flight"),
+        (FLIGHT, "Row", "Flight"),
+        (FLIGHT + "class Other(Flight):\n    pass\n", "", "Other"),
+        ("x = 1\n", "", "ClassName"),
+    ],
+)
+def test_where_a_contract_is_named_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, asked: str, named: str
+) -> None:
+    """The line of lockgate.toml, with a class that the file has, where it has one."""
+    (tmp_path / "contract.py").write_text(text, encoding="utf-8")
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    monkeypatch.setitem(sys.modules, "contract", sys)
+    with pytest.raises(Usage) as caught:
+        load.load_model(tmp_path, "contract.py", asked)
+    assert caught.value.finding == "LG208"
+    line = f'in lockgate.toml: [data] contract = "contract.py:{named}"'
+    assert caught.value.next == f"{line}; with lockgate validate: --contract contract.py:{named}"
+
+
 def test_a_missing_contract(ingested: SourceProject) -> None:
     """No file of that name is LG205."""
     with pytest.raises(Usage) as caught:

@@ -7,9 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from lockgate.audit.ladder.checks import Result
-
 if TYPE_CHECKING:
+    from lockgate.audit.ladder.checks import Result
     from lockgate.trust.policy_ladder import Rung
 
 Decision = Literal["hold", "climb", "withdraw"]

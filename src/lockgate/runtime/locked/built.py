@@ -68,7 +68,9 @@ def read(document: str) -> tuple[Built, ...]:
 
 def write(entries: Iterable[Built]) -> str:
     """The file's text."""
-    parts = ["# Made by `lockgate lock --build`: wheels that were built here, of pinned sources, without network.\n"]
+    parts = [
+        "# Made by `lockgate lock --build NAME`: wheels that were built here, of pinned sources, without network.\n"
+    ]
     for each in sorted(entries, key=lambda one: (one.name, one.version)):
         tools = "".join(f'\n    "{tool}",' for tool in sorted(each.tools))
         parts.append(

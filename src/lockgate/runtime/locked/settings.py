@@ -29,7 +29,8 @@ def _address() -> Kind:
             raise ValueError
         return value
 
-    return Kind('an address, or, where it holds a login, a reference: "env:NAME", "file:PATH", "cmd:COMMAND"', read)
+    expects = 'an address, or, where it holds a login, a reference: "env:NAME", "file:PATH", "cmd:COMMAND"'
+    return Kind(expects, read, {"type": "string"})
 
 
 TABLE = Table(

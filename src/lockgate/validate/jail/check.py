@@ -1,8 +1,9 @@
 """A snapshot judged, counted and summed up in one pass. Runs in the `parse` jail: no user code is near.
 
-Takes on standard input `{"files", "sensitive", "dates", "cluster", "monitor", "marks", "statements"}`, and as arguments
-the numbers of the sockets to the jails with the contract's code (`contract.ask`); the snapshot is /in/snapshot.parquet,
-the rows that a person marked are /in/marks/N.parquet for the N-th word of `marks`, said in the N-th of `statements`:
+Takes on standard input `{"files", "sensitive", "dates", "numbers", "cluster", "monitor", "marks", "statements"}`, and
+as arguments the numbers of the sockets to the jails with the contract's code (`contract.ask`); the snapshot is
+/in/snapshot.parquet, the rows that a person marked are /in/marks/N.parquet for the N-th word of `marks`, said in the
+N-th of `statements`:
 those marked bad are quarantined (`marked_bad`). `cluster` is null, or `{"address", "path", "digest"}`: then this is the
 `cluster` jail, and workers evaluate the plan. `monitor` is null, or `{"asked", "seed"}` (`monitor.asked`). Gives
 `accepted.parquet`, `quarantine.parquet`, `plan.json`, `baseline.json`, where it was asked for `monitor.json`, and
@@ -68,7 +69,7 @@ def check(task: Mapping[str, Any], ends: Sequence[socket.socket], data: Path, ou
         counted = Counted(truth.table, task["files"], frozenset(task["sensitive"]))
         marked = _marked(task, truth.table, data)
         with _sieve(task, truth, data) as sieve:
-            engine = Engine(snapshot, truth.plan, truth.table, truth, task["dates"], sieve)
+            engine = Engine(snapshot, truth.plan, truth.table, truth, task["dates"], sieve, task["numbers"])
             _write(engine, truth.table, counted, out, marked)
     except ConnectionError as error:
         raise Refused("LG212", f"the jail with the contract's code has ended: {error}") from None
@@ -121,7 +122,7 @@ def _sieve(task: Mapping[str, Any], truth: RemoteTruth, data: Path) -> Iterator[
     from lockgate.contract.jail.spread import Spread, connected
 
     with connected(cluster["address"], data) as client:
-        yield Spread(client, truth.plan, cluster["path"], cluster["digest"], task["dates"])
+        yield Spread(client, truth.plan, cluster["path"], cluster["digest"], task["dates"], numbers=task["numbers"])
 
 
 class Counted:

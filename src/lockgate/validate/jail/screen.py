@@ -1,8 +1,8 @@
 """The screen over accepted rows. Runs in the `parse` jail, in Lockgate's own environment: no user code is near.
 
-Takes on standard input `{"table", "label", "sensitive", "origin", "sources", "rules", "seed", "marks", "named"}`; the
-rows are /in/accepted.parquet, those that a person marked /in/marks/N.parquet for the N-th word of `marks` ("good" or
-"bad"), which names the findings of the N-th bits of `named`.
+Takes on standard input `{"table", "label", "sensitive", "origin", "sources", "rules", "seed", "marks", "named",
+"workers"}`; the rows are /in/accepted.parquet, those that a person marked /in/marks/N.parquet for the N-th word of
+`marks` ("good" or "bad"), which names the findings of the N-th bits of `named`.
 Gives `screen.parquet`, one line for each accepted row, in their order, and `screen.json` (`validate.screen.account`).
 """
 
@@ -76,7 +76,7 @@ def look(task: Mapping[str, Any], data: Path, out: Path) -> None:
     if accepted.table is None:
         found = Screened({rule: Outcome(absent=accepted.why) for rule in rules}, np.zeros(0))
     else:
-        found = screen(accepted.table, rules)
+        found = screen(accepted.table, rules, task.get("workers", 1))
     rows = pq.read_metadata(path).num_rows
     flags = _flags(found, accepted, rows)
     said = _said(task, path, data / "marks")

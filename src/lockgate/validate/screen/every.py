@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
@@ -12,6 +13,7 @@ import numpy as np
 
 from lockgate.contract.findings import clean
 from lockgate.errors import Refused
+from lockgate.validate.screen.crew import Crew
 from lockgate.validate.screen.spec import RULES, Outcome, RuleName
 from lockgate.validate.screen.table import Floats, Table
 
@@ -39,25 +41,33 @@ class Screened:
     score: Floats
 
 
-def screen(table: Table, rules: Collection[RuleName]) -> Screened:
-    """Ask `rules`. The same for the same table; the rows stay as they are.
+def screen(table: Table, rules: Collection[RuleName], workers: int = 1) -> Screened:
+    """Ask `rules`, on so many cores. The same for the same table and any `workers`; the rows stay as they are.
 
     Raises Refused LG240, which names the rule that stopped: what makes a rule stop must not get past it.
     """
     labelled = None
-    if {"labels", "sources"} & {*rules}:
-        # Sources are told apart by how their labels fit, whether or not `labels` itself has a say.
-        with _named("labels"):
-            from lockgate.validate.screen import labels
+    with Crew(workers) as crew:
+        begun = {
+            rule: crew.aside(partial(_answer, rule, table)) for rule in RULES if rule in rules and rule in _MODULES
+        }
+        if {"labels", "sources"} & {*rules}:
+            # Sources are told apart by how their labels fit, whether or not `labels` itself has a say.
+            with _named("labels"):
+                from lockgate.validate.screen import labels
 
-            labelled = labels.screen(table)
-    found: dict[RuleName, Outcome] = {}
-    for rule in RULES:
-        if rule in rules:
-            with _named(rule):
-                found[rule] = _ask(rule, table, labelled)
+                labelled = labels.screen(table, crew)
+        found: dict[RuleName, Outcome] = {}
+        for rule in RULES:
+            if rule in rules:
+                found[rule] = begun[rule]() if rule in begun else _answer(rule, table, labelled)
     score = labelled.score if labelled is not None and "labels" in rules else np.full(table.rows, np.nan)
     return Screened(found, score)
+
+
+def _answer(rule: RuleName, table: Table, labelled: Labelled | None = None) -> Outcome:
+    with _named(rule):
+        return _ask(rule, table, labelled)
 
 
 def _ask(rule: RuleName, table: Table, labelled: Labelled | None) -> Outcome:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from lockgate.validate.screen.crew import Crew
 from lockgate.validate.screen.table import Floats, Ints, Table
 
 Bools = npt.NDArray[np.bool_]
@@ -91,8 +94,20 @@ def models(given: npt.NDArray[np.float32], classes: int, seed: int, *, values: b
     return found
 
 
-def outside(model: Any, given: npt.NDArray[np.float32], label: Ints, fold: Folds, kept: Bools, classes: int) -> Floats:
-    """Shape (n, classes): for each row, what `model` says, fitted on the kept rows of the other folds."""
+def outside(
+    model: Any,
+    given: npt.NDArray[np.float32],
+    label: Ints,
+    fold: Folds,
+    kept: Bools,
+    classes: int,
+    crew: Crew | None = None,
+) -> Floats:
+    """Shape (n, classes): for each row, what `model` says, fitted on the kept rows of the other folds.
+
+    Each fold has a copy of the unfitted `model`, whose seed is a number: the folds do not know of each other.
+    """
+    parts: list[tuple[Bools, partial[tuple[Ints, Floats]]]] = []
     said = np.zeros((len(label), classes))
     for one in range(FOLDS):
         own, others = fold == one, (fold != one) & kept
@@ -100,6 +115,12 @@ def outside(model: Any, given: npt.NDArray[np.float32], label: Ints, fold: Folds
         if len(heard) == 1:
             said[own, heard[0]] = 1.0
         elif own.any() and len(heard):
-            model.fit(given[others], label[others])
-            said[np.ix_(own, model.classes_)] = model.predict_proba(given[own])
+            parts.append((own, partial(_fitted, deepcopy(model), given, label, own, others)))
+    for (own, _), (named, shares) in zip(parts, (crew or Crew()).every(part for _, part in parts), strict=True):
+        said[np.ix_(own, named)] = shares
     return said
+
+
+def _fitted(model: Any, given: npt.NDArray[np.float32], label: Ints, own: Bools, others: Bools) -> tuple[Ints, Floats]:
+    model.fit(given[others], label[others])
+    return model.classes_, model.predict_proba(given[own])

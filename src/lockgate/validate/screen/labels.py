@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from lockgate.contract.findings import clean
+from lockgate.validate.screen.crew import Crew
 from lockgate.validate.screen.folds import Bools, dealt, inputs, models, outside, points
 from lockgate.validate.screen.neighbours import DRAWN, MOST_EXACT, disagreement, nearest, votes
 from lockgate.validate.screen.noise import DOUBT, NOMINAL, Noise, doubt, fitted, settled, sight
@@ -45,8 +46,9 @@ class Labelled:
     disagree: Floats
 
 
-def screen(table: Table) -> Labelled:
+def screen(table: Table, crew: Crew | None = None) -> Labelled:
     """A score for each row, and the rows whose label is more probably wrong than right."""
+    crew = crew or Crew()
     why = unfit(table)
     if why:
         nothing = np.full(table.rows, np.nan)
@@ -54,16 +56,16 @@ def screen(table: Table) -> Labelled:
     if table.task == "regression":
         from lockgate.validate.screen import residuals
 
-        return Labelled(*residuals.screen(table))
+        return Labelled(*residuals.screen(table, crew))
     point = points(table)
-    near = nearest(table, point)
+    near = nearest(table, point, crew)
     disagree = disagreement(table.label, near)
     label, classes, judged = _common(table, point)
     unsure = np.where(judged, disagree, np.nan)
     if judged.sum() < max(LEAST_ROWS, table.rows / 2) or len(np.unique(label[judged])) < 2:
         why = f"only {judged.sum():,} of {table.rows:,} rows are of a class that is common enough to judge a label by"
         return Labelled(Outcome(absent=why), unsure, disagree)
-    noise = _judge(table, point, near, label, classes, judged)
+    noise = _judge(table, _Known(point, near, label, classes), judged, crew)
     score = np.where(judged, _even(doubt(noise, label, max(noise.rate, NOMINAL))), np.nan)
     return Labelled(_outcome(table, noise, label, judged), score, disagree)
 
@@ -84,8 +86,8 @@ def _common(table: Table, point: Ints) -> tuple[Ints, int, Bools]:
 
     Copies count once: a class is not made common by repeating a row.
     """
-    pairs = np.unique(np.column_stack([table.label, point]), axis=0)[:, 0]
-    counts = np.bincount(pairs, minlength=len(table.classes))
+    different = int(point.max()) + 1
+    counts = np.bincount(np.unique(table.label * different + point) // different, minlength=len(table.classes))
     order = np.argsort(-counts, kind="stable")[:MOST_CLASSES]
     order = order[counts[order] >= LEAST_OF_A_CLASS]
     place = np.full(len(counts), -1)
@@ -94,17 +96,28 @@ def _common(table: Table, point: Ints) -> tuple[Ints, int, Bools]:
     return np.maximum(label, 0), len(order), label >= 0
 
 
-def _judge(table: Table, point: Ints, near: Ints, label: Ints, classes: int, judged: Bools) -> Noise:
+@dataclass(frozen=True)
+class _Known:
+    """Of each row: its point, its neighbours, its label among so many common classes."""
+
+    point: Ints
+    near: Ints
+    label: Ints
+    classes: int
+
+
+def _judge(table: Table, known: _Known, judged: Bools, crew: Crew) -> Noise:
+    label, classes = known.label, known.classes
     given, rows = inputs(table), np.flatnonzero(judged)
     heard = judged
     judges: list[Floats] = []
     noise = Noise(np.zeros((0, classes)), 0.0)
     for turn in ("first", "second")[: 1 if table.rows > MOST_TWICE else 2]:
         draw = table.draw(f"labels {turn}")
-        fold = dealt(label, point, draw)
+        fold = dealt(label, known.point, draw)
         kinds = models(given, classes, int(draw.integers(2**31)))
-        judges += [outside(model, given, label, fold, heard, classes) for model in kinds]
-        judges.append(votes(label, near, heard, classes))
+        judges += [outside(model, given, label, fold, heard, classes, crew) for model in kinds]
+        judges.append(votes(label, known.near, heard, classes))
         noise = fitted(judges, label, rows, draw)
         heard = judged & (doubt(noise, label, noise.rate) <= DOUBT)
     return noise

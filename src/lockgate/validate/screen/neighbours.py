@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import numpy.typing as npt
 
+from lockgate.validate.screen.crew import Crew
 from lockgate.validate.screen.table import Floats, Ints, Table
 
 NEIGHBOURS = 15
 MOST_EXACT = 20_000
 """Points up to which every one is looked at as a neighbour; of more, so many as below are drawn."""
 DRAWN = 1_000
+BLOCK = 1 << 15
+"""Rows that are asked about at a time: a multiple of what scikit-learn does at once, so that a cut changes nothing."""
 
 
-def nearest(table: Table, point: Ints) -> Ints:
+def nearest(table: Table, point: Ints, crew: Crew | None = None) -> Ints:
     """Shape (n, k): the rows nearest to each row, k = 15 or fewer; empty where there is but one point.
 
     Each stands for a point of its own, and never for the row's own point: whoever repeats a row, changed label and
@@ -29,7 +34,10 @@ def nearest(table: Table, point: Ints) -> Ints:
     if wanted < 2:
         return np.zeros((table.rows, 0), np.int64)
     places = NearestNeighbors(n_neighbors=wanted, algorithm="brute").fit(table.scaled[held])
-    found = held[places.kneighbors(table.scaled[first], return_distance=False)]
+    # The last block takes what is left over: no block is smaller than one.
+    cuts = range(BLOCK, len(first) - BLOCK + 1, BLOCK)
+    asked = [partial(places.kneighbors, one, return_distance=False) for one in np.split(table.scaled[first], cuts)]
+    found = held[np.vstack((crew or Crew()).every(asked))]
     same = found == first[:, None]
     # The row itself goes out; where it is not among them (it was not drawn, or many are as near), the farthest.
     out = np.where(same.any(axis=1), same.argmax(axis=1), wanted - 1)

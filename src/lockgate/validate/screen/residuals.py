@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+from functools import partial
+from typing import Any
+
 import numpy as np
 
-from lockgate.validate.screen.folds import FOLDS, dealt, inputs, models, points
+from lockgate.validate.screen.crew import Crew
+from lockgate.validate.screen.folds import FOLDS, Bools, dealt, inputs, models, points
 from lockgate.validate.screen.neighbours import nearest
 from lockgate.validate.screen.spec import Found, Outcome
 from lockgate.validate.screen.table import Floats, Ints, Table
@@ -24,16 +29,17 @@ LEAST_SKILL = 0.2
 """The mean miss must be a fifth smaller than that of the middle value: else heavy tails look like mistakes."""
 
 
-def screen(table: Table) -> tuple[Outcome, Floats, Floats]:
+def screen(table: Table, crew: Crew | None = None) -> tuple[Outcome, Floats, Floats]:
     """The outcome, a score for each row, and how unlike its neighbours' values each value is.
 
     A row's residual is measured in those of its neighbours and of rows with a similar answer, so that a region in
     which nothing can be predicted well accuses nobody.
     """
+    crew = crew or Crew()
     value = _bounded(table.label.astype(np.float64))
     point = points(table)
-    near = nearest(table, point)
-    residual = value - _expected(table, value, point)
+    near = nearest(table, point, crew)
+    residual = value - _expected(table, value, point, crew)
     away = _unlike(value, near)
     distance = np.abs(residual) / _spread(np.abs(residual), value - residual, near)
     order = np.sqrt(distance * away / (np.median(away) or 1.0))
@@ -68,20 +74,25 @@ def _bounded(value: Floats) -> Floats:
     return found
 
 
-def _expected(table: Table, value: Floats, point: Ints) -> Floats:
+def _expected(table: Table, value: Floats, point: Ints, crew: Crew) -> Floats:
     given = inputs(table)
     draw = table.draw("residuals")
     # Tenths of the value, so that each fold has high and low ones.
     fold = dealt(np.searchsorted(np.quantile(value, np.linspace(0.1, 0.9, 9)), value), point, draw)
     judges = models(given, 1, int(draw.integers(2**31)), values=True)
+    folds = [(fold == one, fold != one) for one in range(FOLDS)]
+    folds = [(own, others) for own, others in folds if own.any() and others.any()]
+    parts = [partial(_said, deepcopy(judge), given, value, *two) for two in folds for judge in judges]
+    answers = crew.every(parts)
     said = np.zeros(len(value))
-    for one in range(FOLDS):
-        own, others = fold == one, fold != one
-        if own.any() and others.any():
-            said[own] = np.mean(
-                [judge.fit(given[others], value[others]).predict(given[own]) for judge in judges], axis=0
-            )
+    for place, (own, _) in enumerate(folds):
+        said[own] = np.mean(answers[place * len(judges) : (place + 1) * len(judges)], axis=0)
     return said
+
+
+def _said(judge: Any, given: np.typing.NDArray[np.float32], value: Floats, own: Bools, others: Bools) -> Floats:
+    found: Floats = judge.fit(given[others], value[others]).predict(given[own])
+    return found
 
 
 def _spread(size: Floats, expected: Floats, near: Ints) -> Floats:

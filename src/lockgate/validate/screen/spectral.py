@@ -3,7 +3,8 @@
 After Tran, Li and Madry, "Spectral Signatures in Backdoor Attacks" (2018), who rank the rows of a class by their
 projection on the top singular vector of a network's last layer. Here: on lists of numbers if there are any, else on the
 scaled columns. They remove a fixed share of each class; that would flag clean rows everywhere, so rows are told only
-where a gap divides them from the class.
+where a gap divides them from the class, and not where one column of few values divides exactly them: between two counts
+there is always a gap, and what one value says of a label is the trigger scan's to tell.
 
 Weak: a trigger whose values lie in the columns' range leaves no such direction (AUROC 0.3 as measured), and one row in
 twenty of a class at most is looked at. A second opinion, no more.
@@ -25,6 +26,9 @@ GAP = 2.0
 """Robust standard deviations of the projection, between the rows told and the next one of the class."""
 
 FAR = 6.0
+FEW_VALUES = 20
+"""A column of at most so many different values in a class steps from one to the next."""
+
 MOST_ROWS = 5000
 """Rows of a class of which the direction is made, drawn by the seed."""
 
@@ -54,7 +58,7 @@ def _told(table: Table, points: npt.NDArray[np.float32], label: int) -> Found | 
     rows = np.flatnonzero(table.label == label)
     place = _projections(points, rows, table.draw(f"spectral {label}"))
     apart, gap = _apart(place)
-    if not len(apart):
+    if not len(apart) or _one_step(points[rows], apart):
         return None
     name = word(table.classes[label])
     what = (
@@ -96,3 +100,13 @@ def _apart(place: npt.NDArray[np.float64]) -> tuple[Ints, float]:
         if gaps[cut] >= GAP and gaps[cut] > best[1]:
             best = (order[: cut + 1], float(gaps[cut]))
     return best
+
+
+def _one_step(points: npt.NDArray[np.float32], apart: Ints) -> bool:
+    """Whether one column of few values has these rows on one side of a step, and all others on its other side."""
+    told = np.zeros(len(points), np.bool_)
+    told[apart] = True
+    inside, others = points[told], points[~told]
+    above = inside.min(axis=0) > others.max(axis=0)
+    below = inside.max(axis=0) < others.min(axis=0)
+    return any(len(np.unique(points[:, column])) <= FEW_VALUES for column in np.flatnonzero(above | below))
