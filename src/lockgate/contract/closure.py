@@ -1,4 +1,4 @@
-"""The user's code as a captured closure: copies by digest in a private folder, never a bind of the project."""
+"""The contract's code as a captured closure: copies by digest in a private folder, never a bind of the project."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from lockgate.contract.reach import unseen_by
 from lockgate.core.digest import Digest, digest_of
 from lockgate.core.encoding import encode
 from lockgate.errors import Refused, Usage, VerificationFailed
@@ -35,7 +36,7 @@ class Closure:
 
 
 def capture_code(root: Path, patterns: Sequence[str], contract: str, into: Path) -> Closure:
-    """Copy the files below `root` that match `patterns`, and `contract`, into the new folder `into`.
+    """Copy `contract`, and what it can see of the files below `root` that match `patterns`, into the new folder `into`.
 
     Raises Usage LG205 when the contract is missing, Refused LG219 when a file is a link, unreadable or too much.
     """
@@ -45,14 +46,12 @@ def capture_code(root: Path, patterns: Sequence[str], contract: str, into: Path)
     if len(names) > MAX_FILES:
         raise _refused(f"{len(names)} code files; at most {MAX_FILES} are captured", {"files": len(names)})
     total = 0
-    found: list[tuple[str, Digest]] = []
+    files: dict[str, bytes] = {}
     for name in sorted(names):
-        data = _read(root, name, contract, MAX_BYTES - total)
-        total += len(data)
-        with writing(into / name):
-            _copy(into, name, data)
-        found.append((name, digest_of(data)))
-    return Closure(into, tuple(found))
+        files[name] = _read(root, name, contract, MAX_BYTES - total)
+        total += len(files[name])
+    unseen = unseen_by(contract, files)
+    return lay_out({name: data for name, data in files.items() if name not in unseen}, into)
 
 
 def lay_out(files: Mapping[str, bytes], into: Path) -> Closure:

@@ -102,7 +102,7 @@ def _name() -> Kind:
             raise ValueError("this name means rows")
         return value
 
-    return Kind("a plain file name of letters, digits and . _ + -", read)
+    return Kind("a plain file name of letters, digits and . _ + -", read, {"type": "string"})
 
 
 def _digest() -> Kind:
@@ -114,4 +114,4 @@ def _digest() -> Kind:
             raise ValueError
         return from_hex(found[1])
 
-    return Kind("a SHA-256, 64 hex digits", read)
+    return Kind("a SHA-256, 64 hex digits", read, {"type": "string"})

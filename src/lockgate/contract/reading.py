@@ -13,7 +13,7 @@ from lockgate.sandbox.report import JailReport
 from lockgate.sandbox.settings import Bind, Limits, PythonEnv, named
 from lockgate.store.files import read_regular
 
-FINDINGS = frozenset({"LG119", *(f"LG{number}" for number in (*range(103, 118), *range(140, 145)))})
+FINDINGS = frozenset({"LG119", "LG1101", *(f"LG{number}" for number in (*range(103, 118), *range(140, 145)))})
 """What the reading jail may complain of."""
 
 _POOL = (("ARROW_DEFAULT_MEMORY_POOL", "system"),)

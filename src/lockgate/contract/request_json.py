@@ -43,13 +43,17 @@ def parse_strict(body: bytes) -> Any:
     return _parsed(body) if value is None else value
 
 
+FORM = '{"records": [{...}]}'
+"""What the body of `POST /predict` looks like, told to whoever sent another."""
+
+
 def records_of(value: Any, limit: int) -> tuple[Sequence[Mapping[str, Any]], str]:
     """Records and id of the body of `POST /predict`. Raises NotJson on another shape, TooMany above `limit`."""
     if not isinstance(value, dict):
-        raise NotJson("an object is needed, with the key records")
+        raise NotJson(f"an object is needed, with the key records: {FORM}")
     unknown = sorted(value.keys() - {"records", "id"})
     if unknown:
-        raise NotJson(f"unknown key {unknown[0]!r}: a request has only records, and perhaps id")
+        raise NotJson(f"unknown key {unknown[0]!r}: a request has only records, and perhaps id: {FORM}")
     records = value.get("records")
     if not isinstance(records, list) or not records:
         raise NotJson("records must be a list of at least one object")
@@ -107,6 +111,8 @@ def _parsed_fast(body: bytes) -> Any:
 
 
 def _parsed(body: bytes) -> Any:
+    if not body:
+        raise NotJson("it is empty; was it read from a file that is not there?")
     try:
         value = decode(body)
     except json.JSONDecodeError as error:

@@ -17,6 +17,7 @@ from lockgate.audit.seal import Sealer
 from lockgate.audit.seen import SeenStore
 from lockgate.config import load_config
 from lockgate.core.digest import digest_of
+from lockgate.core.shown_html import Shown
 from lockgate.errors import LockgateError, Refused
 from lockgate.project.claims import was_begun
 from lockgate.store.layout import RegistryStore
@@ -27,8 +28,8 @@ from lockgate.trust.policy import FILENAME as POLICY_FILE
 from lockgate.trust.policy import Policy, default_policy
 
 
-@dataclass(frozen=True)
-class Founded:
+@dataclass(frozen=True, repr=False)
+class Founded(Shown):
     """A new project. `root_key`: the one file to move to another place."""
 
     project_id: str

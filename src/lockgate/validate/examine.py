@@ -14,6 +14,7 @@ from lockgate.contract.closure import Closure
 from lockgate.contract.cluster import ABSENT, CA, CERTIFICATE, CLUSTER_FINDINGS, KEY
 from lockgate.contract.dates import check_dates
 from lockgate.contract.jailed import Task, run_task
+from lockgate.contract.numbers import check_numbers
 from lockgate.contract.plan import Plan, parse_plan
 from lockgate.contract.share import Shared
 from lockgate.contract.spec import ACCEPTED, PLAN, QUARANTINE, FieldTable
@@ -64,6 +65,7 @@ class Question:
     inference: bool = False
     monitor: tuple[Asked, int] | None = None
     marks: Sequence[Marked] = ()
+    numbers: str = ""
 
 
 @dataclass(frozen=True)
@@ -92,10 +94,12 @@ class Examined:
 def examine(question: Question, python: PythonEnv, scratch: Path) -> Examined:
     """Judge `question`: the contract's code in `python`'s environment, all else in Lockgate's own.
 
-    Raises Usage LG116 about `dates`, LG205 to LG221 about the contract, Refused LG212 when its jail dies, LG213 when
-    the counts do not add up to the rows of the snapshot; LG222 to LG226 about the cluster, of which Unavailable LG222.
+    Raises Usage LG116 about `dates`, LG1100 about `numbers`, LG205 to LG221 about the contract; Refused LG212 when its
+    jail dies, LG213 when the counts do not add up to the rows of the snapshot; LG222 to LG226 about the cluster, of
+    which Unavailable LG222.
     """
     check_dates(question.dates)
+    check_numbers(question.numbers)
     rows = sum(file["rows"] for file in question.files)
     number = min(os.cpu_count() or 1, _MOST_JAILS, 1 + rows // _ROWS_PER_JAIL)
     jails = ContractJails(contract_settings(question, python), _contract_task(question), scratch, number)
@@ -188,6 +192,7 @@ def _check_task(question: Question) -> Task:
             "files": [dict(file) for file in question.files],
             "sensitive": list(question.sensitive),
             "dates": question.dates,
+            "numbers": question.numbers,
             "cluster": question.cluster.as_json() if question.cluster else None,
             "monitor": monitor and {"asked": monitor[0].as_json(), "seed": monitor[1]},
             "marks": [mark.word for mark in question.marks],

@@ -15,6 +15,7 @@ from lockgate.core.moments import rfc3339
 from lockgate.core.statement import Statement, Subject, resource, test_result
 from lockgate.core.verdict import Level, Reason, Verdict
 from lockgate.monitor.plan import INPUTS
+from lockgate.validate.advice import advised
 from lockgate.validate.screen.account import ROWS
 from lockgate.validate.spec import Marked, Reckoning, ValidateSpec
 
@@ -25,27 +26,6 @@ CHECK_FINDINGS = frozenset({"LG117", "LG212", "LG213", "LG229"})
 """What the jail that judges and counts may complain of."""
 
 _SUBJECTS = (ACCEPTED, QUARANTINE, "baseline.json", PLAN, "report.json", INPUTS, ROWS)
-
-_SUGGESTIONS: Mapping[str, str] = {
-    "missing": "add the column, or give the field a default",
-    "extra_forbidden": 'drop the column, declare it as a field, or set extra="ignore" in model_config',
-    "literal_error": "if the value is right, add it to the Literal",
-    "enum": "if the value is right, add it to the Enum",
-    "string_pattern_mismatch": "if the spelling is right, widen the pattern",
-    "string_too_long": "if such text is right, raise max_length",
-    "string_too_short": "if such text is right, lower min_length",
-    "finite_number": "if NaN or infinity is meant, set allow_inf_nan=True",
-    "json_invalid": "mend the line: it is not JSON",
-    "value_error": "the contract's own validator refused it",
-    "assertion_error": "the contract's own validator refused it",
-    "lockgate_raised": "the contract's code failed: raise ValueError where a value is to be refused",
-    "lockgate_int64": "keep the number as text: declare the field as str",
-    "lockgate_value": "the value is beyond what Python can hold: keep it as text, or mend it",
-    "lockgate_type": "let the validator return what the annotation says",
-    "marked_bad": "lockgate review --screen tells who marked it, and takes it back",
-    "timezone_aware": "write the time with its offset, such as 2024-02-09T12:00:00Z",
-}
-
 
 _MOST_NAMED, _MOST_THINNED = 3, 20
 _LISTED = ("thinned", "dependent")
@@ -252,16 +232,7 @@ def report(
     """report.json as a value. `screen`: `screened.details`; None where no rule was on."""
     reckoning, table = checked.reckoning, checked.table
     labels = {field.name for field in table.fields if field.label}
-    dates = {entry["field"]: entry["dates"] for entry in checked.explain["fields"]}
-    rules = [
-        {
-            **entry,
-            "suggestion": suggestion(
-                entry["rule"], entry["field"], label=entry["field"] in labels, dates=dates.get(entry["field"])
-            ),
-        }
-        for entry in reckoning.by_rule
-    ]
+    rules = advised(reckoning.by_rule, checked.explain["fields"], labels)
     return {
         "v": 1,
         "rows": reckoning.rows,
@@ -284,27 +255,6 @@ def report(
         "findings": [reason.as_json() for reason in verdict.reasons],
         **({"screen": dict(screen)} if screen is not None else {}),
     }
-
-
-def suggestion(rule: str, field: str, *, label: bool = False, dates: Mapping[str, Any] | None = None) -> str:
-    """What a person can do about rows that `rule` refuses, or "". `label`: the field is what the model will predict.
-
-    `dates`: the spelling that mends most of the field's refused dates.
-    """
-    if dates and rule.startswith(("date", "datetime")):
-        many = "all" if dates["mends"] == dates["of"] else f"{dates['mends']:,} of {dates['of']:,}"
-        return f'[data] dates = "{dates["spelling"]}" mends {many}'
-    if label and rule.endswith("_type"):
-        return "a row without its label cannot train; it is left out"
-    if rule in _SUGGESTIONS:
-        return _SUGGESTIONS[rule]
-    if rule.endswith("_type"):
-        return f"if a value may be missing, declare it: {field or 'the field'}: ... | None = None"
-    if "parsing" in rule or rule.startswith(("int_from", "date_from", "datetime_from")):
-        return "mend the column; a spelling of 'no value' belongs into [data] null"
-    if rule.startswith(("greater_than", "less_than", "multiple_of")):
-        return "if such values are right, widen the bound"
-    return ""
 
 
 def statement(
@@ -350,6 +300,7 @@ def statement(
         label=spec.label,
         sensitive=list(spec.sensitive),
         dates=spec.dates,
+        **({"numbers": spec.numbers} if spec.numbers else {}),
         respelled=checked.respelled,
         closure=closure,
         lock=spec.lock,

@@ -71,6 +71,7 @@ def run(workplace: Workplace, spec: ValidateSpec) -> ValidateResult:
             label=spec.label,
             sensitive=spec.sensitive,
             dates=spec.dates,
+            numbers=spec.numbers,
             key=secrets.token_bytes(32),
             # Of the rows themselves: whoever writes them does not know which ones will be looked at.
             monitor=(spec.monitor, int(hex_of(signed.snapshot)[:12], 16)),

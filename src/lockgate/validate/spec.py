@@ -51,6 +51,7 @@ class ValidateSpec:
         max_quarantined_share: of all rows, 0 to 1. `enforce` False turns a refusal above it into a warning.
         lock: digest of the file that locks the environment, whose Pydantic decides the verdicts; None without one.
         dates: how CSV cells spell dates, "" for ISO 8601 alone (`contract.dates`).
+        numbers: how CSV cells spell numbers, "" for 1234.56 (`contract.numbers`).
         sensitive: fields of which the quarantine keeps only rule and keyed digest, and the baseline only counts.
         monitor: how the plan is made by which later rows are compared with these.
         screen: how poisoned rows are looked for among the accepted ones; by itself they are not.
@@ -67,6 +68,7 @@ class ValidateSpec:
     lock: Digest | None = None
     monitor: Asked = field(default_factory=Asked)
     screen: Screening = field(default_factory=Screening)
+    numbers: str = ""
 
     @property
     def reference(self) -> str:
@@ -97,6 +99,7 @@ class Options:
     sensitive: tuple[str, ...] = ()
     dates: str = ""
     cluster: Cluster | None = None
+    numbers: str = ""
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from lockgate.contract.reading import read_sources
 from lockgate.contract.share import shown
 from lockgate.contract.sources import SourceFile, capture, expand
 from lockgate.contract.spec import ACCEPTED, QUARANTINE
+from lockgate.core.shown_html import Shown
 from lockgate.errors import Usage
 from lockgate.sandbox.settings import PythonEnv
 from lockgate.store.files import atomic_write, fsync_folder, hash_fd, open_nofollow, writing
@@ -35,8 +36,8 @@ _PRIVATE = 0o600
 _LEFTOVER = ".lockgate-"
 
 
-@dataclass(frozen=True)
-class Validated:
+@dataclass(frozen=True, repr=False)
+class Validated(Shown):
     """Where the three files are, the counts, and report.json as a value."""
 
     out: Path
@@ -82,6 +83,7 @@ def validate_files(
             label=None,
             sensitive=chosen.sensitive,
             dates=chosen.dates,
+            numbers=chosen.numbers,
             key=secrets.token_bytes(32),
             cluster=shared,
         )

@@ -202,6 +202,32 @@ def test_the_report_says_which_spelling_mends(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("cells", "numbers", "said"),
+    [
+        (["1,5", "x", "2", "7000"], "", {"spelling": "1234,56", "mends": 1, "of": 2}),
+        (["1.234,5", "3,5", "1.5"], "", {"spelling": "1.234,56", "mends": 2, "of": 2}),
+        (["1,234.5", "3.5"], "", {"spelling": "1,234.56", "mends": 1, "of": 1}),
+        (["12,500", "1.5"], "", None),
+        (["x", "7000"], "", None),
+        (["1.5"], "1234,56", None),
+    ],
+)
+def test_the_report_says_how_numbers_are_spelled(tmp_path: Path, cells: list[str], numbers: str, said: object) -> None:
+    """Of cells that are no number the spelling that mends most; none where two differ in what they would mean.
+
+    A number beyond a bound is one; where a spelling is declared, no other is proposed.
+    """
+
+    class Paid(BaseModel):
+        paid: float = Field(le=5000, alias="Umsatz €")
+
+    made = engine(Paid, snapshot(tmp_path / "s.parquet", "csv", {"Umsatz €": cells}), numbers=numbers)
+    assert sum(found.quarantine.num_rows for found in made.verdicts())
+    entry = made.explain()[0]
+    assert (entry["numbers"], entry["columns"]) == (said, ["Umsatz €"])
+
+
+@pytest.mark.parametrize(
     "spelling", ["%d.%m.%y", "%d %b %Y", "%d%m%Y", "%m.%Y", "%d.%m.%Y %H", "%d.%d.%m.%Y", "%", "x"]
 )
 def test_a_spelling_that_is_no_date_is_refused(spelling: str) -> None:

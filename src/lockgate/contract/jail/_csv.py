@@ -2,15 +2,15 @@
 
 Quoting is RFC 4180. pyarrow parses; because it swallows a quote that never closes, a file whose quotation marks are
 not evidently sound (`QuoteScan`) is first read by Python's strict `csv`, which says where the quoting breaks. A quoted
-cell is never null.
+cell is null only where `[data] null` lists its spelling in quotes.
 """
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.csv as pc
@@ -23,6 +23,12 @@ from lockgate.errors import Refused
 _SHOWN = 5
 _BLOCKS = (1 << 20, MAX_RECORD)
 """pyarrow reads some thirty blocks ahead, and a record must not span three: small blocks first, as they mostly do."""
+
+_CONVERTED, _LEAST = 96 << 20, 1 << 16
+"""It also sets the bytes of a whole block aside for each column: the more columns, the smaller the first blocks."""
+
+_WIDE = 32
+"""Columns from which on what was set aside and not needed is given back at once."""
 
 
 class _StraddleError(Exception):
@@ -47,7 +53,8 @@ class CsvReader:
     def batches(self) -> Iterator[pa.RecordBatch]:
         """The records, in order. Blank lines are no records."""
         rows = 0
-        for block in _BLOCKS:
+        first = min(_BLOCKS[0], max(_CONVERTED // len(self._names), _LEAST))
+        for block in sorted({first, *_BLOCKS}):
             try:
                 for batch in self._parsed(block, rows):
                     yield batch
@@ -76,7 +83,7 @@ class CsvReader:
                     new = batch.slice(skip)
                     skip = max(skip - batch.num_rows, 0)
                     if new.num_rows:
-                        yield pa.RecordBatch.from_arrays(new.columns, schema=self.schema)
+                        yield pa.RecordBatch.from_arrays(_lean(new.columns), schema=self.schema)
         except pa.ArrowInvalid as error:
             if "straddl" in str(error):
                 raise _StraddleError from None
@@ -95,9 +102,9 @@ class CsvReader:
             ),
             convert_options=pc.ConvertOptions(
                 column_types=dict.fromkeys(self._names, pa.string()),
-                null_values=list(self.options.null),
+                null_values=list(self.options.bare),
                 strings_can_be_null=True,
-                quoted_strings_can_be_null=False,
+                quoted_strings_can_be_null=self.options.quoted,
             ),
         )
 
@@ -151,3 +158,10 @@ class CsvReader:
             seen={"file": self.name, "line": line, "expected": first.expected_columns, "found": first.actual_columns},
             next=f"mend {self.name}, line {line}; a cell that holds a delimiter needs quotes",
         )
+
+
+def _lean(columns: Sequence[pa.Array[Any]]) -> Sequence[pa.Array[Any]]:
+    """Many columns in buffers of their own size: to join two arrays is to copy what they hold."""
+    if len(columns) <= _WIDE:
+        return columns
+    return [pa.concat_arrays([column, column.slice(0, 0)]) for column in columns]

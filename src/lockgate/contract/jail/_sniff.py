@@ -31,7 +31,10 @@ _FOREIGN = {
     b"\xfd7zXZ\x00": ("an xz file", "unpack it first: unxz"),
     b"\x80\x04\x95": ("a Python pickle, which is a program and not data", "save it as Parquet"),
     b"ARROW1": ("an Arrow IPC file", "save it as Parquet"),
-    b"SQLite format 3\x00": ("an SQLite database", "save the table as Parquet"),
+    b"SQLite format 3\x00": (
+        "an SQLite database",
+        'sqlite3 -header -csv FILE.db < QUERY.sql > rows.csv   # to begin; then sources = ["sql:NAME:QUERY.sql"]',
+    ),
 }
 _WIDE = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 

@@ -15,11 +15,24 @@ _CHUNK = 1 << 20
 
 @dataclass(frozen=True)
 class TextOptions:
-    """`[data]` of text files. `null` are the spellings of an unquoted CSV cell that mean no value."""
+    """`[data]` of text files. `null` are the spellings of an unquoted CSV cell that mean no value.
+
+    One that is itself in quotes is of a quoted cell: `"NA"`. Some programs put every cell in quotes.
+    """
 
     encoding: str = "utf-8"
     delimiter: str = ","
     null: tuple[str, ...] = ("",)
+
+    @property
+    def bare(self) -> tuple[str, ...]:
+        """The spellings without quotes, each once."""
+        return tuple(dict.fromkeys(_bare(one) for one in self.null))
+
+    @property
+    def quoted(self) -> bool:
+        """Whether a quoted cell may be null too."""
+        return any(_bare(one) != one for one in self.null)
 
     @property
     def codec(self) -> str:
@@ -29,7 +42,7 @@ class TextOptions:
 
 
 def check_options(options: TextOptions) -> None:
-    """Raises Usage LG116 when the encoding is unknown or the delimiter is not one plain character."""
+    """Raises Usage LG116 when the encoding is unknown or the delimiter is no one plain character, LG1101 about null."""
     try:
         known = codecs.lookup(options.encoding)
         "a,\n".encode(options.encoding)
@@ -49,6 +62,20 @@ def check_options(options: TextOptions) -> None:
             seen={"delimiter": options.delimiter},
             next='set [data] delimiter in lockgate.toml, for example ";"',
         )
+
+    if options.quoted and {one for one in options.null if _bare(one) == one} != {
+        _bare(one) for one in options.null if _bare(one) != one
+    }:
+        raise Usage(
+            "LG1101",
+            "a spelling of no value is listed in quotes, and not each of them is listed with and without",
+            seen={"null": list(options.null)},
+            next='list each both ways, [data] null = ["", "\\"\\"", "NA", "\\"NA\\""], or none in quotes',
+        )
+
+
+def _bare(spelling: str) -> str:
+    return spelling[1:-1] if len(spelling) > 1 and spelling[0] == spelling[-1] == '"' else spelling
 
 
 def check_text(path: Path, name: str, options: TextOptions, quotes: QuoteScan | None = None) -> None:

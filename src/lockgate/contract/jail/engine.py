@@ -19,7 +19,7 @@ import pyarrow as pa
 from lockgate.contract.jail.accept import TYPES, made
 from lockgate.contract.jail.bind import Bound
 from lockgate.contract.jail.distinct import distinct
-from lockgate.contract.jail.respell import Guesses
+from lockgate.contract.jail.guesses import Guesses
 from lockgate.contract.jail.rows import QUARANTINE_SCHEMA, Verdicts, accepted_schema
 from lockgate.contract.jail.sift import Sieve, Sifted, makings, prepared, sift, sift_here, surely
 from lockgate.contract.jail.snapshot import UNIT_BYTES, Piece, Snapshot
@@ -60,10 +60,11 @@ class Engine:
         truth: Truth,
         dates: str = "",
         sieve: Sieve = sift_here,
+        numbers: str = "",
     ) -> None:
         self.snapshot = snapshot
         self.guesses = Guesses()
-        self.binding = prepared(snapshot, plan, dates)
+        self.binding, self._numbers = prepared(snapshot, plan, dates, numbers), numbers
         self.paths = Paths()
         self._sieve, self._elsewhere = sieve, 0
         self._plan, self._truth = plan, truth
@@ -72,7 +73,8 @@ class Engine:
 
     def explain(self) -> list[dict[str, object]]:
         """Field by field: how it is judged, why not by the plan alone, and what Python cost so far."""
-        asked, calls, guessed = self.paths.asked, self.paths.calls, self.guesses.answers()
+        asked, calls = self.paths.asked, self.paths.calls
+        dates, numbers = self.guesses.dates(), self.guesses.numbers()
         return [
             {
                 "field": field.name,
@@ -80,14 +82,16 @@ class Engine:
                 "why": bound.why if bound is not None else getattr(field.node, "why", ""),
                 "cells": asked.get(field.name, 0),
                 "calls": calls.get(field.name, 0),
-                "dates": guessed.get(field.name),
+                "columns": list(field.columns),
+                "dates": dates.get(field.name),
+                "numbers": numbers.get(field.name),
             }
             for field, bound in self._pairs()
         ]
 
     @property
     def respelled(self) -> int:
-        """How many cells were respelled as `dates` says."""
+        """How many cells were respelled as `dates` and `numbers` say."""
         return self._elsewhere + (self.snapshot.respelling.cells if self.snapshot.respelling else 0)
 
     def _pairs(self) -> list[tuple[FieldPlan, Bound | None]]:
@@ -152,13 +156,15 @@ class Engine:
         return Verdicts(accepted, _joined([_no_reasons(), *(each.quarantine for each in found)]))
 
     def _guess(self, rest: _Rest, unsure: pl.DataFrame) -> None:
-        """Take note of dates that are about to be refused."""
+        """Take note of dates, and of numbers if they are read as they stand, that are about to be refused."""
         if self.snapshot.kind != "csv" or not rest.left.any():
             return
+        kinds = {"timestamp"} if self._numbers else {"timestamp", "int", "float"}
         for bound in self.binding.fields:
-            if bound.field.kind == "timestamp" and bound.column is not None:
+            if bound.field.kind in kinds and bound.column is not None:
                 places = (rest.left & ~unsure[bound.field.name]).arg_true().to_arrow()
-                self.guesses.note(bound.field.name, _series(rest.raw.column(bound.column).take(places)).drop_nulls())
+                cells = _series(rest.raw.column(bound.column).take(places)).drop_nulls()
+                self.guesses.note(bound.field.name, bound.field.kind, cells)
 
     def _ask(self, bound: Bound, rest: _Rest, sure: pl.Series) -> None:
         """Pydantic's validator of one field, about its cells that are not `sure`; it fills their values in."""

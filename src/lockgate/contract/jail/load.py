@@ -10,6 +10,7 @@ import difflib
 import importlib.util
 import sys
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -98,10 +99,16 @@ def _named(module: ModuleType, file: str, name: str) -> object:
             "LG208",
             f"{file} has no class {name}" + (f"; did you mean {near[0]}?" if near else ""),
             seen={"class": name, "models": models},
-            next=f"write {file}:{near[0] if near else 'ClassName'}",
+            next=_where(file, [*near, *reversed(models)]),
         )
     found: object = getattr(module, name)
     return found
+
+
+def _where(file: str, models: Sequence[str]) -> str:
+    """Where a contract is named, with the likeliest class of the file."""
+    named = f"{file}:{models[0] if models else 'ClassName'}"
+    return f'in lockgate.toml: [data] contract = "{named}"; with lockgate validate: --contract {named}'
 
 
 def _only(module: ModuleType, file: str) -> object:
@@ -112,7 +119,7 @@ def _only(module: ModuleType, file: str) -> object:
             "LG208",
             f"{file} has {len(models)} models: name the one that is a record" if models else f"{file} has no model",
             seen={"models": names},
-            next=f"write {file}:{names[-1] if names else 'ClassName'}",
+            next=_where(file, names[::-1]),
         )
     return models[0]
 

@@ -1,25 +1,31 @@
-"""Cells that are spelled as `[data] dates` says -> the same moment in ISO 8601, before Pydantic sees them."""
+"""Cells spelled as `[data] dates` and `numbers` say -> the same in ISO 8601, or as 1234.56, for Pydantic to see."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from typing import Any, cast
 
 import polars as pl
 import pyarrow as pa
 
-from lockgate.contract.dates import CANDIDATES, iso_of
+from lockgate.contract.dates import iso_of, spellings
 from lockgate.contract.jail.accept import exactly
+from lockgate.contract.numbers import spelled
 from lockgate.contract.plan import Plan
 
 
 class Respelling:
-    """The columns of a plan that hold dates, and how many of their cells were respelled."""
+    """The columns of a plan that hold dates or numbers, and how many of their cells were respelled."""
 
-    def __init__(self, plan: Plan, columns: Collection[str], spelling: str) -> None:
+    def __init__(self, plan: Plan, columns: Collection[str], dates: str, numbers: str = "") -> None:
         dated = {name for field in plan.fields if field.kind == "timestamp" for name in field.columns}
-        self._exprs = {name: respelled(exactly(name), spelling) for name in columns if name in dated}
+        counted = {name for field in plan.fields if field.kind in ("int", "float") for name in field.columns}
+        self._exprs: dict[str, pl.Expr] = {}
+        for name in columns:
+            if dates and name in dated:
+                self._exprs[name] = respelled(exactly(name), dates)
+            elif numbers and name in counted:
+                self._exprs[name] = respelled_number(exactly(name), numbers)
         self.cells = 0
 
     def frame(self, frame: pl.DataFrame) -> pl.DataFrame:
@@ -44,37 +50,22 @@ class Respelling:
         return batch
 
 
-class Guesses:
-    """Which spelling would mend the dates that were refused, if one mends all of them."""
-
-    def __init__(self) -> None:
-        self._refused: Counter[str] = Counter()
-        self._mended: dict[str, Counter[str]] = {}
-
-    def note(self, field: str, cells: pl.Series) -> None:
-        """Refused cells of a field of dates."""
-        if not len(cells) or cells.dtype != pl.String:
-            return
-        self._refused[field] += len(cells)
-        exprs = [(respelled(pl.col("cell"), name) != pl.col("cell")).sum().alias(name) for name in CANDIDATES]
-        found = cells.alias("cell").to_frame().select(exprs).row(0, named=True)
-        self._mended.setdefault(field, Counter()).update(found)
-
-    def answers(self) -> Mapping[str, Mapping[str, object]]:
-        """By field the spelling that mends most, and how many of how many cells.
-
-        None is named where two do equally well, as for days up to the twelfth of a month.
-        """
-        found: dict[str, Mapping[str, object]] = {}
-        for field, refused in self._refused.items():
-            (best, count), (_, second) = self._mended[field].most_common(2)
-            if count > second:
-                found[field] = {"spelling": best, "mends": count, "of": refused}
-        return found
+def respelled(col: pl.Expr, dates: str) -> pl.Expr:
+    """ISO 8601 where a cell reads back in one of the spellings exactly, else the cell."""
+    found = col
+    for spelling in spellings(dates):
+        kind = pl.Datetime("us") if "%M" in spelling else pl.Date()
+        moment = col.str.strptime(kind, spelling, strict=False)
+        iso = moment.dt.strftime(iso_of(spelling))
+        found = pl.when(moment.dt.strftime(spelling) == col).then(iso).otherwise(found)
+    return found
 
 
-def respelled(col: pl.Expr, spelling: str) -> pl.Expr:
-    """ISO 8601 where a cell reads back in its own spelling exactly, else the cell."""
-    kind = pl.Datetime("us") if "%H" in spelling else pl.Date()
-    moment = col.str.strptime(kind, spelling, strict=False)
-    return pl.when(moment.dt.strftime(spelling) == col).then(moment.dt.strftime(iso_of(spelling))).otherwise(col)
+def respelled_number(col: pl.Expr, numbers: str) -> pl.Expr:
+    """A number as 1234.56 where a cell spells it as `numbers` says; a dot that is no such mark makes it no number."""
+    said = spelled(numbers)
+    plain = col.str.replace_many([".", ","], [",", "."]) if said.comma else col
+    if not said.grouped:
+        return plain
+    whole = col.str.replace_all(said.between, "").str.replace(",", ".", literal=True)
+    return pl.when(col.str.contains(said.grouped)).then(whole).otherwise(plain)

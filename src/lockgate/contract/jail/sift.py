@@ -41,10 +41,10 @@ Sieve = Callable[[Snapshot, Binding], Iterator[Sifted]]
 """Sifts all units of a snapshot, in order, here or elsewhere."""
 
 
-def prepared(snapshot: Snapshot, plan: Plan, dates: str) -> Binding:
-    """`plan` bound to `snapshot`, whose dates are from now on read as `dates` spells them."""
-    if dates and snapshot.kind == "csv":
-        snapshot.respelling = Respelling(plan, snapshot.columns, dates)
+def prepared(snapshot: Snapshot, plan: Plan, dates: str, numbers: str = "") -> Binding:
+    """`plan` bound to `snapshot`, whose dates and numbers are from now on read as `dates` and `numbers` spell them."""
+    if (dates or numbers) and snapshot.kind == "csv":
+        snapshot.respelling = Respelling(plan, snapshot.columns, dates, numbers)
     if snapshot.kind == "jsonl" and not plan.rows:
         return Binding((), JSON)
     return bind(plan, snapshot.columns, snapshot.kinds)

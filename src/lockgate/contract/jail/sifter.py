@@ -25,6 +25,7 @@ from lockgate.contract.dates import check_dates
 from lockgate.contract.jail._carried import pack_sifted, pack_unfit
 from lockgate.contract.jail.sift import prepared, sift
 from lockgate.contract.jail.snapshot import Snapshot, Unit
+from lockgate.contract.numbers import check_numbers
 from lockgate.contract.plan import parse_plan
 from lockgate.core.digest import from_hex
 from lockgate.core.encoding import encode
@@ -51,7 +52,9 @@ class UnlikeSnapshotError(Exception):
     """The file on the share is not the one that was asked for."""
 
 
-def sift_unit(plan: bytes, path: str, digest: str, first: int, count: int, dates: str, versions: str) -> bytes:
+def sift_unit(
+    plan: bytes, path: str, digest: str, first: int, count: int, dates: str, versions: str, numbers: str = ""
+) -> bytes:
     """`count` row groups, from `first` on, of the snapshot at `path`, sifted by `plan`: a frame of `_carried`.
 
     1. Both sides run the same versions.   2. The plan is in its one spelling.   3. The bytes that are read have the
@@ -61,7 +64,7 @@ def sift_unit(plan: bytes, path: str, digest: str, first: int, count: int, dates
     if versions != ours:  # 1
         return pack_unfit("versions", {"worker": ours, "asked": versions})
     try:
-        return _sifted(plan, path, digest, range(first, first + count), dates)
+        return _sifted(plan, path, digest, range(first, first + count), (dates, numbers))
     except UnlikeSnapshotError as error:
         return pack_unfit("snapshot", {"said": str(error), "path": path})
     except Exception as error:  # noqa: BLE001 - an exception would travel as a pickle, and ask nobody's leave
@@ -92,11 +95,11 @@ def _code() -> str:
     return state.hexdigest()
 
 
-def _sifted(plan: bytes, path: str, digest: str, groups: range, dates: str) -> bytes:
+def _sifted(plan: bytes, path: str, digest: str, groups: range, spelled: tuple[str, str]) -> bytes:
     parsed = parse_plan(plan)  # 2
     held = _verified(path, digest)  # 3
     snapshot = Snapshot(held.path)
-    binding = prepared(snapshot, parsed, check_dates(dates))
+    binding = prepared(snapshot, parsed, check_dates(spelled[0]), check_numbers(spelled[1]))
     if binding.rows:
         raise ValueError("the plan leaves every record to Pydantic")
     asked = _unit(snapshot, groups)

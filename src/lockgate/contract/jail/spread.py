@@ -62,6 +62,7 @@ class Spread:
     dates: str = ""
     patience: float = PATIENCE_SECONDS
     unit_bytes: int = UNIT_BYTES
+    numbers: str = ""
 
     def __call__(self, snapshot: Snapshot, binding: Binding) -> Iterator[Sifted]:
         """See Sieve. A bounded number of units is under way. Raises Refused LG222, LG226."""
@@ -80,7 +81,7 @@ class Spread:
 
     def _asked(self, plan: bytes, unit: Unit, name: str) -> Future[bytes]:
         first = unit.groups[0]
-        arguments = (plan, self.path, self.digest, first, len(unit.groups), self.dates, said_versions())
+        arguments = (plan, self.path, self.digest, first, len(unit.groups), self.dates, said_versions(), self.numbers)
         found: Future[bytes] = self.client.submit(sift_unit, *arguments, key=f"{name}-{first}", pure=False)
         return found
 

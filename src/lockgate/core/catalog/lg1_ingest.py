@@ -25,7 +25,7 @@ FINDINGS: tuple[Finding, ...] = (
         "LG104",
         "the sources hold no records",
         "Headers without rows train nothing.",
-        "Give more data.",
+        "Look at the file: it has a header and no rows, or was exported with an empty filter. Export it again.",
     ),
     Finding(
         "LG105",

@@ -1,260 +1,315 @@
-"""From a profile of somebody's data to readable files: contract.py, train.py, lockgate.toml. Pure.
+"""From a profile of somebody's data to readable files: contract.py, train.py, lockgate.toml, policy.toml. Pure.
 
-Never tightens silently: bounds leave ten times the room that the data took, so that no row of it breaks one, and each
-says in a comment what the data showed and what it refuses. What would need a guess is left open and said in a comment.
+Never tightens silently: what a rule refuses of the file is counted, in the comment beside it and in the notes. What
+would need a guess is left open and said.
 """
 
 from __future__ import annotations
 
-import keyword
 import math
-import re
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import BaseModel
-
 from lockgate.core.shown import shown, toml_string
 from lockgate.errors import Refused, Usage
+from lockgate.project.scaffold.beside import Training, training
+from lockgate.project.scaffold.contract_text import ROOM, contract_text
+from lockgate.project.scaffold.roles import Column, Part, parts_of
+from lockgate.project.scaffold.settings_text import Reading, settings_text
+from lockgate.project.scaffold.spellings import names_label
+from lockgate.project.scaffold.train_text import params_of, train_text
+from lockgate.trust.policy import default_policy
 
-Column = Mapping[str, Any]
 FEW_CLASSES = 50
-ALMOST_ALL = 0.95
 MIN_ROWS = 50
-ROOM = 10
-"""How many times the largest value seen a number may be."""
+COUNTED = 10
+"""Whole numbers of more values than this are predicted as numbers, not as classes."""
+RARE = 10
+DEV_SHARE = 0.1
+"""What the default policy lets be quarantined in dev."""
 LEFT_OUT = "left out: "
+REFUSED = "refused: "
+OURS = training((), None)
+WARNED = (LEFT_OUT, REFUSED, "doubt: ")
 
-_INT64 = 2**63 - 1
-_SHORT = 10**15
-
-_TYPES = {"int": "int", "float": "float", "bool": "bool", "date": "date", "datetime": "datetime", "string": "str"}
+_MOST_SHOWN = 6
 
 
 @dataclass(frozen=True)
 class Inferred:
-    """What was made of the data. `notes`: for the person, one line each."""
+    """What was made of the data. `notes`: for the person, one line each. `least` and `most`: the number of rows that
+    the contract refuses lies between them, for a row can have two bad cells.
+    """
 
     files: Mapping[str, str]
     notes: tuple[str, ...]
+    task: str
+    parts: tuple[Part, ...]
+    least: int
+    most: int
+
+    def as_json(self) -> dict[str, Any]:
+        """For `--json`."""
+        return {
+            "task": self.task,
+            "columns": [
+                {"column": p.source, "field": p.name, "role": p.role, "why": p.why, "breaks": _lost(p)}
+                for p in self.parts
+            ],
+        }
 
 
-def infer(profile: Mapping[str, Any], *, name: str, source: str, label: str) -> Inferred:
-    """Write a project for a profiled file.
+def infer(
+    profile: Mapping[str, Any],
+    *,
+    name: str,
+    source: str,
+    label: str,
+    sources: Sequence[str] = (),
+    own: Training = OURS,
+    typed: str = "",
+) -> Inferred:
+    """Write a project for a profiled file. `sources`: the files inside the project; `own`: what trains;
+    `typed`: the command so far, for what to type next.
 
     Raises:
-        Usage: LG956 the label is no column of the file.
+        Usage: LG956 the label is no column of the file; LG9020 no label was named.
         Refused: LG957 nothing can be learned from it: too few rows, one value, or a column of lists or objects.
     """
     columns: Sequence[Column] = profile["columns"]
     by_name = {column["name"]: column for column in columns}
     if label not in by_name:
-        raise Usage(
-            "LG956",
-            f"there is no column {label!r} in {source}",
-            seen={"columns": list(by_name)},
-            next=f"lockgate init DIR --data {source} --label {columns[0]['name'] if columns else 'COLUMN'}",
-        )
-    _learnable(by_name[label], int(profile["rows"]), source)
-    if not _is_name(label):
-        raise Refused(
-            "LG957",
-            f"the label {label!r} is no name that a contract can use: letters, digits and underscores",
-            seen={"label": label},
-            next=f"rename the column in {source}, then: lockgate init DIR --data {source} --label NEW_NAME",
-        )
-    features = [c for c in columns if c["name"] != label and not _left_out(c)]
-    if not features:
+        raise _no_label(columns, source, label, typed)
+    rows = int(profile["rows"])
+    _learnable(by_name[label], rows, source)
+    parts = parts_of(columns, label)
+    if not any(part.role in ("number", "category", "text") for part in parts):
         raise Refused(
             "LG957",
             "no column is left that a model could learn from",
-            seen={c["name"]: _left_out(c) for c in columns if c["name"] != label},
-            next=f"rename the columns in {source}: letters, digits and underscores",
+            seen={part.source: part.why or part.role for part in parts if part.role != "label"},
+            next="lockgate init DIR --data FILE --label COLUMN   # with a file that has more columns",
         )
-    left_out = [c for c in columns if c["name"] != label and _left_out(c)]
     task = _task(by_name[label])
-    time = next((c["name"] for c in features if c["kind"] in ("date", "datetime")), "")
-    fields = [_field(c, is_label=False) for c in features] + [_field(by_name[label], is_label=True)]
-    notes = [f"{source}: {profile['rows']:,} rows, {len(columns)} columns; task: {task}"]
-    notes += [f"{LEFT_OUT}{c['name']}: {_left_out(c)}" for c in left_out]
-    if by_name[label]["nulls"]:
-        share = by_name[label]["nulls"] / max(int(profile["rows"]), 1)
-        notes.append(f"{LEFT_OUT}{by_name[label]['nulls']:,} rows ({share:.0%}) have no {label}: they are quarantined")
-    if any("le=" in field for field in fields):
-        notes.append(
-            f"bounds: a number may be up to {ROOM} times what was seen, or more: contract.py says where each ends"
-        )
-    if time:
-        notes.append(f"held out by time: the latest rows by {time}")
+    reading = reading_of(profile)
+    bad = int(profile.get("bad", 0))
+    # A row without a label is refused, whatever else is in it: no other column counts it.
+    without = bad + int(by_name[label]["nulls"])
+    broken = [int(part.breaks.get("rows", 0)) for part in parts if part.role != "out"]
+    least, most = without + max(broken, default=0), without + sum(broken)
     files = {
-        "contract.py": _contract(fields, left_out, source),
-        "train.py": _train(features, task, time),
-        "lockgate.toml": _toml(name, source, label, time),
+        "contract.py": contract_text(parts, rows=rows, task=task),
+        "lockgate.toml": settings_text(
+            name,
+            sources or (f"data/{source}",),
+            parts,
+            reading,
+            own.settings,
+            params_of(parts, task=task) if own.file else {},
+        ),
+        "policy.toml": _policy(least / max(rows, 1)),
     }
-    return Inferred(files, tuple(notes))
+    if own.file:
+        files[own.file] = train_text(parts, task=task)
+    head = f"{source}: {rows:,} rows, {len(columns)} columns; task: {task}"
+    notes = (head, *_notes(parts, reading, rows, task))
+    return Inferred(files, notes, task, parts, least, most)
+
+
+def reading_of(profile: Mapping[str, Any]) -> Reading:
+    """How the file is read, as profile.json and form.json say it."""
+    said, form = profile.get("spelling", {}), profile.get("form", {})
+    doubts = dict(said.get("doubts", {}))
+    if form.get("doubt"):
+        doubts["encoding"] = form["doubt"]
+    return Reading(
+        form.get("encoding", "utf-8"),
+        form.get("delimiter", ","),
+        tuple(said.get("null", ())) or ("",),
+        said.get("dates", ""),
+        said.get("numbers", ""),
+        doubts,
+        said.get("none", {}),
+    )
+
+
+def _no_label(columns: Sequence[Column], source: str, label: str, typed: str) -> Usage:
+    likely = sorted(columns, key=lambda column: -_likelihood(column, columns))
+    best = likely[0]["name"] if likely else "COLUMN"
+    following = f"{typed or f'lockgate init DIR --data {word(source)}'} --label {word(best)}"
+    if label:
+        names = [column["name"] for column in columns]
+        return Usage("LG956", f"there is no column {label!r} in {source}", seen={"columns": names}, next=following)
+    seen = {
+        "likely": ", ".join(shown(_told(column)) for column in likely[:3] if _likelihood(column, columns) > 0),
+        "columns": ", ".join(shown(column["name"]) for column in columns),
+    }
+    return Usage(
+        "LG9020",
+        f"which column of {source} shall the model predict? Say it with --label",
+        seen={name: words for name, words in seen.items() if words},
+        next=following,
+    )
+
+
+def _likelihood(column: Column, columns: Sequence[Column]) -> int:
+    """How much a column looks like what one would predict."""
+    if column["kind"] in ("other", "date", "datetime") or column["distinct"] < 2:
+        return -1
+    few = column["kind"] == "bool" or column["distinct"] == 2
+    last = column is columns[-1]
+    able = column["kind"] != "string" or column["distinct"] <= FEW_CLASSES
+    return (4 * names_label(column["name"]) + 2 * last + few) if able else -1
+
+
+def _told(column: Column) -> str:
+    return f"{column['name']} ({column['distinct']:,} different)"
+
+
+def word(text: str) -> str:
+    """`text` as a shell takes it in one word."""
+    safe = text.isascii() and all(letter.isalnum() or letter in "_./-" for letter in text) and text
+    return text if safe else "'" + shown(text).replace("'", "'\\''") + "'"
 
 
 def _learnable(label: Column, rows: int, source: str) -> None:
-    why = ""
+    why, name = "", shown(str(label["name"]))
     if rows < MIN_ROWS:
         why = f"{rows} rows are too few to train and to judge (at least {MIN_ROWS})"
     elif label["kind"] in ("other", "date", "datetime"):
-        why = f"the label {label['name']!r} is a {label['kind']}, not a class or a number"
+        why = f"the label {name!r} is a {label['kind']}, not a class or a number"
     elif label["distinct"] < 2:
-        why = f"the label {label['name']!r} has only one value"
+        why = f"the label {name!r} has only one value"
     elif label["kind"] == "string" and label["distinct"] > FEW_CLASSES:
-        why = f"the label {label['name']!r} has {label['distinct']} different texts"
+        almost = label.get("almost")
+        but = f", and {almost['rows']:,} rows are no number, for example {shown(almost['example'])!r}" if almost else ""
+        why = f"the label {name!r} has {label['distinct']} different texts{but}"
+    elif label["kind"] == "string" and not label.get("values"):
+        why = f"the label {name!r} has texts that are too long for names of classes"
     if why:
-        raise Refused("LG957", why, seen={"source": source, "rows": rows}, next="choose another --label or file")
+        following = "lockgate init DIR --data FILE --label COLUMN   # another label, or another file"
+        raise Refused("LG957", why, seen={"source": source, "rows": rows}, next=following)
 
 
 def _task(label: Column) -> str:
-    if label["kind"] == "float" or (label["kind"] == "int" and label["distinct"] > 20):
+    if label["distinct"] == 2:
+        return "binary"
+    if label["kind"] == "float" or (label["kind"] == "int" and label["distinct"] > COUNTED):
         return "regression"
-    return "binary" if label["distinct"] == 2 else "multi-class"
+    return "multi-class"
 
 
-def _left_out(column: Column) -> str:
-    if not _is_name(column["name"]):
-        return "its name cannot be a contract's field; rename the column (letters, digits, underscores)"
-    if column["kind"] == "other":
-        return "its values are neither numbers, texts, times nor true and false"
-    if column["kind"] == "string" and column["distinct"] > ALMOST_ALL * max(column["rows"], 1):
-        return "nearly every value is different: an id or free text"
-    return "it numbers the rows: an id, which says nothing about a new record" if _counts_rows(column) else ""
+def _lost(part: Part) -> int:
+    """Rows that this column makes the contract refuse."""
+    missing = int(part.column["nulls"]) if part.role == "label" else 0
+    return int(part.breaks.get("rows", 0)) + missing
 
 
-def _counts_rows(column: Column) -> bool:
-    """Whether it has each number from 0 or 1 on, once a row. Years in a row begin elsewhere, and are no id."""
-    whole = column["kind"] == "int" and column["distinct"] == column["rows"] and "least" in column
-    return whole and column["least"] in (0, 1) and column["most"] - column["least"] == column["rows"] - 1
-
-
-def _is_name(name: str) -> bool:
-    usable = bool(re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name)) and not keyword.iskeyword(name)
-    return usable and not name.startswith("model_") and not hasattr(BaseModel, name)
-
-
-def _field(column: Column, *, is_label: bool) -> str:
-    kind = _TYPES[column["kind"]]
-    comments = []
-    values = column.get("values")
-    constraint = ""
-    if column["kind"] == "string" and values and not is_label and len(values) > 1:
-        comments.append(
-            f"seen: {', '.join(shown(str(value)) for value in values[:6])}{', ...' if len(values) > 6 else ''}"
+def _notes(parts: Sequence[Part], reading: Reading, rows: int, task: str) -> list[str]:
+    said = ", ".join(f"{name} {_setting(value)}" for name, value in reading.as_json().items())
+    found = [f"read with {said}"] if said else []
+    found += [_doubt(name, shown(other), reading) for name, other in reading.doubts.items()]
+    out = [f"{LEFT_OUT}{shown(part.source)}: {shown(part.why)}" for part in parts if part.role == "out"]
+    found += _some(out, f"{LEFT_OUT}{len(out) - _MOST_SHOWN:,} more columns: contract.py has no field for them")
+    broken = [
+        f"{REFUSED}{shown(part.source)}: {part.breaks['rows']:,} of {part.column['rows']:,} rows, for example "
+        f"{shown(str(part.breaks['example']))!r}; they are quarantined"
+        for part in parts
+        if part.role != "out" and part.breaks
+    ]
+    found += _some(broken, f"{REFUSED}cells of {len(broken) - _MOST_SHOWN:,} more columns: contract.py says which")
+    figures = [
+        f"doubt: {shown(part.source)}: taken as text: {shown(part.column['figures'])}"
+        for part in parts
+        if part.role in ("category", "text") and part.column.get("figures")
+    ]
+    found += _some(figures, f"doubt: figures of {len(figures) - _MOST_SHOWN:,} more columns are taken as text")
+    twice = [
+        f"doubt: {shown(part.source)}: {shown(seen['cell'])} is read as {shown(seen['read'])}: or is it "
+        f"{shown(seen['other'])}? See [data] numbers"
+        for part in parts
+        if part.role != "out" and (seen := part.column.get("twice")) and "numbers" not in reading.doubts
+    ]
+    found += _some(twice, f"doubt: numbers of {len(twice) - _MOST_SHOWN:,} more columns could be read in two ways")
+    marks = [
+        f"doubt: {shown(part.source)}: {_marked(seen)} stands in {seen['rows']:,} rows: if it means that there is "
+        f"none, {_unmarked(seen)}"
+        for part in parts
+        if part.role == "number" and (seen := part.column.get("stand_in"))
+    ]
+    found += _some(marks, f"doubt: {len(marks) - _MOST_SHOWN:,} more columns have a number that may mean none")
+    found += _label_notes(next(part for part in parts if part.role == "label"), rows, task)
+    if any(part.column.get("least") is not None for part in parts if part.role == "number"):
+        found.append(
+            f"bounds: a number may be up to {ROOM} times what was seen, or more: contract.py says where each ends"
         )
-    if column["kind"] == "string" and values and is_label:
-        kind = f"Literal[{', '.join(repr(v) for v in values)}]"
-    if column["kind"] in ("int", "float") and column.get("least") is not None:
-        comments.append(f"seen: {column['least']:g} to {column['most']:g}")
-        if not is_label:
-            low, high = _bounds(column)
-            constraint = f"ge={_number(low)}, le={_number(high)}"
-            comments.append(f"refused: below {low:,g} or above {high:,g}")
+    moments = ", ".join(shown(part.source) for part in parts if part.role == "moment")
+    if moments and not any(part.role == "time" for part in parts):
+        found.append(f"doubt: no input yet, and nothing is ordered by it: {moments}; see [data] time, and train.py")
+    for part in parts:
+        if part.role == "time":
+            found.append(f"held out by time: the latest rows by {part.name}")
+        if part.role == "group":
+            found.append(f"held out by group: all rows of one {part.name} on one side ({part.why}); it is no input")
+    return found
+
+
+def _marked(stand_in: Mapping[str, Any]) -> str:
+    return " or ".join(map(shown, stand_in.get("cells", ()))) or f"{stand_in['value']:g}"
+
+
+def _unmarked(stand_in: Mapping[str, Any]) -> str:
+    """What to do about a number that means none: of CSV a setting, in which a cell is spelled as in the file."""
+    cells = stand_in.get("cells", ())
+    if not cells:
+        return "leave it empty in the file"
+    return f"add {' and '.join(toml_string(cell) for cell in cells)} to [data] null"
+
+
+def _doubt(name: str, other: str, reading: Reading) -> str:
+    if name == "encoding":
+        return f"doubt: encoding: not UTF-8; read as {reading.encoding} there is the word {other!r}: is that right?"
+    return f"doubt: {name}: {getattr(reading, name)} or {other}? Both fit every cell: see lockgate.toml"
+
+
+def _label_notes(part: Part, rows: int, task: str) -> list[str]:
+    column, found = part.column, []
     if column["nulls"]:
-        comments.append(f"{column['nulls']:,} of {column['rows']:,} rows have none")
-        if not is_label:
-            kind = f"{kind} | None"
-    optional = bool(column["nulls"]) and not is_label
-    arguments = ", ".join(part for part in ("default=None" if optional else "", constraint) if part)
-    default = f" = Field({arguments})" if constraint else " = None" if optional else ""
-    comment = f"  # {'; '.join(comments)}" if comments else ""
-    return f"    {column['name']}: {kind}{default}{comment}"
-
-
-def _bounds(column: Column) -> tuple[float, float]:
-    """The least and the most that a number may be: a power of ten beyond what was seen, and no sign that was not."""
-    seen = max(abs(column["least"]), abs(column["most"]), 1.0)
-    reach: float = 10 ** (math.ceil(math.log10(seen)) + int(math.log10(ROOM)))
-    low: float = -reach
-    if column["kind"] == "int" and reach > _INT64:
-        low, reach = -_INT64 - 1, _INT64
-    elif reach > _SHORT:
-        reach = float(min(reach, sys.float_info.max))
-        low = -reach
-    return (0 if column["least"] >= 0 else low), reach
-
-
-def _number(value: float) -> str:
-    return f"{value:_}" if isinstance(value, int) and abs(value) <= _SHORT else repr(value)
-
-
-def _contract(fields: Sequence[str], left_out: Sequence[Column], source: str) -> str:
-    body = "\n".join(fields)
-    dates = ", ".join(n for n in ("date", "datetime") if re.search(rf": {n}\b", body))
-    typing = "from typing import Literal\n" if "Literal[" in body else ""
-    pydantic = "BaseModel, ConfigDict" + (", Field" if "Field(" in body else "")
-    imports = (f"from datetime import {dates}\n" if dates else "") + typing
-    # A column that the contract does not name must not stop the training file; a request is held to the same.
-    extra = "ignore" if left_out else "forbid"
-    said = 'extra="forbid": a record with a key that has no field here is refused; allow_inf_nan: NaN and infinity too.'
-    if left_out:
-        said = (
-            'extra="ignore": the file has columns that have no field here; with "forbid" none of its rows would pass.'
+        share = column["nulls"] / max(rows, 1)
+        found.append(
+            f"{LEFT_OUT}{column['nulls']:,} rows ({share:.0%}) have no {shown(part.source)}: they are quarantined"
         )
-    # The name of a stranger's file stands in a program's text: it neither ends the text nor escapes anything in it.
-    called = re.sub(r'["\\]', "_", shown(source))
-    return f'''"""What one record is. Read off {called}: tighten it where you know more."""
-
-{imports}
-from pydantic import {pydantic}
-
-
-class Record(BaseModel):
-    """One record, at training and, without the label, in a request."""
-
-    # {said}
-    model_config = ConfigDict(extra="{extra}", allow_inf_nan=False)
-
-{body}
-'''
-
-
-def _train(features: Sequence[Column], task: str, time: str) -> str:
-    texts = [c["name"] for c in features if c["kind"] == "string"]
-    numbers = [c["name"] for c in features if c["kind"] in ("int", "float", "bool")]
-    label_kind = "Regressor" if task == "regression" else "Classifier"
-    left = ""
-    if time:
-        left = (
-            f"\n# {time} orders the rows; it is no input. A time is int64 microseconds here: make the hour or the\n"
-            "# weekday of it in features.py, where a served model has it too.\n"
+    pairs = zip(column.get("values", ()), column.get("counts", ()), strict=False)
+    rare = [f"{shown(str(value))} ({count})" for value, count in pairs if count < RARE]
+    if task != "regression" and rare:
+        found.append(
+            f"doubt: classes with fewer than {RARE} rows: {', '.join(rare[:6])}; join them in "
+            "the file, or take them out of the Literal"
         )
-    return f'''"""A sensible first model: gradient boosting, its features inside the pipeline."""
-
-from sklearn.compose import ColumnTransformer
-from sklearn.ensemble import HistGradientBoosting{label_kind}
-from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import OrdinalEncoder
-
-TEXTS = {texts!r}
-NUMBERS = {numbers!r}
-{left}
-
-def train(data, params):
-    """Fit on the accepted training rows. `data` has the contract's fields; the label is the last column."""
-    label = data.columns[-1]
-    encode = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1, encoded_missing_value=-2)
-    columns = ColumnTransformer([("texts", encode, TEXTS), ("numbers", "passthrough", NUMBERS)])
-    model = Pipeline([("columns", columns), ("model", HistGradientBoosting{label_kind}(**params))])
-    return model.fit(data[TEXTS + NUMBERS], data[label])
-'''
+    if task == "multi-class" and column["kind"] in ("int", "float"):
+        found.append(f"doubt: {column['distinct']} whole numbers are taken as classes; train.py says which model")
+    return found
 
 
-def _toml(name: str, source: str, label: str, time: str) -> str:
-    ordered = f"time = {toml_string(time)}\n" if time else ""
-    return f"""[project]
-name = {toml_string(name)}
+def _some(lines: list[str], rest: str) -> list[str]:
+    return [*lines[:_MOST_SHOWN], rest] if len(lines) > _MOST_SHOWN else lines
 
-[data]
-sources = [{toml_string(f"data/{source}")}]
-contract = "contract.py:Record"
-label = {toml_string(label)}
-{ordered}
-[train]
-function = "train.py:train"
-holdout = 0.2
-"""
+
+def _setting(value: Any) -> str:
+    return " ".join(repr(one) for one in value) if isinstance(value, list) else repr(value)
+
+
+def _policy(share: float) -> str:
+    """The default policy; where more is refused than dev allows, dev allows that, and says why."""
+    text = default_policy()
+    if share <= DEV_SHARE:
+        return text
+    percent = min(100, math.ceil(100 * share) + 2)
+    said = f'max_quarantined_share = "{DEV_SHARE:.0%}"'.replace("%", " %")
+    why = (
+        f'max_quarantined_share = "{percent} %"  # {share:.0%} of the file that this began with, many without a label;'
+    )
+    if said not in text:
+        raise ValueError("the default policy's share has moved")
+    return text.replace(said, why, 1)
