@@ -49,7 +49,7 @@ def _compared(compared: object, *, given: bool) -> dict[str, Any]:
     rows, missing = compared["rows"], compared["missing"]
     if type(rows) is not int or type(missing) is not int:
         raise ValueError("a count is none")
-    if not (0 < rows <= MOST_GIVEN and missing == 0 if given else (rows, missing) in _MADE):
+    if not (0 < rows <= MOST_GIVEN and 0 <= missing <= rows if given else (rows, missing) in _MADE):
         raise ValueError("it was compared on more rows than there are")
     rest = {name: value for name, value in compared.items() if name not in ("missing", "sample")}
     return {**facts_of(rest, rows=rows), "missing": missing, "sample": compared["sample"]}

@@ -140,7 +140,7 @@ def many(judged: Mapping[str, Any]) -> tuple[Reason, ...]:
             "LG383",
             Level.WARN,
             f"in {judged['explained']:,} of {judged['rows']:,} held-out rows the ONNX model answers otherwise than the "
-            "estimator, because a field needs more than 32 bits",
+            "estimator, because it counts in 32 bits where a field needs more",
             {"explained_by_32_bits": judged["explained"], "rows": judged["rows"]},
             "lockgate explain LG383",
         ),

@@ -50,6 +50,7 @@ FIT_FINDINGS = frozenset(
     {
         *("LG301", "LG303", "LG310", "LG311", "LG312", "LG313", "LG314", "LG315", "LG316", "LG317"),
         *("LG319", "LG322", "LG337", "LG338", "LG376", "LG377", "LG390", "LG391", "LG392", "LG393"),
+        *("LG3111", "LG3112", "LG3130", "LG3131"),
     }
 )
 SPLIT_FINDINGS = frozenset({"LG303", "LG304", "LG335", "LG399"})

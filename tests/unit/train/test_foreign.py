@@ -21,6 +21,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from lockgate.errors import Refused
 from lockgate.project.converting import convert
 from lockgate.register.jail import convert_forms
+from lockgate.train import foreign_facts
 from lockgate.train.jail import foreign
 from lockgate.train.jail.foreign_rows import rows_of
 from tests.support.hostile import opcodes as op
@@ -51,7 +52,7 @@ def test_a_joblib_file_becomes_the_same_model_as_onnx(tmp_path: Path) -> None:
     assert said["model"]["features"] == NAMES
     data = _data(50)
     session = onnxruntime.InferenceSession(out.read_bytes(), providers=["CPUExecutionProvider"])
-    labels, scores = session.run(None, {"X": data.to_numpy(np.float32)})
+    labels, scores = session.run(None, {"X": data.to_numpy(np.float64)})
     assert labels.tolist() == model.predict(data).tolist()
     assert np.abs(scores - model.predict_proba(data)).max() < 1e-5
 
@@ -87,6 +88,18 @@ def test_texts_need_real_rows(tmp_path: Path, form: str) -> None:
     towns.to_parquet(path) if form == "parquet" else towns.to_csv(path, index=False)
     said = json.loads(foreign.convert(model, rows_of(model, (path, form)), ())["converted.json"])
     assert (said["compared"]["rows"], said["compared"]["sample"], said["compared"]["beyond"]) == (40, "given", 0)
+
+
+def test_missing_values_of_given_rows_are_counted(tmp_path: Path) -> None:
+    """By row, in the columns that the model takes: what it says of rows in which something is missing was compared."""
+    rows = pd.DataFrame({"a": [1.0, None, 3.0, 4.0] * 10, "b": [1.0, None, 2.0, None] * 10, "note": [None, "x"] * 20})
+    model = make_pipeline(SimpleImputer(), LogisticRegression()).fit(rows[["a", "b"]], [0, 1, 1, 0] * 10)
+    rows.to_parquet(tmp_path / "rows.parquet")
+    rows.fillna({"a": 0, "b": 0}).to_parquet(tmp_path / "whole.parquet")
+    for name, missing in (("rows", 20), ("whole", 0)):
+        said = foreign.convert(model, rows_of(model, (tmp_path / f"{name}.parquet", "parquet")), ())["converted.json"]
+        compared = foreign_facts.read(json.loads(said), given=True)["compared"]
+        assert (compared["rows"], compared["missing"]) == (40, missing)
 
 
 @pytest.mark.parametrize(("form", "name"), [("XGBoost", "b.json"), ("XGBoost", "b.ubj"), ("LightGBM", "b.txt")])

@@ -32,11 +32,15 @@ from lockgate.train.jail import cores, hints, importing, users_code
             ValueError("Invalid classes inferred from unique values of `y`.  Expected: [0 1], got ['no' 'yes']"),
             'bool in the contract for yes and no; else VotingClassifier([("m", XGBClassifier())], voting="soft")',
         ),
+        (
+            TypeError("train() takes 1 positional argument but 2 were given"),
+            "def train(data, params): it is called with the rows and with [train.params] of lockgate.toml",
+        ),
         (KeyError("price"), hints.OTHERWISE),
     ],
 )
 def test_the_next_step_is_of_the_error(error: BaseException, following: str) -> None:
-    """A missing package, a time taken for a time, texts given to XGBoost; anything else is the code's own matter."""
+    """A missing package, a time taken for a time, texts given to XGBoost, no params; else the code's own matter."""
     assert hints.next_of(error) == following
 
 

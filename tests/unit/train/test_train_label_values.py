@@ -70,8 +70,9 @@ def test_classes_that_are_the_labels_pass(
         (BOOLEAN, DecisionTreeClassifier, lambda data: data.data["label"].map(str), "fit on data['label'] itself"),
         (THREE, _boosted, lambda data: data.data["label"] - 1, "VotingClassifier"),
         (THREE, DecisionTreeClassifier, lambda data: data.data["label"] > 1, "fit on data['label'] itself"),
+        (BOOLEAN, DecisionTreeClassifier, lambda data: np.arange(len(data.data)) % 24, "fit on data['label'] itself"),
     ],
-    ids=["yes", "yes as 1", "good", "good to a tree", "texts of booleans", "from 0", "more than 1"],
+    ids=["yes", "yes as 1", "good", "good to a tree", "texts of booleans", "from 0", "more than 1", "another column"],
 )
 def test_classes_that_are_made_of_the_label_are_refused(
     data: Rows, model: Callable[[], Any], made: Callable[[Rows], Any], remedy: str
@@ -81,3 +82,21 @@ def test_classes_that_are_made_of_the_label_are_refused(
     with pytest.raises(Refused, match="nobody can tell which is which") as raised:
         fit.finish(fitted, data, TASK)
     assert (raised.value.finding, remedy in raised.value.next) == ("LG311", True), raised.value.next
+
+
+@pytest.mark.parametrize(
+    ("returned", "said", "following"),
+    [
+        (None, "returned nothing,", "end train() with `return model`"),
+        ((DecisionTreeClassifier(), {"accuracy": 1.0}), "a tuple (DecisionTreeClassifier, dict),", "alone"),
+        ((), "returned tuple,", "alone"),
+        ({"model": 1}, "returned dict,", "return the fitted estimator or Pipeline"),
+    ],
+)
+def test_what_train_returns_instead_is_told(returned: Any, said: str, following: str) -> None:
+    """No return, a model with its score, a dictionary: LG311 says what came, and what to return."""
+    with pytest.raises(Refused) as raised:
+        fit.finish(returned, BOOLEAN, TASK)
+    assert raised.value.finding == "LG311"
+    assert said in raised.value.message
+    assert following in raised.value.next

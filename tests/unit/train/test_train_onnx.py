@@ -81,7 +81,7 @@ def test_numbers_alone_are_one_matrix() -> None:
     model = make_pipeline(StandardScaler(), GradientBoostingClassifier(n_estimators=3))
     files = fit.finish(model.fit(data.data[["sunny", "age"]], data.data["kind"]), data, TASK)
     (only,) = _spec(files).inputs
-    assert (only.input, only.fields, only.type) == ("X", ("sunny", "age"), "float32")
+    assert (only.input, only.fields, only.type) == ("X", ("sunny", "age"), "float64")
     assert _spec(files).classes == ("bad", "fair", "good")
 
 
@@ -108,7 +108,7 @@ def test_regression_and_timestamps() -> None:
                            {"task": "regression", "parity": 0.02})  # fmt: skip
         spec = _spec(files)
         assert (spec.task, spec.classes, spec.value_output) == ("regression", None, "variable")
-        assert {each.input: each.type for each in spec.inputs} == {"when": "int64", "age": "float32"}
+        assert {each.input: each.type for each in spec.inputs} == {"when": "int64", "age": "float64"}
 
 
 def test_a_numpy_fit_uses_all_numbers_in_order() -> None:

@@ -130,6 +130,7 @@ def test_a_changed_input_or_device_is_another_training(here: TrainingProject, tr
         replace(SPEC, inputs=(replace(INPUT, name="other.txt"),)),
         replace(SPEC, gpu=True),
         replace(SPEC, seed=12),
+        replace(SPEC, params={"C": 2}),
     ):
         assert same_training(trained.evidence, other, place) is False
 

@@ -150,7 +150,7 @@ FAILURES = {
     "raises": ("x = 1\ndef train(data, params):\n    return {}['price']\n", "LG310", "train.py:3"),
     "does not parse": ("def train(data, params)\n    pass\n", "LG310", "train.py:1"),
     "returns nonsense": (TRAIN.format("return 42"), "LG311", "int"),
-    "returns nothing": (TRAIN.format("pass"), "LG311", "NoneType"),
+    "returns nothing": (TRAIN.format("pass"), "LG311", "returned nothing"),
     "is not fitted": (
         "from sklearn.linear_model import LogisticRegression\n" + TRAIN.format("return LogisticRegression()"),
         "LG311",
@@ -257,7 +257,7 @@ def test_the_jails_code_names_each_failure(tmp_path: Path, monkeypatch: pytest.M
     task = {"function": spec.function, "params": {}, "task": spec.task, "parity": spec.parity}
     known = frame.read(tmp_path / "train.parquet", "late")
     with pytest.raises(LockgateError) as raised:
-        fit.finish(fit._call(task, known), known, task)
+        fit.finish(fit.called(task, known), known, task)
     told = parse_finding(encode_finding(raised.value), rules.FIT_FINDINGS)
     assert (told.finding, words in told.message, told.next != "") == (finding, True, True), told.message
 

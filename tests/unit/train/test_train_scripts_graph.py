@@ -58,7 +58,7 @@ def _graph(*outputs: Output) -> bytes:
 )
 def test_outputs_tell_what_is_answered(label: str, outputs: Any, task: str) -> None:
     """A label and its probabilities, or a number."""
-    files = convert._described(_graph(*outputs), None, _rows(label), "auto")
+    files = convert.described(_graph(*outputs), None, _rows(label), "auto")
     assert serving.parse(files["io.json"]).task == task
 
 
@@ -82,7 +82,7 @@ def test_a_classifier_is_never_taken_for_a_number(
 ) -> None:
     """What two outputs are needed for is not guessed from one."""
     with pytest.raises(Refused) as raised:
-        convert._described(_graph(*outputs), None, _rows(label), declared)
+        convert.described(_graph(*outputs), None, _rows(label), declared)
     assert (raised.value.finding, words in raised.value.message) == (finding, True), raised.value.message
     assert raised.value.next
 
@@ -100,5 +100,5 @@ def test_probabilities_as_maps_are_refused_by_name() -> None:
     )
     model.graph.output.append(helper.make_value_info("maps", kind))
     with pytest.raises(Refused, match=r"seq\(map") as raised:
-        convert._described(model.SerializeToString(), None, _rows("late"), "auto")
+        convert.described(model.SerializeToString(), None, _rows("late"), "auto")
     assert (raised.value.finding, "zipmap" in raised.value.next) == ("LG312", True)

@@ -35,6 +35,7 @@ FINDINGS: tuple[Finding, ...] = (
         "held-out rows would not either. Means, ranks, codes of categories and one-hot columns of a batch do this; "
         "so do random numbers and what a function remembers from call to call.",
         "Compute what needs many rows in train(), and keep it in the Pipeline: scalers, encoders, imputers. In "
-        "features.py write what one row tells about itself.",
+        "features.py write what one row tells about itself. A lag, a running mean, anything that earlier rows tell: "
+        "make it a column of the data and a field of the contract; whoever asks sends it.",
     ),
 )

@@ -68,7 +68,7 @@ FINDINGS: tuple[Finding, ...] = (
         "LG313",
         "the ONNX model disagrees with the estimator",
         "A conversion can be wrong without a word; what would be served is not what was trained. Rows that differ "
-        "because a graph takes numbers of 32 bits are told apart, and do not count.",
+        "because part of the graph counts in 32 bits are told apart, and do not count.",
         "Look at the worst row, and at the step that the message names: use another. `[train] parity` is the limit.",
     ),
     Finding(
@@ -81,7 +81,7 @@ FINDINGS: tuple[Finding, ...] = (
         "LG315",
         "the script wrote no model",
         "A script's model is `$LOCKGATE_OUT/model.onnx` or `$LOCKGATE_OUT/model.joblib`, a regular file.",
-        "Write one of the two.",
+        "Write one of the two at the end of the script, at `$LOCKGATE_OUT`.",
     ),
     Finding(
         "LG316",
@@ -114,7 +114,7 @@ FINDINGS: tuple[Finding, ...] = (
         "the candidate cannot be judged",
         "A model that does not load, fails, answers with something that is not a finite number, or meets"
         " an unknown class would do so in service too.",
-        "The message says which; mend the training code.",
+        "The message says which of these; mend the training code, and handle values that training did not have.",
     ),
     Finding(
         "LG321",

@@ -173,5 +173,6 @@ def _depends(found: Difference, size: int, function: str) -> Refused:
         f"what {file} makes of a row depends on the rows beside it, or on earlier calls: {found.column!r} of training "
         f"row {found.row} is {found.whole} among all rows and {found.again} {asked}",
         seen={"column": found.column, "row": found.row, "among_all": found.whole, "again": found.again, "rows": size},
-        next="compute what needs many rows (a mean, a rank, a category's code) in train, and keep it in the Pipeline",
+        next="compute what needs many rows (a mean, a rank, a category's code) in train, and keep it in the Pipeline; "
+        "what earlier rows tell (a lag) is a field of the record",
     )

@@ -49,30 +49,36 @@ def main(arguments: Sequence[str]) -> None:  # noqa: ARG001 - a jail's target ha
 
 def _work() -> None:
     task = read_task()
-    random.seed(task["seed"])
-    np.random.seed(task["seed"] % 2**32)  # noqa: NPY002 - the seed of whoever uses the old generator
-    os.chdir(users_code.JOB)
-    sys.path.insert(0, str(users_code.JOB))
-    for name, value in scratch_places(str(place("/tmp"))).items():
-        os.environ.setdefault(name, value)
+    settle(task["seed"], scratch_places(str(place("/tmp"))))
     rows = None if task["script"] else frame.read(data_dir() / "train.parquet", task["label"])
     cores.settle()
     channel = os.dup(2)
     Watch(lambda line: os.write(channel, line), job=str(users_code.JOB)).install()
     if rows is None:
         began = monotonic()
-        _run_script(task)
-        _took(began)
+        run_script(task)
+        took(began)
         return
     rows = featured.compared(rows, task["features"])
     began = monotonic()
-    returned = _call(task, rows)
-    _took(began)
+    returned = called(task, rows)
+    took(began)
     for name, data in finish(returned, rows, task).items():
         (out_dir() / name).write_bytes(data)
 
 
-def _took(began: float) -> None:
+def settle(seed: int, places: Mapping[str, str]) -> None:
+    """Seeds, the working directory, and where trackers write: as the user's code finds them."""
+    random.seed(seed)
+    np.random.seed(seed % 2**32)  # noqa: NPY002 - the seed of whoever uses the old generator
+    os.chdir(users_code.JOB)
+    sys.path.insert(0, str(users_code.JOB))
+    for name, value in places.items():
+        os.environ.setdefault(name, value)
+
+
+def took(began: float) -> None:
+    """Write took.json: the seconds since `began`, by `monotonic`."""
     (out_dir() / TOOK).write_bytes(encode({"seconds": round(monotonic() - began, 3)}))
 
 
@@ -80,6 +86,7 @@ def scratch_places(scratch: str) -> dict[str, str]:
     """Where trackers and caches write: their own defaults are in the working directory, which is read-only."""
     return {
         "MLFLOW_TRACKING_URI": f"file://{scratch}/mlruns",
+        "MLFLOW_ALLOW_FILE_STORE": "true",  # newer versions refuse a folder unless they are told
         "WANDB_DIR": scratch,
         "XDG_CACHE_HOME": f"{scratch}/.cache",
         "MPLCONFIGDIR": f"{scratch}/.cache/matplotlib",
@@ -141,19 +148,21 @@ def _saved(estimator: bytes | None, room: int, others: Mapping[str, bytes]) -> t
     return {ESTIMATOR: estimator}, ""
 
 
-def _call(task: dict[str, Any], rows: frame.Rows) -> Any:
+def called(task: dict[str, Any], rows: frame.Rows) -> Any:
+    """What the project's `train(data, params)` returns. Raises Refused LG301, and as `users_code.call`."""
     file, _, name = task["function"].partition(":")
 
     def train() -> Any:
         function = getattr(users_code.load(file), name, None)
         if not callable(function):
-            raise Refused("LG301", f"{file} has no function {name!r}", next="edit lockgate.toml: [train] function")
+            raise users_code.no_function(file, name)
         return function(rows.data.copy(), dict(task["params"]))
 
     return users_code.call(train)
 
 
-def _run_script(task: dict[str, Any]) -> None:
+def run_script(task: dict[str, Any]) -> None:
+    """Run the project's script. Raises Refused LG301, LG310, LG315, and as `users_code.call`."""
     os.environ["LOCKGATE_PARAMS"] = json.dumps(task["params"])
     script = users_code.JOB / task["script"]
     if not script.is_file():
@@ -171,7 +180,7 @@ def _run_script(task: dict[str, Any]) -> None:
                     "LG310", f"{task['script']} ended with exit status {left.code}", next="lockgate jail --shell"
                 ) from None
 
-    users_code.call(run)
+    users_code.call(run, script=True)
     if not any((out_dir() / name).is_file() for name in MODELS):
         raise Refused(
             "LG315",

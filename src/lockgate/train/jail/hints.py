@@ -26,6 +26,10 @@ _BY_WORDS: Final = (
         "in features.py: pd.to_datetime(data[NAME], unit='us').dt; a timestamp is int64 microseconds",
     ),
     (
+        "positional argument but 2 were given",
+        "def train(data, params): it is called with the rows and with [train.params] of lockgate.toml",
+    ),
+    (
         "Invalid classes inferred from unique values",
         'bool in the contract for yes and no; else VotingClassifier([("m", XGBClassifier())], voting="soft")',
     ),

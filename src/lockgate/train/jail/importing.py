@@ -64,4 +64,4 @@ def look(named: str) -> None:
             raise
         return
     if not callable(function):
-        raise Refused("LG301", f"{file} has no function {name!r}", next="edit lockgate.toml: [train] function")
+        raise users_code.no_function(file, name)

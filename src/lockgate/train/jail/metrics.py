@@ -11,14 +11,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from lockgate.core.stats import Z95, Interval, percentile_interval, wilson
-from lockgate.runtime.jail.predict import Outputs
-from lockgate.runtime.serving import ServingSpec
+
+if TYPE_CHECKING:  # judging a draft needs no runtime of models, and is over before one is loaded
+    from lockgate.runtime.jail.predict import Outputs
+    from lockgate.runtime.serving import ServingSpec
 
 Floats = npt.NDArray[np.float64]
 Places = npt.NDArray[np.int64]

@@ -12,7 +12,7 @@ from typing import Any
 
 from lockgate.contract.jail.outcome import place
 from lockgate.errors import LockgateError, Refused
-from lockgate.train.jail import hints, limits
+from lockgate.train.jail import hints, limits, places
 
 JOB = place("/job")
 """The captured code, read-only."""
@@ -39,10 +39,21 @@ def load(file: str) -> ModuleType:
     return module
 
 
-def call(work: Callable[[], Any]) -> Any:
-    """Run the user's code. What it raises is shown as talk, with its traceback, and becomes a Refused.
+def no_function(file: str, name: str) -> Refused:
+    """The refusal LG301 of a file that has none of this name."""
+    return Refused(
+        "LG301",
+        f"{file} has no function {name!r}",
+        seen={"file": file, "function": name},
+        next=f'def {name}(...) in {file}; or in lockgate.toml: [train] name another; a script: script = "{file}"',
+    )
 
-    LG310, or what says which limit of the jail it met: LG317, LG319, LG322, LG376, LG377.
+
+def call(work: Callable[[], Any], *, script: bool = False) -> Any:
+    """Run the user's code, a function's or a script's. What it raises is shown as talk and becomes a Refused.
+
+    LG310, or what says which limit of the jail it met (LG317, LG319, LG322, LG376, LG377), or that it looks for a file
+    or writes one where the jail has none (LG3130, LG3131): these name file and line, and show no traceback.
     """
     try:
         return work()
@@ -55,9 +66,12 @@ def call(work: Callable[[], Any]) -> Any:
             next="edit lockgate.toml: [train] memory",
         ) from None
     except BaseException as error:  # noqa: BLE001 - the user's code may raise anything at all
+        met = limits.met(error)
+        elsewhere = None if met else places.refused(error, _where(error.__traceback__), script=script)
+        if elsewhere is not None:
+            raise elsewhere from None
         traceback.print_exception(error.with_traceback(_own(error.__traceback__)))
         sys.stderr.flush()
-        met = limits.met(error)
         if met is not None:
             raise limits.refused(met, _where(error.__traceback__)) from None
         said = hints.shown(str(error.msg if isinstance(error, SyntaxError) else error))
