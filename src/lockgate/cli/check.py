@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from lockgate.cli.render import Talk, json_option, model_option, project_option
 from lockgate.errors import EXIT_OK, EXIT_REFUSED
+
+if TYPE_CHECKING:
+    from lockgate.project.checked import Checked
 
 _MARKS = {"ok": "ok", "warn": "warn", "bad": "bad", "skipped": "note"}
 
@@ -20,12 +25,28 @@ def command(environment: str, model: str, directory: str, as_json: bool) -> int:
 
     Looks at the code, the locked environment, the jail, the rows and their contract, the disk; trains on 200 rows
     and, where that is quick, on more; converts; compares estimator and graph; estimates time and size of the whole.
-    Signs nothing, keeps nothing. Exit status 1: something would stop the training.
+    Of several models each is tried. Signs nothing, keeps nothing. Exit status 1: something would stop the training.
     """
     from lockgate.project import Project
 
     talk = Talk(as_json)
-    found = Project.open(directory).one(model).check(environment=environment, say=lambda line: talk.say(f"  {line}"))
+    projects = Project.open(directory).each(model)
+    told, nexts = [], []
+    for project in projects:
+        if len(projects) > 1:
+            talk.say(f"{project.model}:")
+        found = project.check(environment=environment, say=lambda line: talk.say(f"  {line}"))
+        _tell(talk, found)
+        told.append({"model": project.model, **found.as_json()} if len(projects) > 1 else found.as_json())
+        nexts.append(found.next)
+    ok = all(one["ok"] for one in told)
+    talk.data("ready to train" if ok else "not ready to train")
+    talk.result("check", told[0] if len(projects) == 1 else {"ok": ok, "models": told})
+    talk.next(*dict.fromkeys(one for one in nexts if ok or one != "lockgate run"))
+    return EXIT_OK if ok else EXIT_REFUSED
+
+
+def _tell(talk: Talk, found: Checked) -> None:
     for one in found.checks:
         talk.line(_MARKS[one.level], one.name, f"{one.finding}  {one.says}" if one.finding else one.says)
         if one.level == "bad":
@@ -35,7 +56,3 @@ def command(environment: str, model: str, directory: str, as_json: bool) -> int:
             talk.say(f"    {line}")
         if one.next and one.level in ("bad", "warn"):
             talk.say(f"    -> {one.next}")
-    talk.data("ready to train" if found.ok else "not ready to train")
-    talk.result("check", found.as_json())
-    talk.next(found.next)
-    return EXIT_OK if found.ok else EXIT_REFUSED

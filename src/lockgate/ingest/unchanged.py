@@ -1,4 +1,4 @@
-"""Whether an ingest statement is about what its sources hold now, without fetching anything. The shell.
+"""What of its sources has changed since an ingest statement, without fetching anything. The shell.
 
 Files of the project are hashed anew. Objects are compared by the version that their store tells: a store that lies here
 keeps a snapshot in use that was signed, and could as well have sent its bytes. What nobody can tell without fetching
@@ -24,12 +24,16 @@ from lockgate.ingest.spec import IngestSpec
 
 
 def unchanged(root: Path, spec: IngestSpec, signed: Mapping[str, Mapping[str, Any]]) -> bool:
-    """Whether `signed`, an ingest's dependencies by name, are what `spec` would capture now.
+    """Whether `signed`, an ingest's dependencies by name, are what `spec` would capture now. Raises as `changed`."""
+    return not changed(root, spec, signed)
+
+
+def changed(root: Path, spec: IngestSpec, signed: Mapping[str, Mapping[str, Any]]) -> tuple[str, ...]:
+    """Which of the sources are not, or cannot be known to be, those of `signed`, each in a person's words.
 
     Raises what `place_of`, `expand` and `Asker.look` raise: a store that cannot be reached leaves the question open.
     """
-    if not inputs_unchanged(root, spec):
-        return False
+    found = [] if inputs_unchanged(root, spec) else ["an [[input]] changed"]
     places = [place_of(source.pattern, spec) for source in spec.sources]
     names: set[str] = set()
     for place in places:
@@ -37,16 +41,18 @@ def unchanged(root: Path, spec: IngestSpec, signed: Mapping[str, Mapping[str, An
             case Local():
                 local = expand(root, place.pattern)
                 names.update(local)
-                if not all(
-                    name in signed and digest_at(root / name) == digest_of_resource(signed[name]) for name in local
-                ):
-                    return False
+                found += [
+                    f"{name} changed"
+                    for name in local
+                    if name in signed and digest_at(root / name) != digest_of_resource(signed[name])
+                ]
             case Query():
                 names.add(place.name)
-                if not _same_query(root, place, _told(signed, place.name)):
-                    return False
+                found += _query(root, place, signed)
             case Remote():
                 pass
+    if found:
+        return tuple(dict.fromkeys(found))  # a store need not be asked
     with tempfile.TemporaryDirectory() as scratch:
         asker = Asker(root, Path(scratch))
         for number, (store, wanted) in enumerate(by_store(places).items()):
@@ -54,9 +60,21 @@ def unchanged(root: Path, spec: IngestSpec, signed: Mapping[str, Mapping[str, An
             for one in (one for group in asker.look(store, patterns, f"store-{number:05d}") for one in group):
                 names.add(one.name)
                 told = _told(signed, one.name)
-                if not one.version or (told.get("version"), told.get("bytes")) != (one.version, one.size):
-                    return False
-    return names == set(signed)
+                if one.name in signed and not one.version:
+                    found.append(f"{one.name}: its store names no versions, so that it must be fetched to know")
+                elif one.name in signed and (told.get("version"), told.get("bytes")) != (one.version, one.size):
+                    found.append(f"{one.name} changed")
+    found += [f"{name} is new" for name in sorted(names - set(signed))]
+    found += [f"{name} is gone" for name in sorted(set(signed) - names)]
+    return tuple(dict.fromkeys(found))
+
+
+def _query(root: Path, query: Query, signed: Mapping[str, Mapping[str, Any]]) -> tuple[str, ...]:
+    if query.name not in signed or _same_query(root, query, _told(signed, query.name)):
+        return ()
+    if not query.database.file:
+        return (f"{query.name}: only the answer tells whether a server's rows changed",)
+    return (f"{query.name}: the query or {query.database.file} changed",)
 
 
 def _same_query(root: Path, query: Query, told: Mapping[str, Any]) -> bool:

@@ -6,7 +6,7 @@ what has not changed, and tells an observer. It hands nothing from one stage to 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 from lockgate.audit.workplace import Workplace
 from lockgate.config import Config
 from lockgate.core.digest import Digest
+from lockgate.core.shown_html import Part, Shown
 from lockgate.core.verdict import Verdict
 from lockgate.pipeline.done import Nobody, Observer, StageDone
 
@@ -22,8 +23,8 @@ __all__ = ["ORDER", "Nobody", "Observer", "RunResult", "StageDone", "run_stages"
 ORDER = ("ingest", "validate", "train", "register")
 
 
-@dataclass(frozen=True)
-class RunResult:
+@dataclass(frozen=True, repr=False)
+class RunResult(Shown):
     """What a run made. `metrics` and `live_metrics`: {name: {"value", "low", "high"}}."""
 
     ref: str
@@ -62,10 +63,11 @@ class RunResult:
             "seconds": round(self.seconds, 3),
         }
 
-    def _repr_html_(self) -> str:
-        from lockgate.pipeline.views import run_as_html
+    def view(self) -> Iterator[Part]:
+        """What it shows of itself."""
+        from lockgate.pipeline.views import run_view
 
-        return run_as_html(self)
+        return run_view(self)
 
 
 def run_stages(

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from lockgate.audit.evidence import Evidence
 from lockgate.core.digest import Digest
+from lockgate.core.shown_html import Part, Shown
 from lockgate.core.verdict import Reason, Verdict
 
 
-@dataclass(frozen=True)
-class StageDone:
-    """What a stage has to say when it is done. `digest`: of what it made."""
+@dataclass(frozen=True, repr=False)
+class StageDone(Shown):
+    """What a stage has to say when it is done.
+
+    Attributes:
+        digest: of what it made.
+        because: what changed since its newest statement, where it was done; nothing where it is cached.
+    """
 
     name: str
     summary: str
     digest: Digest
     evidence: tuple[Evidence, ...]
     cached: bool = False
+    because: tuple[str, ...] = ()
     seconds: float = 0.0
     details: tuple[str, ...] = ()
     reasons: tuple[Reason, ...] = ()
@@ -35,10 +42,17 @@ class StageDone:
             "digest": self.digest,
             "statements": [{"index": e.index, "digest": e.digest, "claim": e.claim} for e in self.evidence],
             "cached": self.cached,
+            "because": list(self.because),
             "seconds": round(self.seconds, 3),
             "findings": [reason.as_json() for reason in self.reasons],
             **self.facts,
         }
+
+    def view(self) -> Iterator[Part]:
+        """What it shows of itself."""
+        from lockgate.pipeline.views import stage_view
+
+        return stage_view(self)
 
 
 class Observer(Protocol):

@@ -43,6 +43,7 @@ def validate_spec(config: Config, workplace: Workplace) -> ValidateSpec:
         config.data.sensitive,
         config.data.dates,
         monitor=Asked.of(config.monitor, config.data.time),
+        numbers=config.data.numbers,
         screen=Screening({rule: policy.screen.weight(rule) for rule in RULES}, config.screen.origin),
     )
 

@@ -19,16 +19,18 @@ from lockgate.core.robustness_words import robustness_line
 from lockgate.core.screen import FINDINGS
 from lockgate.core.verdict import Reason, Verdict
 from lockgate.export import metrics
+from lockgate.pipeline.changes import NEW_CANDIDATE, NOT_JUDGED
 from lockgate.pipeline.done import StageDone
 from lockgate.pipeline.specs import ingest_spec, train_spec, validate_spec
 from lockgate.pipeline.unchanged import (
+    ANEW,
+    changed_contract,
+    changed_files,
+    changed_training,
     dependencies,
     internal,
     lock_digest,
-    same_contract,
-    same_files,
-    same_training,
-    standing,
+    stands,
 )
 from lockgate.pipeline.words import words_of
 from lockgate.register.spec import RegisterSpec
@@ -48,8 +50,8 @@ def ingest(workplace: Workplace, config: Config, fresh: bool) -> StageDone:  # n
     from lockgate.ingest.run import run
 
     spec = ingest_spec(config)
-    found = None if fresh else standing(workplace, "ingest", lambda one: same_files(one, spec, workplace.root))
-    head = found or run(workplace, spec).evidence
+    found = ANEW if fresh else stands(workplace, "ingest", lambda one: changed_files(one, spec, workplace.root))
+    head = found.head or run(workplace, spec).evidence
     files = [each for each in dependencies(head) if not is_input(each)]
     further = sorted(inputs_of(dependencies(head)))
     rows = sum(int(each.get("annotations", {}).get("rows", 0)) for each in files)
@@ -59,7 +61,8 @@ def ingest(workplace: Workplace, config: Config, fresh: bool) -> StageDone:  # n
         f"{files[0]['name']}{more}   {rows:,} rows",
         head.statement.subjects[0].digest,
         (head,),
-        cached=found is not None,
+        cached=found.head is not None,
+        because=found.because,
         details=(f"further inputs for training: {', '.join(further)}",) if further else (),
         facts={"rows": rows, "files": len(files), **({"inputs": further} if further else {})},
         next="lockgate validate",
@@ -74,10 +77,8 @@ def validate(workplace: Workplace, config: Config, fresh: bool) -> StageDone:  #
     from lockgate.validate.run import run
 
     spec = replace(validate_spec(config, workplace), lock=lock_digest(workplace.root, config.train.lock))
-    found = None
-    if not fresh:
-        found = standing(workplace, "validate", lambda one: same_contract(one, spec, workplace))
-    head = found or run(workplace, spec).evidence
+    found = ANEW if fresh else stands(workplace, "validate", lambda one: changed_contract(one, spec, workplace))
+    head = found.head or run(workplace, spec).evidence
     report = decode(workplace.data.read(head.predicate["report"], _MOST_REPORT))
     _publish_rows(workplace, config, report)
     told, screen = _reasons(report.get("findings", [])), report.get("screen")
@@ -88,7 +89,8 @@ def validate(workplace: Workplace, config: Config, fresh: bool) -> StageDone:  #
         f"{config.data.contract}   {kept:,} kept + {refused:,} quarantined = {rows:,}",
         head.statement.subjects[0].digest,
         (head,),
-        cached=found is not None,
+        cached=found.head is not None,
+        because=found.because,
         details=(*commonest(report["by_rule"]), *([screened.line(screen)] if screen else [])),
         reasons=told,
         facts={
@@ -110,11 +112,12 @@ def train(workplace: Workplace, config: Config, fresh: bool) -> StageDone:  # no
     from lockgate.train.run import run
 
     spec = train_spec(config)
-    trained = None
-    if not fresh:
-        trained = standing(workplace, "train", lambda one: same_training(one, spec, workplace, config.environment.osv))
+    osv = config.environment.osv
+    found = ANEW if fresh else stands(workplace, "train", lambda one: changed_training(one, spec, workplace, osv))
+    trained = found.head
     judged = _judgement_of(workplace, trained, spec) if trained else None
     cached = trained is not None and judged is not None
+    because = () if cached else found.because or (NOT_JUDGED,)
     reasons: tuple[Reason, ...] = ()
     worst: Mapping[str, str] = {}
     if trained is None or judged is None:
@@ -132,6 +135,7 @@ def train(workplace: Workplace, config: Config, fresh: bool) -> StageDone:  # no
         trained.statement.subjects[0].digest,
         (trained, judged),
         cached=cached,
+        because=because,
         details=(
             f"judged on {said['rows']:,} rows that training never saw, {_times(said['judged'])}",
             str(inside.get("fit", {}).get("estimator", "")),
@@ -168,6 +172,7 @@ def register(workplace: Workplace, config: Config, fresh: bool) -> StageDone:  #
         result.manifest,
         (one.evidence,),
         cached=result.cached,
+        because=() if result.cached else (NEW_CANDIDATE,),
         facts={"ref": result.ref, "verdicts": {name: _verdict(v) for name, v in result.verdicts.items()}},
         next=f"lockgate deploy {result.ref} --env dev",
         verdicts=result.verdicts,

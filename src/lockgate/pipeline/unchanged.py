@@ -1,6 +1,7 @@
-"""What need not be done again: a stage whose newest statement names exactly what it would get now.
+"""What need not be done again: a stage whose newest statement names exactly what it would get now; else, why not.
 
-Compared are signed statements with files that are hashed anew; no cache file decides anything.
+Compared are signed statements with files that are hashed anew; no cache file decides anything. Why a stage is done
+again is said in a person's words (`pipeline.changes`), and follows from the same comparison.
 """
 
 from __future__ import annotations
@@ -8,8 +9,9 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from lockgate.audit import joins
 from lockgate.audit.evidence import Evidence
@@ -18,12 +20,15 @@ from lockgate.audit.heads import STAGE_ROLES, stale
 from lockgate.audit.marks import marks_in_force
 from lockgate.audit.models import KEY
 from lockgate.audit.workplace import Workplace
-from lockgate.contract.closure import capture_code
+from lockgate.contract.closure import Closure, capture_code
 from lockgate.contract.inputs import is_input
 from lockgate.core.digest import Digest
+from lockgate.core.encoding import alike, decode
 from lockgate.core.statement import digest_of_resource
+from lockgate.errors import LockgateError
 from lockgate.ingest.spec import IngestSpec
-from lockgate.ingest.unchanged import unchanged
+from lockgate.ingest.unchanged import changed
+from lockgate.pipeline import changes
 from lockgate.store.files import hash_fd, open_nofollow
 from lockgate.train import featuring
 from lockgate.train.capture import capture
@@ -32,54 +37,101 @@ from lockgate.train.spec import TrainSpec
 from lockgate.validate import screened
 from lockgate.validate.spec import ValidateSpec
 
+_MOST_REPORT: Final = 64 << 20
 
-def standing(workplace: Workplace, claim: str, fits: Callable[[Evidence], bool]) -> Evidence | None:
-    """The head of `claim`, when nothing has changed since its newest statement; None when it must be done anew.
+
+@dataclass(frozen=True)
+class Stands:
+    """The head that need not be made again, or None; then why: what changed, in words."""
+
+    head: Evidence | None
+    because: tuple[str, ...] = ()
+
+
+ANEW: Final = Stands(None, (changes.ASKED,))
+"""Nobody looked: the stage is asked for as such."""
+
+Why = Callable[[Evidence], tuple[str, ...]]
+"""What has changed since a statement; nothing: it is about what the stage would get now."""
+
+
+def stands(workplace: Workplace, claim: str, why: Why) -> Stands:
+    """The head of `claim`, when nothing has changed since its newest statement; else what has.
 
     What was done in a jail below the level that is asked for now is done anew. After a rollback the head is older than
     the newest statement: it stays, until an input changes.
     """
     said = workplace.said(claim)
     head = workplace.head(claim)
-    if head is None or not said or claim in {one.stage for one in stale({c: workplace.head(c) for c in STAGE_ROLES})}:
-        return None
-    if (jail_level(head) or 0) < workplace.least_jail_level:
-        return None
-    return head if fits(said[-1]) or (head is not said[-1] and fits(head)) else None
+    if head is None or not said:
+        return Stands(None, (changes.FIRST,))
+    behind = {one.stage: one for one in stale({c: workplace.head(c) for c in STAGE_ROLES})}.get(claim)
+    if behind is not None:
+        return Stands(None, why(head) or (behind.message,))
+    level = jail_level(head) or 0
+    if level < workplace.least_jail_level:
+        return Stands(None, (f"its jail had level {level}, and {workplace.least_jail_level} is asked for",))
+    because = why(said[-1])
+    if not because or (head is not said[-1] and not why(head)):
+        return Stands(head)
+    return Stands(None, because)
+
+
+def standing(workplace: Workplace, claim: str, fits: Callable[[Evidence], bool]) -> Evidence | None:
+    """The head as `stands` gives it, where only whether a statement fits is known."""
+    return stands(workplace, claim, lambda one: () if fits(one) else ("it does not fit",)).head
 
 
 def same_files(one: Evidence, spec: IngestSpec, root: Path) -> bool:
     """Whether an ingest statement is about these very files, read with these settings."""
-    if _external(one) != spec.as_json():
-        return False
-    return unchanged(root, spec, {each["name"]: each for each in dependencies(one) if not is_input(each)})
+    return not changed_files(one, spec, root)
+
+
+def changed_files(one: Evidence, spec: IngestSpec, root: Path) -> tuple[str, ...]:
+    """What of the sources, or of how they are read, is another than when the ingest statement was made."""
+    found = changes.settings(_external(one), spec.as_json(), "[data]")
+    return found or changed(root, spec, {each["name"]: each for each in dependencies(one) if not is_input(each)})
 
 
 def same_contract(one: Evidence, spec: ValidateSpec, workplace: Workplace) -> bool:
-    """Whether a validate statement was made with this snapshot, code, contract, environment and policy share.
+    """Whether a validate statement was made of what validate would get now."""
+    return not changed_contract(one, spec, workplace)
 
-    And by these rules of the screen, with the marks that are in force; and whether what the screen found refused then
-    what it would refuse now.
+
+def changed_contract(one: Evidence, spec: ValidateSpec, workplace: Workplace) -> tuple[str, ...]:
+    """What of snapshot, code, contract, environment and policy share is another than in a validate statement.
+
+    And whether it was made by these rules of the screen, with the marks that are in force; and whether what the screen
+    found refused then what it would refuse now.
     """
     head = workplace.head("ingest")
     if head is None:
-        return False
+        return ("there is no snapshot",)
     said, statements = one.predicate, workplace.ledger.statements()
     with tempfile.TemporaryDirectory() as scratch:
         closure = capture_code(workplace.root, spec.code, spec.contract_file, Path(scratch) / "code")
-    return bool(
-        said.get("ingest") == head.digest
-        and said.get("closure") == closure.digest
-        and said.get("contract", {}).get("name") == spec.reference
-        and said.get("label") == spec.label
-        and said.get("sensitive") == list(spec.sensitive)
-        and said.get("dates") == spec.dates
-        and said.get("max_quarantined_share") == spec.max_quarantined_share
-        and said.get("lock") == spec.lock
-        and said.get("watched") == spec.monitor.as_json()
-        and screened.stands(one, spec.screen)
-        and _marked(said) == {one.evidence.digest for one in marks_in_force(statements, workplace.model)}
+    found: list[str] = []
+    if said.get("ingest") != head.digest:
+        snapshot = head.statement.subjects[0].digest
+        found.append("the rows changed" if said.get("snapshot") != snapshot else "ingest was done again")
+    if said.get("closure") != closure.digest:
+        found += _changed_code(one, closure, spec.contract_file, workplace)
+    asked: tuple[tuple[str, object, object], ...] = (
+        ("[data] contract", said.get("contract", {}).get("name"), spec.reference),
+        ("[data] label", said.get("label"), spec.label),
+        ("[data] sensitive", said.get("sensitive"), list(spec.sensitive)),
+        ("[data] dates", said.get("dates"), spec.dates),
+        ("[data] numbers", said.get("numbers", ""), spec.numbers),
+        ("the policy's max_quarantined_share", said.get("max_quarantined_share"), spec.max_quarantined_share),
+        ("the environment's lock file", said.get("lock"), spec.lock),
+        ("[monitor]", said.get("watched"), spec.monitor.as_json()),
     )
+    found += [f"{name} changed" for name, then, now in asked if not alike(then, now)]
+    if not screened.stands(one, spec.screen):
+        found.append("what the policy or [screen] asks of the screen changed")
+    if _marked(said) != {one.evidence.digest for one in marks_in_force(statements, workplace.model)}:
+        found.append("other rows are marked good or bad")
+    return tuple(found)
 
 
 def _marked(said: Mapping[str, Any]) -> set[str]:
@@ -89,26 +141,74 @@ def _marked(said: Mapping[str, Any]) -> set[str]:
 
 
 def same_training(one: Evidence, spec: TrainSpec, workplace: Workplace, osv: str = "") -> bool:
-    """Whether a train statement was made from these rows, with this code, these settings and this environment.
+    """Whether a train statement was made of what training would get now."""
+    return not changed_training(one, spec, workplace, osv)
+
+
+def changed_training(one: Evidence, spec: TrainSpec, workplace: Workplace, osv: str = "") -> tuple[str, ...]:
+    """What of rows, code, settings and environment is another than in a train statement.
 
     `osv`: the file of known vulnerabilities that is to be asked; the statement must be about that very file.
     """
     head = workplace.head("validate")
     if head is None:
-        return False
+        return ("there are no accepted rows",)
     closure = capture(workplace.root, spec.code, spec.named, workplace.data)
     spec = featuring.resolved(spec, closure, workplace.data)
     named = {each["name"]: digest_of_resource(each) for each in dependencies(one)}
-    inside = internal(one)
-    return bool(
-        named.get("accepted.parquet") == head.statement.subjects[0].digest
-        # Marks change what the screen doubts, and not the rows that were accepted.
-        and named.get(joins.SCREEN) == (None if spec.control == "off" else joins.doubts(head.statement))
-        and _external(one) == {**spec.external(), "closure": closure.digest}
-        and inside.get("limits") == dict(vars(spec.limits))
-        and named.get(LOCK) == lock_digest(workplace.root, spec.lock)
-        and (not osv or _asked(inside) == _hash(workplace.root / osv))
-    )
+    inside, found = internal(one), list[str]()
+    if named.get("accepted.parquet") != head.statement.subjects[0].digest:
+        found.append("the accepted rows changed")
+    # Marks change what the screen doubts, and not the rows that were accepted.
+    elif named.get(joins.SCREEN) != (None if spec.control == "off" else joins.doubts(head.statement)):
+        found.append("the screen doubts other rows")
+    then, now = _external(one), {**spec.external(), "closure": closure.digest}
+    if not alike(then, now):
+        code = changes.code({file.name: file.digest for file in closure.files}, _captured(one))
+        found += code
+        found += changes.settings(_without(then), _without(now), "[train]") or (() if code else ("[train] changed",))
+    if not alike(inside.get("limits"), dict(vars(spec.limits))):
+        found.append("[train] limits changed")
+    if named.get(LOCK) != lock_digest(workplace.root, spec.lock):
+        found.append(f"{spec.lock} changed")
+    if osv and _asked(inside) != _hash(workplace.root / osv):
+        found.append(f"{osv} changed")
+    return tuple(found)
+
+
+def _without(chosen: Any) -> Any:
+    """What a person chose in lockgate.toml: the code's digest is no setting."""
+    return {key: value for key, value in chosen.items() if key != "closure"} if isinstance(chosen, Mapping) else chosen
+
+
+def _captured(one: Evidence) -> dict[str, Digest]:
+    """The code that a train statement names, by file."""
+    names = ((str(each.get("name", "")), each) for each in dependencies(one) if not is_input(each))
+    return {name.removeprefix("code/"): digest_of_resource(each) for name, each in names if name.startswith("code/")}
+
+
+def _changed_code(validate: Evidence, now: Closure, contract: str, workplace: Workplace) -> tuple[str, ...]:
+    """Which files of a validate statement's closure are others.
+
+    The statement has the closure's digest only. Its signed report lists the files, and is believed where they hash to
+    that digest; else only the contract's own digest is known.
+    """
+    files = _reported(validate, workplace)
+    if Closure(workplace.root, tuple(files.items())).digest == validate.predicate.get("closure"):
+        there = frozenset(name for name in files if os.path.lexists(workplace.root / name))
+        return changes.code(dict(now.files), files, there=there)
+    if joins.contract(validate.statement)[1] != now.digest_of(contract):
+        return (f"{contract} changed",)
+    return (f"code beside {contract} changed",)
+
+
+def _reported(validate: Evidence, workplace: Workplace) -> dict[str, Digest]:
+    """The captured files that a validate statement's report lists; none where it is not here, or says otherwise."""
+    try:
+        report = decode(workplace.data.read(validate.predicate["report"], _MOST_REPORT))
+        return {str(name): Digest(digest) for name, digest in report["contract"]["files"]}
+    except (LockgateError, KeyError, TypeError, ValueError):
+        return {}
 
 
 def _asked(inside: Mapping[str, Any]) -> Any:

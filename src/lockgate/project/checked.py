@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from lockgate.core.shown_html import MARKS, Heading, Next, Part, Shown, Table
 from lockgate.errors import LockgateError
 
 Level = Literal["ok", "warn", "bad", "skipped"]
@@ -35,8 +36,8 @@ class Check:
         return {**vars(self), "seen": dict(self.seen), "more": list(self.more)}
 
 
-@dataclass(frozen=True)
-class Checked:
+@dataclass(frozen=True, repr=False)
+class Checked(Shown):
     """All checks in order. `estimate`: of the whole training, where it could be made."""
 
     checks: tuple[Check, ...]
@@ -46,6 +47,16 @@ class Checked:
     def ok(self) -> bool:
         """Whether a training can be begun."""
         return all(check.level in ("ok", "warn") for check in self.checks)
+
+    def view(self) -> Iterator[Part]:
+        """What it shows of itself."""
+        yield Heading("ready to train" if self.ok else "not ready to train")
+        rows = []
+        for one in self.checks:
+            says = "; ".join((f"{one.finding}  {one.says}" if one.finding else one.says, *one.more))
+            rows.append((MARKS[one.level], one.name, says, one.next if one.level in ("bad", "warn") else ""))
+        yield Table([("", "check", "what", "next"), *rows])
+        yield Next((self.next,))
 
     @property
     def next(self) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from lockgate.core.digest import digest_of, hex_of
+from lockgate.core.verdict import Level
 from lockgate.errors import LockgateError, Refused
 from lockgate.pipeline.specs import train_spec
 from lockgate.project.checked import Check, Checked, Point, estimate, failed, seconds_words, skipped
@@ -143,7 +144,7 @@ class _Looking:
         return False
 
     def _skip(self, names: tuple[str, ...]) -> None:
-        because = next(check.name for check in self.checks if check.level == "bad")
+        because = next(check.name for check in reversed(self.checks) if check.level == "bad")
         self.checks += [skipped(name, f"{because} failed") for name in names]
 
     def _code(self) -> tuple[tuple[TrainSpec, Closure], Check]:
@@ -164,7 +165,7 @@ class _Looking:
 
     def _rows(self, closure: Closure, python: PythonEnv) -> tuple[TrialRows, Check]:
         found = trial_rows(self._place, self._config, closure, python, self._scratch)
-        return found, Check("rows", "ok", f"{self._config.data.contract}: {found.says}")
+        return found, rows_check(f"{self._config.data.contract}: {found.says}", found)
 
     def _attacks(self, spec: TrainSpec, asked: Robustness, rows: TrialRows) -> tuple[bool, Check]:
         if rows.plan is None:
@@ -276,6 +277,18 @@ class _Looking:
         self.checks.append(
             Check("size", "warn", says, "LG389", {"limit": limit}, "raise out in lockgate.toml: [train]", (why, *lines))
         )
+
+
+def rows_check(says: str, found: TrialRows) -> Check:
+    """What validate would say of these rows: of many few are judged, and their share of refused ones stands for all."""
+    worst = next((one for one in found.reasons if one.level is Level.REFUSE), None)
+    worst = worst or next((one for one in found.reasons if one.level is Level.WARN), None)
+    if worst is None:
+        return Check("rows", "ok", says, more=found.commonest)
+    more = (worst.message, *found.commonest)
+    return Check(
+        "rows", "bad" if worst.level is Level.REFUSE else "warn", says, worst.finding, worst.seen, worst.next, more
+    )
 
 
 def _environment(python: PythonEnv) -> tuple[PythonEnv, Check]:

@@ -16,8 +16,10 @@ _AGAIN_SECONDS = 0.02
 
 
 @contextmanager
-def lock(path: Path, *, wait: bool = True, patience: float | None = None) -> Iterator[None]:
+def lock(path: Path, *, wait: bool = True, patience: float | None = None, shared: bool = False) -> Iterator[None]:
     """Hold the lock of `path` (made when missing, never removed). Not reentrant: a second call waits for the first.
+
+    shared: several hold it beside each other, and nobody beside them holds it alone.
 
     Raises Unavailable (LG807) when another process holds it: without `wait` at once, else after `patience` seconds.
     """
@@ -26,9 +28,10 @@ def lock(path: Path, *, wait: bool = True, patience: float | None = None) -> Ite
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         try:
+            how = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
             if patience is not None:
-                _ask(fd, patience)
-            fcntl.flock(fd, fcntl.LOCK_EX | (0 if wait and patience is None else fcntl.LOCK_NB))
+                _ask(fd, how, patience)
+            fcntl.flock(fd, how | (0 if wait and patience is None else fcntl.LOCK_NB))
         except BlockingIOError:
             raise Unavailable(
                 "LG807",
@@ -41,11 +44,11 @@ def lock(path: Path, *, wait: bool = True, patience: float | None = None) -> Ite
         os.close(fd)
 
 
-def _ask(fd: int, patience: float) -> None:
+def _ask(fd: int, how: int, patience: float) -> None:
     """Take the lock, or come back without it when time is up."""
     end = time.monotonic() + patience
     while time.monotonic() < end:
         with suppress(BlockingIOError):
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(fd, how | fcntl.LOCK_NB)
             return
         time.sleep(_AGAIN_SECONDS)

@@ -91,7 +91,8 @@ def test_models_may_say_all_that_the_project_leaves_open() -> None:
 def test_a_name_that_is_none_is_refused_with_the_nearest() -> None:
     """The project's own name too, where its models bear others."""
     config = read_config(SEVERAL)
-    for name, words in (("minuets", "did you mean minutes?"), ("flights", "no model called flights")):
+    wrong = {"minuets": "did you mean minutes?", "other": "no model called other", "flights": "flights has no table"}
+    for name, words in wrong.items():
         with pytest.raises(Usage, match=words.replace("?", r"\?")) as caught:
             config.of(name)
         assert caught.value.finding == "LG972"

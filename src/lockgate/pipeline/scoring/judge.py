@@ -34,7 +34,7 @@ def judge(
     labelled: bool = False,
 ) -> Examined:
     """The verdict on every row of `file`, by the inference contract in `closed`, or by that of training where the rows
-    are `labelled`; what the validate statement says of dates and of sensitive fields holds here too.
+    are `labelled`; what the validate statement says of dates, of numbers and of sensitive fields holds here too.
 
     Raises what reading and `examine` raise; Usage LG220 when the contract does not give what the model wants.
     """
@@ -53,6 +53,7 @@ def judge(
         label=contract.label,
         sensitive=_texts(validated.predicate.get("sensitive")),
         dates=str(validated.predicate.get("dates") or ""),
+        numbers=str(validated.predicate.get("numbers") or ""),
         key=secrets.token_bytes(32),
         inference=not labelled,
     )
@@ -71,8 +72,17 @@ def check_any(found: Examined, registration: Registration, source: str) -> None:
         "LG674",
         f"the contract of {registration.ref} accepts none of {counts.rows} rows of {source}",
         seen={"rows": counts.rows, "commonest": commonest},
-        next=f"lockgate show {registration.ref}   # which fields a record has; the label is none of them",
+        next=_what_then(found, registration.ref, source),
     )
+
+
+def _what_then(found: Examined, ref: str, source: str) -> str:
+    """The commonest mistake is a file that has its label still."""
+    counts = found.reckoning
+    extra = [str(each["field"]) for each in counts.by_rule if each["rule"] == "extra_forbidden"]
+    if extra and all(each["rule"] == "extra_forbidden" for each in counts.by_rule):
+        return f"leave {', '.join(extra[:3])} out of {source}: the label, or what else no request has"
+    return f"lockgate show {ref}   # which fields a record has; the label is none of them"
 
 
 def _check_fields(table: FieldTable, spec: ServingSpec, reference: str) -> None:

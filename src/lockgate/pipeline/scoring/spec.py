@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from lockgate.core.digest import Digest
+from lockgate.core.shown_html import Shown
 
 Kind = Literal["internal", "external"]
 
@@ -45,8 +46,8 @@ class Wanted:
         return self.out.with_name(self.out.name + QUARANTINE)
 
 
-@dataclass(frozen=True)
-class Scored:
+@dataclass(frozen=True, repr=False)
+class Scored(Shown):
     """A file that was scored. `sealed`: its record is in the log already. `quarantine` None: no row was refused."""
 
     ref: str
