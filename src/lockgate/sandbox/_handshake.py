@@ -22,7 +22,11 @@ from lockgate.sandbox.watchdog import Watchdog
 
 _PATIENCE = 30.0
 _MOST_WORDS = 4096
-_NO_NAMESPACES = ("uid map", "creating new namespace", "No permissions to create", "user namespace", "namespaces")
+_NO_NAMESPACES = (
+    *("uid map", "Creating new namespace", "No permissions to create", "user namespace", "namespaces"),
+    # Within another container: namespaces can be made, and what they are for is forbidden there.
+    "Can't set hostname",
+)
 
 
 class Handshake:

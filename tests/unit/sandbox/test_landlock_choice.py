@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
 from lockgate.errors import Unfit, Usage
 from lockgate.sandbox import levels
 from lockgate.sandbox._bwrap.launcher import BubblewrapLauncher
+from lockgate.sandbox._handshake import _not_started
 from lockgate.sandbox._landlock import abi
 from lockgate.sandbox.launch import Jail, JailReport, Target
 from lockgate.sandbox.settings import Bind, JailName, PythonEnv, named
+
+if TYPE_CHECKING:
+    from lockgate.sandbox._keeper import Keeper
 
 TRAIN = named("train", python=PythonEnv.own())
 
@@ -146,3 +152,24 @@ def test_every_launcher_looks_for_what_must_be_absent(launcher: str, on_disk: Pa
     shown = replace(settings, binds=(Bind(secret, str(secret)),))
     if launcher != "landlock":  # there a bind is shown below a folder of its own, and its own path stays closed
         assert {"absent keys"} == {probe.name for probe in Jail(shown, launcher=chosen).probe().open}
+
+
+@pytest.mark.parametrize(
+    ("words", "finding"),
+    [
+        ("bwrap: Creating new namespace failed: Operation not permitted", "LG901"),
+        ("bwrap: Can't set hostname: Operation not permitted", "LG901"),
+        ("bwrap: Can't find source path /x: No such file or directory", "LG907"),
+        ("python: Can't set hostname", "LG907"),
+    ],
+)
+def test_what_bubblewrap_says_tells_who_is_to_act(words: str, finding: str) -> None:
+    """Only its own word that it cannot have namespaces lets a weaker launcher be asked, where a policy accepts one."""
+    reading, writing = os.pipe()
+    os.write(writing, words.encode())
+    os.close(writing)
+    try:
+        ended = SimpleNamespace(wait=lambda: None)
+        assert _not_started(cast("Keeper", SimpleNamespace(kill=lambda: None, ended=ended)), reading).finding == finding
+    finally:
+        os.close(reading)

@@ -107,8 +107,9 @@ def _jailed(
 def gateway(spec: KubernetesSpec) -> dict[str, Any]:
     """Gateway and model worker: two containers of one pod, joined by a socket in memory.
 
-    None is started: Lockgate does not speak TLS yet, and a gateway must not answer beyond loopback without it. The
-    object stands so that its rights, its network and its limits can be reviewed.
+    None is started: the worker takes an inherited socket, none from a folder, and no certificate is mounted, without
+    which a gateway answers on loopback alone. The object stands so that its rights, its network and its limits can be
+    reviewed.
     """
     socket = {"name": "socket", "mountPath": "/run/lockgate"}
     limits = spec.limits
@@ -147,7 +148,7 @@ def gateway(spec: KubernetesSpec) -> dict[str, Any]:
             "name": "gateway",
             "namespace": spec.namespace,
             "labels": labels("serve"),
-            "annotations": {_NOT_YET: "no TLS yet: nothing answers beyond loopback"},
+            "annotations": {_NOT_YET: "its worker takes no socket from a folder yet, and it has no certificate"},
         },
         "spec": {
             "replicas": 0,

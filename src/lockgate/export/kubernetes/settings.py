@@ -22,7 +22,7 @@ def _way() -> Kind:
             raise ValueError
         return Way(str(ip_network(cidr.removeprefix("[").removesuffix("]"))), int(port))
 
-    return Kind('addresses and a port, such as "10.96.0.1/32:443" or "[2001:db8::]/32:443"', read)
+    return Kind('addresses and a port, such as "10.96.0.1/32:443" or "[2001:db8::]/32:443"', read, {"type": "string"})
 
 
 TABLE = Table(
