@@ -17,7 +17,7 @@ FINDINGS: tuple[Finding, ...] = (
         "A mark holds for rows whose fields all equal those that were marked. Where the contract has other fields, no "
         "row can: what somebody called bad would come back without a word.",
         "Look at the rows again (`lockgate review --screen`) and mark them anew; or take the word back: "
-        "`lockgate revoke INDEX`.",
+        "`lockgate revoke INDEX --reason WHY`.",
     ),
     Finding(
         "LG244",

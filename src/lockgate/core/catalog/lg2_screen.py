@@ -4,7 +4,7 @@ from lockgate.core.catalog import Finding
 
 _REVIEW = (
     "Look at the rows: `lockgate review --screen`; then say of each whether it is right: `lockgate review mark ROWS "
-    "good|bad --reason`. A row marked bad is quarantined from the next run on, one marked good is flagged no more."
+    "good|bad --reason WHY`. A row marked bad is quarantined from the next run on, one marked good is flagged no more."
 )
 
 FINDINGS: tuple[Finding, ...] = (

@@ -33,7 +33,9 @@ FINDINGS: tuple[Finding, ...] = (
         "LG464",
         "the model brings code",
         "Custom code (`auto_map`, `trust_remote_code`, Python files) runs with the rights of whoever loads the model.",
-        "Take a model whose architecture the library has built in. Code belongs into train.py, which runs in the jail.",
+        "Take a model whose architecture the library has built in. Code belongs into train.py, which runs in the jail. "
+        "A pickle that MLflow would load: `lockgate convert FOLDER OUT.onnx` makes a file that cannot run code; to "
+        "serve it, make it an `[[input]]` that train() loads inside the jail, as docs/how-to/import-a-model.md shows.",
     ),
     Finding(
         "LG465",

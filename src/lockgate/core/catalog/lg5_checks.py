@@ -8,7 +8,7 @@ FINDINGS: tuple[Finding, ...] = (
         "a gateway counted what cannot be",
         "A record of what a gateway observed has more errors than requests, or counts of no known name. It counts for"
         " nothing: neither for the new model nor against it.",
-        "`lockgate log show --predictions` shows the record. The gateway is of another version, or not to be trusted.",
+        "`lockgate log show --model REF` lists its records. The gateway is of another version, or not to be trusted.",
     ),
     Finding(
         "LG551",

@@ -43,7 +43,7 @@ FINDINGS: tuple[Finding, ...] = (
         "LG533",
         "a reason is missing",
         "Whoever reads the log in a year has only the reason to go by.",
-        "Add `--reason`.",
+        "Add `--reason WHY` to the command.",
     ),
     Finding(
         "LG535",

@@ -7,7 +7,7 @@ FINDINGS: tuple[Finding, ...] = (
         "LG560",
         "this ladder has had its replay",
         "Rows asked a second time get the same answers: they would be counted as evidence that is not there.",
-        "Wait for traffic, or move the model with a reason: `lockgate deploy REF --env ENV --to RUNG --reason`.",
+        "Wait for traffic, or move the model with a reason: `lockgate deploy REF --env ENV --to RUNG --reason WHY`.",
     ),
     Finding(
         "LG561",

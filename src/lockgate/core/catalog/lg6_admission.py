@@ -35,7 +35,8 @@ FINDINGS = (
         "LG646",
         "The client has used up its rows of this day (429)",
         "A model is copied by many questions, however slowly they are asked.",
-        "It starts anew at midnight UTC. A larger budget is given with a new client: `lockgate clients add --budget`.",
+        "It starts anew at midnight UTC. A larger budget is given with a new client:"
+        " `lockgate clients add NAME --budget N`.",
     ),
     Finding(
         "LG647",

@@ -21,7 +21,7 @@ FINDINGS: tuple[Finding, ...] = (
         "LG659",
         "the candidate answers another kind of question",
         "A model of numbers and one of classes, or of two and of many, cannot be compared or stand in for each other.",
-        "`lockgate deploy REF --to live --reason`, once the clients know; or give the new model a name of its own.",
+        "`lockgate deploy REF --to live --reason WHY`, once the clients know; or give the new model a name of its own.",
     ),
     Finding(
         "LG651",

@@ -25,14 +25,14 @@ FINDINGS: tuple[Finding, ...] = (
         "An alarm names a state of the log of predictions, and its numbers are counted again from those records. They "
         "must be the same; test, settings and action must be those of the policy that was in force.",
         "Keep both logs as they are. Whoever signed it held the guard's key: rotate it, and take the alarm back with "
-        "`lockgate revoke STATEMENT`; then it counts as never said.",
+        "`lockgate revoke STATEMENT --reason WHY`; then it counts as never said.",
     ),
     Finding(
         "LG778",
         "What was accepted as the reference is not what the log has",
         "An acceptance names records of the log of predictions, and what they make the reference. Counted again they "
         "must make the same: otherwise the test would compare with rows that never came.",
-        "Take the acceptance back with `lockgate revoke STATEMENT`, and ask the approver who signed it.",
+        "Take the acceptance back with `lockgate revoke STATEMENT --reason WHY`, and ask the approver who signed it.",
     ),
     Finding(
         "LG779",

@@ -31,7 +31,7 @@ FINDINGS: tuple[Finding, ...] = (
         "LG874",
         "a key store that signed with another key",
         "Each signature is verified with the public half before it leaves, so a swapped key signs nothing.",
-        "Insert the right token, or name the right key: lockgate trust use ROLE URI.",
+        "Insert the right token, or name the right key: `lockgate trust use ROLE URI`.",
     ),
     Finding(
         "LG875",
@@ -43,7 +43,7 @@ FINDINGS: tuple[Finding, ...] = (
         "LG876",
         "a key that is not in a plain file",
         "Only a key in a plain file can be encrypted here, handed to a process or moved: other stores give none out.",
-        "lockgate trust show says where each key is.",
+        "`lockgate trust show` says where each key is.",
     ),
     Finding(
         "LG877",
@@ -55,7 +55,7 @@ FINDINGS: tuple[Finding, ...] = (
         "LG878",
         "the user that keeps a key cannot be asked",
         "A role's key can be read by one system user only; sudo lets one person have it sign, through one program.",
-        "sudo lockgate doctor --fix, as the user whose key it is.",
+        "`sudo lockgate doctor --fix`, as the user whose key it is.",
     ),
     Finding(
         "LG879",

@@ -19,13 +19,13 @@ FINDINGS: tuple[Finding, ...] = (
         "LG861",
         "a revoked key that comes back",
         "A key was taken away because somebody else may have it; no later roles file can give it back.",
-        "Make a new key: lockgate trust keygen ROLE.",
+        "Make a new key: `lockgate trust keygen ROLE --person NAME`.",
     ),
     Finding(
         "LG862",
         "a change of the roles file that cannot be made",
         "Everything rests on who may say what; what nobody could read or follow is not signed.",
-        "lockgate trust show lists the keys, their roles and the thresholds.",
+        "`lockgate trust show` lists the keys, their roles and the thresholds.",
     ),
     Finding(
         "LG863",
@@ -43,13 +43,13 @@ FINDINGS: tuple[Finding, ...] = (
         "LG865",
         "a statement that cannot be taken from elsewhere",
         "What ingest, validate, train and judge say is about rows and files that only the machine that made them has.",
-        "Carry the model with all its evidence: lockgate push and pull.",
+        "Carry the model with all its evidence: `lockgate push REF REMOTE`, then `lockgate pull REMOTE DIR`.",
     ),
     Finding(
         "LG866",
         "the sealer's rotation is not finished",
         "The log is signed by the new key already, and a file beside it still names the former one.",
-        "lockgate log reindex, where the sealer's key is, finishes it.",
+        "`lockgate log reindex`, where the sealer's key is, finishes it.",
     ),
     Finding(
         "LG867",

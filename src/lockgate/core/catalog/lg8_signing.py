@@ -8,7 +8,7 @@ FINDINGS: tuple[Finding, ...] = (
         "a certificate that leads to no root that you trust",
         "Anybody can write any name into a certificate; only an authority that you chose makes it mean something.",
         "Get the root of the signer's authority from the authority itself. If a certificate between is missing, "
-        "whoever signs adds it: lockgate sign DIR --certificate CERT --chain FILE.",
+        "whoever signs adds it: `lockgate sign DIR --key KEY --certificate CERT --chain FILE`.",
     ),
     Finding(
         "LG838",

@@ -4,7 +4,7 @@ model signatures (85x).
 
 from lockgate.core.catalog import Finding
 
-_RESTORE = "Restore the file from a backup or a registry. lockgate verify --all names everything that is damaged."
+_RESTORE = "Restore the file from a backup or a registry. `lockgate verify --all` names everything that is damaged."
 
 FINDINGS: tuple[Finding, ...] = (
     Finding(
@@ -29,7 +29,7 @@ FINDINGS: tuple[Finding, ...] = (
         "LG804",
         "something in the registry that nobody signed",
         "A file that no statement names could be picked up by a tool that trusts the folder.",
-        "lockgate run clears what an interrupted run left. Anything else: look at it, then move it away.",
+        "`lockgate run` clears what an interrupted run left. Anything else: look at it, then move it away.",
     ),
     Finding("LG805", "evidence is missing", "What is not there cannot be checked, so it counts as refused.", _RESTORE),
     Finding(
@@ -51,7 +51,7 @@ FINDINGS: tuple[Finding, ...] = (
         "LG809",
         "the registry's index does not follow from the log",
         "index.json says which manifest a tag means; edited, it would let other tools fetch another model.",
-        "lockgate log reindex writes it again from the signed registrations.",
+        "`lockgate log reindex` writes it again from the signed registrations.",
     ),
     Finding(
         "LG810",
@@ -75,7 +75,7 @@ FINDINGS: tuple[Finding, ...] = (
         "LG813",
         "an unknown key",
         "The key is not in this project's roles file: a stranger's statement, or another project's.",
-        "lockgate trust show lists the keys. A new person's key is added with a new roles file.",
+        "`lockgate trust show` lists the keys. A new person's key is added with a new roles file.",
     ),
     Finding(
         "LG814",
@@ -99,7 +99,7 @@ FINDINGS: tuple[Finding, ...] = (
         "LG817",
         "the wrong role",
         "Each step has its own key: a validator's key that could approve a model would make the approval worthless.",
-        "Sign with the key of the right role; lockgate trust show says who holds it.",
+        "Sign with the key of the right role; `lockgate trust show` says who holds it.",
     ),
     Finding(
         "LG818",
@@ -117,7 +117,7 @@ FINDINGS: tuple[Finding, ...] = (
         "LG820",
         "too few persons signed",
         "A threshold counts persons, not keys: one person with two keys is one person.",
-        "Have the others sign; lockgate trust show says who can.",
+        "Have the others sign; `lockgate trust show` says who can.",
     ),
     Finding(
         "LG821",
@@ -141,13 +141,14 @@ FINDINGS: tuple[Finding, ...] = (
         "LG824",
         "the roles file has expired",
         "An expiry forces somebody to look from time to time whether the named persons still hold their roles.",
-        "The holder of the root key looks at it and signs a new version: lockgate trust expire DATE.",
+        "The holder of the root key looks at it and signs a new version: `lockgate trust expire DATE`.",
     ),
     Finding(
         "LG825",
         "the root is not pinned",
         "Without knowing whose project this is, every signature in it proves only that somebody signed.",
-        "Ask the project's owner for the fingerprint, another way than with the files: lockgate trust pin FINGERPRINT.",
+        "Ask the project's owner for the fingerprint, another way than with the files:"
+        " `lockgate trust pin FINGERPRINT`.",
     ),
     Finding(
         "LG826",
@@ -171,7 +172,7 @@ FINDINGS: tuple[Finding, ...] = (
         "LG829",
         "not a project id",
         "A project id is the SHA-256 of its first root key, 64 hex digits; it also names a folder.",
-        "lockgate trust show prints it.",
+        "`lockgate trust show` prints it.",
     ),
     Finding(
         "LG830",
@@ -226,13 +227,13 @@ FINDINGS: tuple[Finding, ...] = (
         "LG842",
         "a policy version that does not rise",
         "An older policy could be brought back to let something by.",
-        "Set version one higher than the policy in force, then lockgate policy sign.",
+        "Set version one higher than the policy in force, then `lockgate policy sign`.",
     ),
     Finding(
         "LG843",
         "an unknown environment",
         "No policy says what must hold there, so nothing may go there.",
-        "Add the environment to policy.toml, raise the version, then lockgate policy sign.",
+        "Add the environment to policy.toml, raise the version, then `lockgate policy sign`.",
     ),
     Finding(
         "LG844",
@@ -244,7 +245,7 @@ FINDINGS: tuple[Finding, ...] = (
         "LG850",
         "a malformed model signature",
         "model.sig is an OpenSSF Model Signing bundle; what does not fit the format in every field is refused.",
-        "Get the signature again, or sign anew: lockgate sign DIR --key KEY.",
+        "Get the signature again, or sign anew: `lockgate sign DIR --key KEY`.",
     ),
     Finding(
         "LG851",
@@ -281,6 +282,6 @@ FINDINGS: tuple[Finding, ...] = (
         "LG857",
         "there is no signature",
         "Without model.sig nothing says what the folder must hold.",
-        "Get model.sig from whoever published the model, or sign the folder: lockgate sign DIR --key KEY.",
+        "Get model.sig from whoever published the model, or sign the folder: `lockgate sign DIR --key KEY`.",
     ),
 )
