@@ -1,4 +1,5 @@
-"""Write docs/reference/ and docs/threats.md from the code: commands, configuration keys, findings, frameworks, threats.
+"""Write docs/reference/ and docs/threats.md from the code: commands, configuration keys, findings, frameworks, threats,
+and the JSON Schema of both TOML files.
 
 python scripts/reference.py            # write
 python scripts/reference.py --check    # exit 1 when a page is not what the code says (a test runs this)
@@ -13,8 +14,11 @@ from pathlib import Path
 
 import click
 import frameworks  # type: ignore[import-not-found] # it lies beside this file, which is run as a script
+import raised  # type: ignore[import-not-found] # the same
 import threats  # type: ignore[import-not-found] # the same
 
+from lockgate.cli.export_schema import FILES as SCHEMAS
+from lockgate.cli.export_schema import text_of
 from lockgate.cli.main import VERBS, cli
 from lockgate.config import SCHEMA as CONFIG
 from lockgate.core.catalog.all import FINDINGS
@@ -160,17 +164,23 @@ def findings() -> Iterator[str]:
     yield "# Findings"
     yield (
         "Every refusal and every warning has an id that never changes its meaning. `lockgate explain LG203` prints the "
-        "same entry; the id is also in `--json`, in statements and in test names."
+        "same entry; the id is also in `--json`, in statements and in test names. Beneath a title stands the exit code "
+        "of a command that ends with it, or the HTTP status of the answer; nothing stands there where it is told and "
+        "the work goes on, or where it depends on the policy."
     )
     for digit, stage in HUNDREDS.items():
         yield f"## LG{digit}xx: {stage}"
         for finding in sorted((f for f in FINDINGS.values() if f.id[2] == digit), key=lambda f: f.id):
             yield f"### {finding.id}: {finding.title}"
+            ways = raised.raised().get(finding.id)
+            if ways:
+                yield f"*{'; '.join(ways)}*"
             yield f"{finding.why}\n\n*What to do:* {finding.do}"
 
 
 PAGES = {"cli.md": commands, "config.md": configuration, "findings.md": findings, "frameworks.md": frameworks.page}
 PAGES["../threats.md"] = threats.page
+_MADE = "\n\n<!-- Written by scripts/reference.py: run `make docs`. -->\n"
 
 
 def main() -> None:
@@ -179,8 +189,9 @@ def main() -> None:
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 when a page differs")
     arguments = parser.parse_args()
     stale = []
-    for name, page in PAGES.items():
-        text = "\n\n".join(page()) + "\n\n<!-- Written by scripts/reference.py: run `make docs`. -->\n"
+    texts = {name: "\n\n".join(page()) + _MADE for name, page in PAGES.items()}
+    texts |= {file: text_of(which) for which, file in SCHEMAS.items()}
+    for name, text in texts.items():
         path = PLACE / name
         if path.exists() and path.read_text(encoding="utf-8") == text:
             continue

@@ -54,6 +54,11 @@ def _read_pins(value: object) -> dict[str, str]:
     return {name: f"sha256:{digest.removeprefix('sha256:')}" for name, digest in value.items()}
 
 
+def _pins() -> Kind:
+    digest = {"type": "string", "pattern": "^(?:sha256:)?[0-9a-f]{64}$"}
+    return Kind("a table of path = sha256", _read_pins, {"type": "object", "additionalProperties": digest})
+
+
 def _source() -> Kind:
     local = inside()
 
@@ -64,7 +69,11 @@ def _source() -> Kind:
         found: str = local.read(value)
         return found
 
-    return Kind("a path inside the project, an address in a store, or sql:DATABASE:FILE", read)
+    return Kind(
+        "a path inside the project, an address in a store, or sql:DATABASE:FILE",
+        read,
+        {"type": "string", "minLength": 1},
+    )
 
 
 DATA = Table(
@@ -84,8 +93,9 @@ DATA = Table(
         "encoding": Key(text(), "utf-8", "The encoding of CSV and JSON Lines files."),
         "delimiter": Key(text(form=r"[^\n\r\"]", expects="one character"), ",", "What separates CSV cells."),
         "dates": Key(text(), "", 'How CSV cells spell dates that are not ISO 8601: "%d.%m.%Y".'),
+        "numbers": Key(text(), "", 'How CSV cells spell numbers that are not 1234.56: "1.234,56".'),
         "sensitive": Key(list_of(text()), (), "Fields whose values never enter the quarantine."),
-        "pins": Key(Kind("a table of path = sha256", _read_pins), {}, "Digest that a source must have."),
+        "pins": Key(_pins(), {}, "Digest that a source must have."),
         "stores": Named(
             Table(
                 {
@@ -191,6 +201,7 @@ class DataSettings:
     encoding: str
     delimiter: str
     dates: str
+    numbers: str
     sensitive: tuple[str, ...]
     pins: Mapping[str, str]
     stores: Mapping[str, Mapping[str, Any]]
@@ -240,6 +251,14 @@ class Config:
         names = list(self.models) or [self.name]
         if model not in names:
             near = nearest(model, names)
+            if model == self.project:
+                # Whoever adds a second model seldom knows that the first one needs a table too.
+                raise Usage(
+                    "LG972",
+                    f"{model} has no table: where there is [model.{names[0]}], each model needs one",
+                    seen={"models": names},
+                    next=f"add [model.{model}] to lockgate.toml, and below it what differs; it may be empty",
+                )
             raise Usage(
                 "LG972",
                 f"this project has no model called {model}" + (f": did you mean {near}?" if near else ""),

@@ -57,6 +57,17 @@ class LockgateError(Exception):
             "exit_code": self.exit_code,
         }
 
+    def _render_traceback_(self) -> list[str]:
+        """In a notebook: what the command line says instead of forty lines of ours. IPython's documented hook.
+
+        Plain Python shows its traceback as ever, and `%tb` of IPython does not bring it back: `LOCKGATE_TRACEBACK=1`
+        has it for the command line, `raise` in plain Python for the library.
+        """
+        lines = [f"✗ {self.finding}  {self.message}"]
+        lines += [f"    {name}: {value}" for name, value in self.seen.items()]
+        lines += [f"next:  {self.next}"] if self.next else []
+        return ["".join(map(_sign, line)) for line in lines]
+
 
 class Refused(LockgateError):
     """A rule said no: a policy, a contract, an unpinned root, something expired. Exit 1."""
@@ -86,3 +97,8 @@ class Unavailable(LockgateError):
     """A needed service, file system or resource is not there just now. Exit 4."""
 
     exit_code = EXIT_CANNOT
+
+
+def _sign(one: str) -> str:
+    """A sign as it may stand on a terminal: nothing steers it (`core.shown`, which is above this file)."""
+    return one if one.isprintable() else one.encode("unicode_escape").decode()

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from lockgate.drills.replays.program import copied, digest
+from lockgate.drills.replays.program import copied
+from lockgate.project.threats.program import digest
 from lockgate.testing import Patch, patched
 
 

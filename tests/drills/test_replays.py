@@ -17,12 +17,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lockgate.drills.replays.all import DRILLS
-from lockgate.drills.replays.program import Program, copied, digest, fetching
+from lockgate.drills.replays.program import Program, copied, fetching
 from lockgate.drills.replays.run import play, play_one
 from lockgate.drills.replays.scene import Scene
 from lockgate.drills.replays.spec import Drill, NotApplicable, Outcome, Tried, judged
 from lockgate.drills.replays.workplace import workplace
 from lockgate.errors import Refused, Unavailable
+from lockgate.project.threats.program import digest
 from lockgate.sandbox.own_program import Children, run
 
 LONG = (sys.executable, "-c", "import time; time.sleep(60)")

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from lockgate.drills.replays.program import digest
 from lockgate.project import Project
 from lockgate.project.drilled import Played, Signed, sign
+from lockgate.project.threats.program import digest
 from tests.support.shell import Done, Ready
 from tests.support.threats import outcome
 

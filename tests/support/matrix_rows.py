@@ -24,7 +24,7 @@ _WORDS = ["late", "train", "delay", "sun", "rain", "snow", "Ärger", "ok"]
 
 
 def rows(
-    task: str, *, count: int = 300, seed: int = 0, missing: bool = False, unknown: bool = False, narrow: bool = True
+    task: str, *, count: int = 300, seed: int = 0, missing: bool = False, unknown: bool = False, narrow: bool = False
 ) -> Rows:
     """`count` rows whose label can be learned: `binary` (bool), `multiclass` (string), `whole` (int), `regression`.
 

@@ -51,12 +51,13 @@ def snapshot(path: Path, kind: SourceKind, columns: Mapping[str, Any]) -> Path:
     return path
 
 
-def engine(model: type[BaseModel], path: Path, secrecy: Any = None, dates: str = "") -> Engine:
+def engine(model: type[BaseModel], path: Path, secrecy: Any = None, dates: str = "", numbers: str = "") -> Engine:
     """The engine on a snapshot, with Pydantic's word given in this process."""
     table = field_table(model, None)
     plan = parse_plan(compile_plan(model, table).encode())
     opened = Snapshot(path)
-    return Engine(opened, plan, table, LocalTruth(model, table, plan, opened.kind, secrecy or Secrecy()), dates)
+    truth = LocalTruth(model, table, plan, opened.kind, secrecy or Secrecy())
+    return Engine(opened, plan, table, truth, dates, numbers=numbers)
 
 
 class LocalTruth:

@@ -38,7 +38,7 @@ def refusal(words: list[str]) -> str:
     """Why the command line would not know this command; empty when it would."""
     if words[0] not in VERBS:
         return f"no command {words[0]!r}"
-    name = "import_" if words[0] == "import" else words[0]
+    name = f"{words[0]}_" if words[0] in ("import", "try") else words[0]
     command = importlib.import_module(f"lockgate.cli.{name}").command
     for depth, word in enumerate(words[1:], start=2):
         if not isinstance(command, click.Group) or not re.fullmatch(r"[a-z][a-z-]*", word):

@@ -107,8 +107,9 @@ def tracked() -> list[Path]:
 
 
 def test_no_file_is_long() -> None:
-    """No Python file has more than 400 lines, tests included; but the verifier that has to be one file (ADR 74)."""
-    files = [path for path in tracked() if path.suffix == ".py" and path != ROOT / "verifier" / "lockgate_verify.py"]
+    """No Python file has more than 400 lines, tests included; but what has to be one file (ADR 74, ADR 88)."""
+    alone = {ROOT / "verifier" / "lockgate_verify.py", ROOT / "scripts" / "verify_release.py"}
+    files = [path for path in tracked() if path.suffix == ".py" and path not in alone]
     long = {str(path.relative_to(ROOT)): n for path in files if (n := len(path.read_text().splitlines())) > LONGEST}
     assert long == {}
 

@@ -40,6 +40,6 @@ def test_a_loaded_library_is_noticed() -> None:
 @pytest.mark.parametrize("verb", VERBS)
 def test_a_verb_has_one_line_of_help(verb: str) -> None:
     """The line that `lockgate --help` shows without loading the verb is the verb's own."""
-    name = "import_" if verb == "import" else verb
+    name = {"import": "import_", "try": "try_"}.get(verb, verb)
     command = importlib.import_module(f"lockgate.cli.{name}").command
     assert (command.name, command.short_help) == (verb, VERBS[verb])

@@ -42,6 +42,8 @@ def resolve(ref: str, evidences: Sequence[Evidence], environment: str) -> Regist
     """
     known = entries.registrations(evidences)
     _refuse_import(ref, evidences)
+    if not known and ref == "latest":
+        raise Usage("LG502", "no model is registered yet", seen={"ref": ref}, next="lockgate run")
     if ref == "latest":
         return _only(ref, known[-1:])
     prefix = _PREFIX.match(ref)

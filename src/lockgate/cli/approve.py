@@ -6,11 +6,12 @@ from pathlib import Path
 
 import click
 
+from lockgate.cli.completion import refs
 from lockgate.cli.render import Talk, json_option, outbox_option, project_option
 
 
 @click.command("approve", short_help="Approve a model for an environment, as a person.")
-@click.argument("ref")
+@click.argument("ref", shell_complete=refs)
 @click.option("--env", "environment", default="prod", show_default=True, help="For which environment.")
 @click.option("--reason", default="", help="Why; kept in the signed statement.")
 @click.option("--dry-run", is_flag=True, help="Show what would be approved; sign nothing.")

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 def command(
     source: Path, out: Path, sample: Path | None, python: Path | None, directory: str, force: bool, as_json: bool
 ) -> None:
-    """Make OUT (.safetensors or .onnx) of the model file IN.
+    """Make OUT (.safetensors or .onnx) of the model file IN; of an MLflow model or run, of the file its MLmodel names.
 
     A torch checkpoint of tensors becomes safetensors: it is read, and nothing in it is executed. A pickle, a joblib
     file, a whole torch module, a Keras, skops, XGBoost or LightGBM file has to be executed: that happens in a jail that

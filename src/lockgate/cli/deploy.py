@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from lockgate.cli.completion import refs
 from lockgate.cli.render import Talk, json_option, outbox_option, project_option
 from lockgate.cli.story import Story
 from lockgate.cli.waive import Until
@@ -21,7 +22,7 @@ _WEEK = timedelta(days=7)
 
 
 @click.command("deploy", short_help="Move a model in an environment, if its policy agrees: a rung up, or live.")
-@click.argument("ref")
+@click.argument("ref", shell_complete=refs)
 @click.option("--env", "environment", default="dev", show_default=True, help="Where it is moved.")
 @click.option(
     "--to", "rung", default="", metavar="RUNG", help="A rung of the policy's ladder, or live. Without: the next."

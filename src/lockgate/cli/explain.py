@@ -7,6 +7,7 @@ from difflib import get_close_matches
 
 import click
 
+from lockgate.cli.completion import topics
 from lockgate.cli.render import Talk, json_option
 from lockgate.core.shown import Lines, block
 from lockgate.core.words import STATUSES, WORDS
@@ -14,7 +15,7 @@ from lockgate.errors import Usage
 
 
 @click.command("explain", short_help="What a word or a finding id means.")
-@click.argument("topic", required=False, default="")
+@click.argument("topic", required=False, default="", shell_complete=topics)
 @json_option
 def command(topic: str, as_json: bool) -> None:
     """Explain one of the eight words, a finding by its id, or how a threat stands. Without a topic: list the words."""

@@ -1,4 +1,4 @@
-"""`lockgate export evidence|kubernetes|systemd|github-actions|mlbom|modelcard`."""
+"""`lockgate export evidence|kubernetes|systemd|github-actions|mlbom|modelcard|schema`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import click
 
 from lockgate.cli.export_evidence import evidence
 from lockgate.cli.export_model import mlbom, modelcard
+from lockgate.cli.export_schema import schema
 from lockgate.cli.render import Talk, json_option, project_option, table
 from lockgate.core.shown import block
 from lockgate.errors import Refused, Usage, VerificationFailed
@@ -299,3 +300,4 @@ def _tell(facts: dict[str, Any], talk: Talk) -> None:
 command.add_command(evidence)
 command.add_command(mlbom)
 command.add_command(modelcard)
+command.add_command(schema)

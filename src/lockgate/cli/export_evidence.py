@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import click
 
+from lockgate.cli.completion import refs
 from lockgate.cli.render import Talk, json_option, project_option
 
 
 @click.command("evidence")
-@click.argument("ref", default="latest")
+@click.argument("ref", default="latest", shell_complete=refs)
 @click.option("--out", default="", metavar="FILE", help="A new file (default: NAME-VERSION.evidence.zip here).")
 @click.option("--records", type=int, default=20, show_default=True, help="Records of predictions, each with its proof.")
 @click.option("--with-model", is_flag=True, help="The model's own bytes too, not only their digests.")

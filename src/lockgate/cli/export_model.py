@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from lockgate.cli.completion import refs
 from lockgate.cli.render import Talk, json_option, project_option
 from lockgate.core.shown import block
 from lockgate.errors import Refused
@@ -18,7 +19,7 @@ out_option = click.option("--out", default="-", metavar="FILE", show_default=Tru
 
 
 @click.command("mlbom")
-@click.argument("ref", default="latest")
+@click.argument("ref", default="latest", shell_complete=refs)
 @out_option
 @project_option
 @json_option
@@ -33,7 +34,7 @@ def mlbom(ref: str, out: str, directory: str, as_json: bool) -> None:
 
 
 @click.command("modelcard")
-@click.argument("ref", default="latest")
+@click.argument("ref", default="latest", shell_complete=refs)
 @out_option
 @project_option
 @json_option

@@ -1,7 +1,8 @@
-"""`lockgate log show`: the event log, or all that both logs have about a model, a client, a dataset or a day."""
+"""`lockgate log show`: the event log, one entry of it, or all that both have about a model, client, dataset or day."""
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from collections.abc import Callable
@@ -24,6 +25,7 @@ _PATIENCE = 1.0
 
 
 @click.command("show")
+@click.argument("entry", required=False, default=None, type=click.IntRange(0), metavar="[ENTRY]")
 @click.option("--last", default=None, type=click.IntRange(min=1), metavar="N", help="Only the newest N entries.")
 @click.option("--model", default="", metavar="REF", help="What both logs have about this model.")
 @click.option("--client", default="", metavar="NAME", help="... about this client: its name, or its pseudonym.")
@@ -33,6 +35,7 @@ _PATIENCE = 1.0
 @project_option
 @json_option
 def show(
+    entry: int | None,
     last: int | None,
     model: str,
     client: str,
@@ -43,6 +46,8 @@ def show(
     as_json: bool,
 ) -> None:
     """List the event log: index, time, claim, who signed it, statement digest.
+
+    With ENTRY, the index of one: what that statement says, whole, as JSON on stdout.
 
     With --model, --client, --dataset or --day: the statements about it, how many predictions of which kind there are,
     and the newest of them. Several of these narrow it. Which answers a client got at a time: log who-served.
@@ -58,7 +63,11 @@ def show(
     if last is not None and not listed:
         message = "--last is for the list of all statements; of a question, --limit says how many lines"
         raise Usage("LG940", message, next="lockgate log show --help")
-    if listed:
+    if entry is not None:
+        if last is not None or not listed:
+            raise Usage("LG940", "ENTRY is one statement; the options ask for many", next="lockgate log show --help")
+        _one(talk, project, entry)
+    elif listed:
         _list(talk, project, last)
     else:
         _about(talk, project, question)
@@ -96,6 +105,27 @@ def _list(talk: Talk, project: Project, last: int | None) -> None:
         },
     )
     talk.next("lockgate log verify")
+
+
+def _one(talk: Talk, project: Project, index: int) -> None:
+    from lockgate.core.moments import rfc3339
+    from lockgate.core.shown import block
+    from lockgate.errors import Usage
+
+    ledger = project.ledger()
+    found = next((one for one in ledger.statements() if one.index == index), None)
+    if found is None:
+        last = max((one.index for one in ledger.statements()), default=0)
+        raise Usage("LG714", f"entry {index} holds no statement", seen={"newest": last}, next="lockgate log show")
+    said = {"predicateType": found.statement.predicate_type, "predicate": found.predicate}
+    subjects = [{"name": s.name, "digest": s.digest} for s in found.statement.subjects]
+    talk.say(f"entry {index} · {rfc3339(found.time)} · {found.claim} · {found.role} {found.person} · {found.digest}")
+    text = json.dumps({"subjects": subjects, **said}, ensure_ascii=False, indent=1, default=str)
+    talk.data(block(text.split("\n")))
+    about = {"index": index, "time": rfc3339(found.time), "claim": found.claim, "role": found.role}
+    about |= {"person": found.person, "statement": found.digest}
+    talk.result("log-entry", {**about, "subjects": subjects, **said})
+    talk.next(f"lockgate log prove {index}   # that it is in the log, for somebody else")
 
 
 def _about(talk: Talk, project: Project, question: Question) -> None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import sys
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from lockgate.cli.render import Talk
 from lockgate.errors import EXIT_CANNOT, EXIT_USAGE, LockgateError, Unavailable
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 # In the order of the pipeline, then what is beneath and around it; `--help` keeps it.
 VERBS: dict[str, str] = {
@@ -22,6 +25,7 @@ VERBS: dict[str, str] = {
     "ingest": "Take the data in: a write-once snapshot with a signed origin.",
     "validate": "Judge each row by the contract; works without a project too.",
     "review": "Look at doubtful rows; mark them good or bad.",
+    "try": "Drafts: try parameters in the jail, compare, promote one. Signs no draft.",
     "check": "Before a long training: would it run, convert, and fit? Signs nothing.",
     "train": "Train in the jail and judge on rows that training never saw.",
     "register": "Scan, sign and register the candidate, write-once.",
@@ -29,6 +33,7 @@ VERBS: dict[str, str] = {
     "jail": "Run a command in the very jail that training gets.",
     "verify": "Check a model, a receipt, a folder or everything, back to the root you pinned.",
     "sign": "Sign any model directory (OpenSSF Model Signing).",
+    "diff": "What became another between two models: data, code, packages, metrics, policy.",
     "models": "List what is registered.",
     "show": "One model's page.",
     "approve": "Approve a model for an environment, as a person.",
@@ -48,11 +53,13 @@ VERBS: dict[str, str] = {
     "clients": "API keys: add, list, rotate, revoke; who is suspected.",
     "drill": "Replay attacks against a twin of your project; see what stops each.",
     "threats": "How each threat stands, by the evidence of this moment.",
+    "gc": "Clean away drafts, old data and environments that nothing needs; never evidence.",
     "trust": "The root, the roles, who holds which key.",
     "policy": "Sign a changed policy; say what became looser.",
     "log": "The audit log: show, verify, prove, add.",
     "export": "What others need: evidence, bill of materials, model card, manifests, units, a workflow.",
     "explain": "What a word or a finding id means.",
+    "completion": "Completion of commands, options and models for bash, zsh or fish.",
 }
 
 
@@ -65,10 +72,18 @@ class Verbs(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002, D102
         if cmd_name not in VERBS:
             return None
-        # `import` is a word of Python's own: its file bears an underscore.
-        name = "import_" if cmd_name == "import" else cmd_name
+        # `import` and `try` are words of Python's own: their files bear an underscore.
+        name = f"{cmd_name}_" if cmd_name in ("import", "try") else cmd_name
         command: click.Command = import_module(f"lockgate.cli.{name}").command
         return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:  # noqa: D102
+        # Click's own imports every verb, to ask for its line.
+        from click.shell_completion import CompletionItem
+
+        if incomplete.startswith("-"):
+            return click.Command.shell_complete(self, ctx, incomplete)
+        return [CompletionItem(name, help=line) for name, line in VERBS.items() if name.startswith(incomplete)]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002, D102
         with formatter.section("Commands"):

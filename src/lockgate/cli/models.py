@@ -18,15 +18,7 @@ def command(directory: str, as_json: bool) -> None:
     talk = Talk(as_json)
     project = Project.open(directory)
     models, imports = project.models(), project.imports()
-    rows = [
-        (
-            m.ref,
-            short(m.manifest),
-            m.registered,
-            ", ".join((*m.live_in, *m.on_ladder_in)) or ("revoked" if m.revoked else "-"),
-        )
-        for m in models
-    ]
+    rows = [(m.ref, short(m.manifest), m.registered, m.stands) for m in models]
     if rows:
         talk.data(table([("model", "manifest", "registered", "live in"), *rows], indent=0))
     brought = [

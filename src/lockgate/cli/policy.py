@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from lockgate.cli.completion import refs
 from lockgate.cli.render import Talk, json_option, outbox_option, project_option, table
 from lockgate.core.shown import block
 from lockgate.core.verdict_lines import verdict_lines
@@ -105,7 +106,7 @@ def sign(to_file: str, directory: str, as_json: bool) -> None:
 
 
 @command.command("check")
-@click.argument("ref", default="latest")
+@click.argument("ref", default="latest", shell_complete=refs)
 @click.option("--env", "environment", default="", help="Ask this environment's policy only.")
 @project_option
 @json_option

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from lockgate.cli.completion import refs
 from lockgate.cli.render import Talk, json_option, many, project_option
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @click.command("predict", short_help="Score a whole file: same contract, jail and record, no network.")
-@click.argument("ref")
+@click.argument("ref", shell_complete=refs)
 @click.argument("source", metavar="IN")
 @click.option("--out", required=True, metavar="OUT", help="A new file: .parquet or .csv.")
 @click.option("--env", "environment", default="dev", show_default=True, help="Whose policy decides.")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from lockgate.cli.carried import Bar, folder_of, is_remote, need_root, project_of
+from lockgate.cli.completion import refs
 from lockgate.cli.render import Talk, json_option, project_option
 from lockgate.core.digest import short
 from lockgate.errors import Usage
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @click.command("pull", short_help="Fetch a model with its evidence, or as a plain folder.")
-@click.argument("source", metavar="REF|REMOTE")
+@click.argument("source", metavar="REF|REMOTE", shell_complete=refs)
 @click.argument("folder", required=False, default=None, metavar="[DIR]", type=click.Path(file_okay=False))
 @click.option("--root", default="", metavar="FP", help="The root fingerprint to trust; pinned for a new mirror.")
 @click.option("--dir", "mirror", default=None, metavar="MIRROR", type=click.Path(file_okay=False), help="Its folder.")

@@ -5,12 +5,13 @@ from __future__ import annotations
 import click
 
 from lockgate.cli.carried import Bar
+from lockgate.cli.completion import refs
 from lockgate.cli.render import Talk, json_option, project_option
 from lockgate.core.digest import short
 
 
 @click.command("push", short_help="Carry a model with all its evidence to an OCI registry.")
-@click.argument("ref")
+@click.argument("ref", shell_complete=refs)
 @click.argument("remote")
 @click.option("--no-check", is_flag=True, help="Do not read back, by digest, what the registry says it stored.")
 @project_option

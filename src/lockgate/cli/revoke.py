@@ -6,11 +6,12 @@ from pathlib import Path
 
 import click
 
+from lockgate.cli.completion import refs
 from lockgate.cli.render import Talk, json_option, outbox_option, project_option
 
 
 @click.command("revoke", short_help="Take a model out of service for good.")
-@click.argument("what", metavar="REF|STATEMENT")
+@click.argument("what", metavar="REF|STATEMENT", shell_complete=refs)
 @click.option("--reason", required=True, help="Why; kept in the signed statement.")
 @outbox_option
 @project_option

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from lockgate.cli.completion import refs
 from lockgate.cli.render import Talk, json_option, project_option
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @click.command("show", short_help="One model's page.")
-@click.argument("ref", default="latest")
+@click.argument("ref", default="latest", shell_complete=refs)
 @click.option(
     "--attachments",
     "folder",

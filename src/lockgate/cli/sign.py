@@ -75,8 +75,8 @@ def command(
         },
     )
     verifier = "--certificate-chain ROOTS" if certificate else "--key PUBLIC_KEY"
-    there = f" --signature {where}" if signature else ""
-    talk.next(f"lockgate verify {directory.rstrip('/')}/ {verifier}{there}")
+    options = f"{verifier} --signature {where}" if signature else verifier
+    talk.next(f"lockgate verify {directory.rstrip('/')}/ {options}")
 
 
 def _compared(before: SignedFiles, now: SignedFiles) -> str:

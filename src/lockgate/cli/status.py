@@ -39,18 +39,8 @@ def command(directory: str, as_json: bool) -> None:
         talk.data(f"{'✓' if stage.mark == 'ok' else '!' if stage.mark == 'warn' else '·'} {stage.name:<9} {stage.text}")
     for line in status.live:
         talk.data(f"  {line}")
-    warnings = {
-        "WITNESS": status.witnesses,
-        "alarm": status.alarms,
-        "suspected": [status.suspected] if status.suspected else [],
-        "drills": [status.drills] if status.drills else [],
-        "kept": status.kept,
-        "unseen": status.unseen,
-        "waived": status.waivers,
-    }
-    for word, lines in warnings.items():
-        for line in lines:
-            talk.data(f"! {word:<9} {line}")
+    for word, line in status.noted:
+        talk.data(f"! {word:<9} {line}")
     for line in status.cosigned:
         talk.data(f"  {line}")
     if status.growth is not None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from lockgate.cli.render import Talk
 from lockgate.core.digest import short
 from lockgate.core.screen import FINDINGS as SCREEN
-from lockgate.core.verdict_lines import verdict_lines
+from lockgate.core.verdict_lines import few_alike, verdict_lines
 
 if TYPE_CHECKING:
     from lockgate.pipeline import RunResult, StageDone
@@ -35,14 +35,18 @@ class Story:
 
     def done(self, stage: StageDone) -> None:
         """A stage's line, then what it has to say."""
+        from lockgate.pipeline.changes import UNSURPRISING
+
         cached = "   cached: nothing changed" if stage.cached else ""
         digest = f"   {short(stage.digest)}" if stage.digest else ""
         self.talk.line("ok", stage.name, f"{stage.summary}{digest}{cached}", None if stage.cached else stage.seconds)
+        if told := [one for one in stage.because if one not in UNSURPRISING]:
+            self.talk.say(f"    done again: {'; '.join(told)}")
         for line in stage.details:
             self.talk.say(f"    {line}")
-        for reason in stage.reasons:
+        for reason, message in few_alike(stage.reasons):
             name = "screen" if reason.finding in SCREEN.values() else ""
-            self.talk.line("warn", name, f"{reason.finding}  {reason.message}   lockgate explain {reason.finding}")
+            self.talk.line("warn", name, f"{message}   lockgate explain {reason.finding}")
         for following in dict.fromkeys(one.next for one in stage.reasons if one.finding in SCREEN.values()):
             self.talk.say(f"    {following}   # look at those rows, say which are good and which are bad")
 

@@ -12,7 +12,6 @@ from lockgate.cli.render import Talk, json_option, model_option, project_option
 from lockgate.errors import EXIT_REFUSED, LockgateError, Refused, Unavailable
 
 if TYPE_CHECKING:
-    from lockgate.core.digest import Digest
     from lockgate.project.threats.page import ThreatsPage
 
 _PAGE_MODE = 0o644
@@ -55,7 +54,7 @@ def command(
 
     talk = Talk(as_json)
     project = Project.open(directory).one(model)
-    page = project.threats(ids, environment=environment, root=root, program=_program())
+    page = project.threats(ids, environment=environment, root=root)
     talk.say(page.head())
     if ids:
         for one in page.stands:
@@ -79,12 +78,6 @@ def command(
     talk.next(*page.following)
 
 
-def _program() -> Digest:
-    from lockgate.drills.replays.program import digest
-
-    return digest()
-
-
 def _export(page: ThreatsPage, form: str, file: Path, *, place: str) -> None:
     """Raises Unavailable (LG9013) where the file cannot be written."""
     from lockgate.core.shown import json_line
@@ -93,7 +86,7 @@ def _export(page: ThreatsPage, form: str, file: Path, *, place: str) -> None:
     from lockgate.export.threats_sarif import threats_sarif
     from lockgate.store.files import atomic_write
 
-    view, code = page.view(), EXIT_REFUSED if page.broken else 0
+    view, code = page.exported(), EXIT_REFUSED if page.broken else 0
     if form == "sarif":
         content = (json_line(threats_sarif(view, exit_code=code, place=place)) + "\n").encode()
     elif form == "navigator":

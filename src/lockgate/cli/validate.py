@@ -22,6 +22,7 @@ from lockgate.errors import Usage
 @click.option("--encoding", default="utf-8", show_default=True)
 @click.option("--delimiter", default=",", show_default=True)
 @click.option("--dates", default="", metavar="SPELLING", help='How CSV cells spell dates, such as "%d.%m.%Y".')
+@click.option("--numbers", default="", metavar="SPELLING", help='How CSV cells spell numbers, such as "1.234,56".')
 @click.option("--cluster", default="", metavar="tls://HOST:PORT", help="Workers of a Dask cluster evaluate the plan.")
 @click.option("--cluster-ca", default="", metavar="FILE", help="The authority of the cluster's certificates.")
 @click.option("--cluster-cert", default="", metavar="FILE", help="Our certificate for the cluster.")
@@ -40,6 +41,7 @@ def command(
     encoding: str,
     delimiter: str,
     dates: str,
+    numbers: str,
     cluster: str,
     cluster_ca: str,
     cluster_cert: str,
@@ -79,7 +81,7 @@ def command(
     from lockgate.validate.standalone import validate_files
 
     machines = cluster_of(cluster, cluster_ca, cluster_cert, cluster_key, cluster_share)
-    options = Options(null or ("",), delimiter, encoding, dates=dates, cluster=machines)
+    options = Options(null or ("",), delimiter, encoding, dates=dates, cluster=machines, numbers=numbers)
     found = validate_files(data, contract, Path(out), options)
     counts = found.reckoning
     talk.data(f"{counts.accepted:,} accepted + {counts.quarantined:,} quarantined = {counts.rows:,} rows")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from lockgate.cli.completion import refs
 from lockgate.cli.folders import Asked, verify_path
 from lockgate.cli.render import Talk, json_option, project_option
 from lockgate.cli.verify_evidence import is_evidence, verify_evidence
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @click.command("verify", short_help="Check a model, a receipt, a folder or everything, back to the root you pinned.")
-@click.argument("target", required=False, default="", metavar="[PATH|REF|RECEIPT|EVIDENCE]")
+@click.argument("target", required=False, default="", metavar="[PATH|REF|RECEIPT|EVIDENCE]", shell_complete=refs)
 @click.option("--root", default="", metavar="FP", help="Trust this root fingerprint, instead of the pinned one.")
 @click.option(
     "--key",

@@ -12,6 +12,17 @@ def encode(value: object) -> bytes:
     return json.dumps(value, ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")).encode()
 
 
+def alike(one: object, other: object) -> bool:
+    """Whether both have one encoding: 1, 1.0 and true are three values, which Python calls equal.
+
+    What has no encoding is like nothing, not even itself: no statement says it.
+    """
+    try:
+        return encode(one) == encode(other)
+    except (TypeError, ValueError, RecursionError):
+        return False
+
+
 DEEPEST = 64
 """The most objects and arrays within each other. Fixed: what one reader's stack takes, another's would not."""
 

@@ -24,7 +24,12 @@ def scalar() -> Kind:
             raise ValueError
         return value
 
-    return Kind("a text, a number, true or false, or a list of these", read)
+    # Lists within lists are not drawn: an editor that sees none of it refuses none of it.
+    return Kind(
+        "a text, a number, true or false, or a list of these",
+        read,
+        {"type": ["string", "number", "boolean", "array"]},
+    )
 
 
 def inside() -> Kind:
@@ -37,7 +42,7 @@ def inside() -> Kind:
             raise ValueError("it may not leave the project")
         return value
 
-    return Kind("a path inside the project", read)
+    return Kind("a path inside the project", read, {"type": "string", "minLength": 1, "pattern": "^[^/]"})
 
 
 def reference() -> Kind:
@@ -46,7 +51,8 @@ def reference() -> Kind:
     def read(value: object) -> object:
         return value if isinstance(value, str) and re.fullmatch(_REFERENCE, value) else LITERAL
 
-    return Kind('a reference to a secret: "env:NAME", "file:PATH" or "cmd:COMMAND"', read)
+    expects = 'a reference to a secret: "env:NAME", "file:PATH" or "cmd:COMMAND"'
+    return Kind(expects, read, {"type": "string", "pattern": "^(?:env|file|cmd):"})
 
 
 def licence() -> Kind:
@@ -58,4 +64,4 @@ def licence() -> Kind:
             raise ValueError
         return found
 
-    return Kind('an SPDX expression, such as "Apache-2.0"', read)
+    return Kind('an SPDX expression, such as "Apache-2.0"', read, {"type": "string"})

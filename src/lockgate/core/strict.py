@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
+from lockgate.core.shapes import limits, pattern, spelt
 from lockgate.core.toml_lines import Path, line_of, lines_of_keys
 from lockgate.errors import Usage
 
@@ -24,10 +25,14 @@ REQUIRED: Final = object()
 
 @dataclass(frozen=True)
 class Kind:
-    """What a value may be. `expects`: in words, for messages and the reference; `read`: raises ValueError."""
+    """What a value may be. `expects`: in words, for messages and the reference; `read`: raises ValueError.
+
+    `shape`: the same for editors, as JSON Schema (2020-12). It refuses nothing that `read` takes.
+    """
 
     expects: str
     read: Callable[[object], Any]
+    shape: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True)
@@ -200,7 +205,7 @@ def text(*, form: str = "", expects: str = "text") -> Kind:
             raise ValueError
         return value
 
-    return Kind(expects, read)
+    return Kind(expects, read, {"type": "string", **pattern(form)})
 
 
 def flag() -> Kind:
@@ -211,7 +216,7 @@ def flag() -> Kind:
             raise ValueError
         return value
 
-    return Kind("true or false", read)
+    return Kind("true or false", read, {"type": "boolean"})
 
 
 def whole(least: int | None = None, most: int | None = None) -> Kind:
@@ -224,7 +229,7 @@ def whole(least: int | None = None, most: int | None = None) -> Kind:
             raise ValueError("too large")
         return value
 
-    return Kind("a whole number" + _bounds(least, most), read)
+    return Kind("a whole number" + _bounds(least, most), read, {"type": "integer", **limits(least, most)})
 
 
 def number(least: float | None = None, most: float | None = None) -> Kind:
@@ -235,7 +240,7 @@ def number(least: float | None = None, most: float | None = None) -> Kind:
             raise ValueError
         return float(value)
 
-    return Kind("a number" + _bounds(least, most), read)
+    return Kind("a number" + _bounds(least, most), read, {"type": "number", **limits(least, most)})
 
 
 def one_of(*words: str) -> Kind:
@@ -247,7 +252,7 @@ def one_of(*words: str) -> Kind:
         near = nearest(value, words) if isinstance(value, str) else ""
         raise ValueError(f'nearest: "{near}"' if near else "")
 
-    return Kind(" or ".join(f'"{word}"' for word in words), read)
+    return Kind(" or ".join(f'"{word}"' for word in words), read, {"enum": list(words)})
 
 
 def list_of(kind: Kind, *, least: int = 0) -> Kind:
@@ -264,7 +269,8 @@ def list_of(kind: Kind, *, least: int = 0) -> Kind:
                 raise ValueError(f"entry {place + 1} is {_shown(entry)}") from None
         return tuple(found)
 
-    return Kind(f"a list, each entry {kind.expects}" + (f", at least {least}" if least else ""), read)
+    shape = {"type": "array", "items": kind.shape, "minItems": least}
+    return Kind(f"a list, each entry {kind.expects}" + (f", at least {least}" if least else ""), read, shape)
 
 
 def share() -> Kind:
@@ -276,7 +282,8 @@ def share() -> Kind:
             value = float(match[1]) / 100 if match else None
         return float(number(0, 1).read(value))
 
-    return Kind('a share from 0 to 1, or "5 %"', read)
+    either: list[Mapping[str, Any]] = [number(0, 1).shape, {"type": "string", **pattern(r"[0-9]+(?:\.[0-9]+)? ?%")}]
+    return Kind('a share from 0 to 1, or "5 %"', read, {"anyOf": either})
 
 
 _HUGE = 1e300
@@ -289,12 +296,14 @@ _DURATIONS = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 
 def size() -> Kind:
     """Bytes with their unit: "512 MiB", read as an int."""
-    return Kind('a size with its unit, such as "512 MiB"', lambda value: round(_with_unit(value, _SIZES)))
+    expects = 'a size with its unit, such as "512 MiB"'
+    return Kind(expects, lambda value: round(_with_unit(value, _SIZES)), spelt(_SIZES))
 
 
 def duration() -> Kind:
     """Time with its unit: "15 min", read as seconds (float)."""
-    return Kind('a time with its unit, such as "30 s", "15 min" or "2 h"', lambda v: _with_unit(v, _DURATIONS))
+    expects = 'a time with its unit, such as "30 s", "15 min" or "2 h"'
+    return Kind(expects, lambda value: _with_unit(value, _DURATIONS), spelt(_DURATIONS))
 
 
 def _with_unit(value: object, units: Mapping[str, float]) -> float:

@@ -92,7 +92,7 @@ def scheduled(spec: UnitSpec) -> str:
     """The text of the service that a timer starts: once through, then it is over. Raises as `unit`."""
     name = _word(spec.name)
     begins = (
-        f"# lockgate run --deploy, for {name}. Written by: lockgate export systemd --every",
+        f"# lockgate run --deploy, for {name}. Written by: lockgate export systemd --every SPAN",
         "# Its timer has the same name. It is over when it has run: exit status 0 also where nothing is new.",
         "",
         "[Unit]",
@@ -111,7 +111,7 @@ def timer(spec: UnitSpec, when: str) -> str:
     if not _WHEN.fullmatch(when):
         raise _unsayable(when, "is no time")
     lines = (
-        f"# When lockgate run --deploy runs, for {_word(spec.name)}. Written by: lockgate export systemd --every",
+        f"# When lockgate run --deploy runs, for {_word(spec.name)}. Written by: lockgate export systemd --every SPAN",
         "# Install: sudo install -m 644 FILES /etc/systemd/system/ && sudo systemctl daemon-reload &&",
         f"#          sudo systemctl enable --now {_word(spec.timer_file)}",
         "",

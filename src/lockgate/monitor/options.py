@@ -22,7 +22,7 @@ def _address() -> Kind:
             return LITERAL if isinstance(value, str) and "@" in value else _refuse()
         return value
 
-    return Kind("an address without a login: https://HOST/PATH", read)
+    return Kind("an address without a login: https://HOST/PATH", read, {"type": "string"})
 
 
 def _refuse() -> object:

@@ -17,6 +17,7 @@ from lockgate.core.names import PROJECT_FILE
 from lockgate.errors import Usage
 from lockgate.project.bringing import Bringing
 from lockgate.project.carrying import Carrying
+from lockgate.project.drafts.drafting import Drafting
 from lockgate.project.folder import DEV, now
 from lockgate.project.keeping import Keeping
 from lockgate.project.monitoring import Monitoring
@@ -25,6 +26,7 @@ from lockgate.project.proofs import Proving
 from lockgate.project.reviewing import Reviewing
 from lockgate.project.suspecting import Suspecting
 from lockgate.project.trusting import Trusting
+from lockgate.project.upkeep import Upkeep
 
 if TYPE_CHECKING:
     from lockgate.pipeline import Observer, RunResult, StageDone
@@ -35,12 +37,14 @@ if TYPE_CHECKING:
     from lockgate.project.import_page import ImportPage
     from lockgate.project.labelling import Asked, Told
     from lockgate.project.locking import Locked
-    from lockgate.project.pages import ModelLine, ModelPage, StatusPage
+    from lockgate.project.pages import ModelLines, ModelPage, StatusPage
     from lockgate.project.payloads import Payload
     from lockgate.project.retention import Overdue
 
 
-class Project(Trusting, Suspecting, Keeping, Bringing, Moving, Monitoring, Reviewing, Proving, Carrying):
+class Project(
+    Trusting, Suspecting, Keeping, Bringing, Moving, Monitoring, Reviewing, Proving, Carrying, Upkeep, Drafting
+):
     """A folder with a lockgate.toml. Holds nothing open; each method opens, verifies, does, and closes."""
 
     @staticmethod
@@ -70,29 +74,32 @@ class Project(Trusting, Suspecting, Keeping, Bringing, Moving, Monitoring, Revie
     def run(self, *, environment: str = DEV, fresh: bool = False, observer: Observer | None = None) -> RunResult:
         """Ingest, validate, train, judge, register. Deploys nothing.
 
-        Of a project with several models, `each` and `one` give the one to run.
+        Of a project with several models, `each` and `one` give the one to run. Without an `observer` a notebook is told
+        each stage on stderr, and plain Python nothing.
 
         Raises Refused when a rule says no, Usage when the user's files are wrong (LG973: which of several models),
         Unfit when the jail cannot hold.
         """
-        from lockgate.pipeline import ORDER, Nobody, run_stages
+        from lockgate.pipeline import ORDER, run_stages
+        from lockgate.pipeline.telling import default_observer
         from lockgate.project.carry.mirror import refuse_work
         from lockgate.project.pages import run_result
 
         refuse_work(self.home)
         config, began = self.config.only(), monotonic()
-        watcher = observer or Nobody()
+        watcher = observer or default_observer()
         with self.workplace(environment, say=watcher.say) as place:
             stages = run_stages(place, config, ORDER, watcher, fresh=fresh)
             return run_result(place, config, stages, monotonic() - began)
 
     def run_stage(self, name: str, *, environment: str = DEV, observer: Observer | None = None) -> StageDone:
         """One stage, done anew."""
-        from lockgate.pipeline import Nobody, run_stages
+        from lockgate.pipeline import run_stages
+        from lockgate.pipeline.telling import default_observer
         from lockgate.project.carry.mirror import refuse_work
 
         refuse_work(self.home)
-        config, watcher = self.config.only(), observer or Nobody()
+        config, watcher = self.config.only(), observer or default_observer()
         with self.workplace(environment, say=watcher.say) as place:
             return run_stages(place, config, (name,), watcher, fresh=True)[0]
 
@@ -119,7 +126,7 @@ class Project(Trusting, Suspecting, Keeping, Bringing, Moving, Monitoring, Revie
         with at_least(self.least_jail_level()):
             return make_lock(self, say=say, upgrade=upgrade, check=check, **packages)
 
-    def models(self) -> tuple[ModelLine, ...]:
+    def models(self) -> ModelLines:
         """What is registered, oldest first."""
         from lockgate.project.pages import model_lines
 
@@ -143,25 +150,21 @@ class Project(Trusting, Suspecting, Keeping, Bringing, Moving, Monitoring, Revie
         """Where everything stands."""
         from dataclasses import replace
 
-        from lockgate.project.alarm_lines import open_alarms
-        from lockgate.project.ladder_facts import looks_if_it_can
+        from lockgate.project import glance
         from lockgate.project.pages import status_page
-        from lockgate.project.retention import reasons
         from lockgate.project.seen_by import status_lines
         from lockgate.project.served_state import ends_of, served_state
-        from lockgate.project.suspected import review_line
         from lockgate.project.threats.line import drill_line
-        from lockgate.project.unseen import unseen
 
         ledger, now = self.ledger(), self.now()
-        page = status_page(ledger, self.config, self.policy(ledger), now, looks_if_it_can(self, ledger))
-        alarms = open_alarms(ledger.statements(), now)
-        ends, suspected = ends_of(self, ledger.roles, now), review_line(self)
-        page = replace(page, kept=tuple(f"{one.finding}  {one.message}" for one in reasons(self, ledger)))
+        page = status_page(ledger, self.config, self.policy(ledger), now, glance.looks_if_it_can(self, ledger))
+        alarms = glance.open_alarms(ledger.statements(), now)
+        ends, suspected = ends_of(self, ledger.roles, now), glance.suspected(self, ledger)
+        page = replace(page, kept=tuple(f"{one.finding}  {one.message}" for one in glance.kept(self, ledger)))
         page = replace(page, growth=served_state(self, now), ends=ends, alarms=alarms, suspected=suspected)
         cosigned, wrong = status_lines(self, ledger, now)
         page = replace(page, drills=drill_line(ledger.statements(), now))
-        return replace(page, unseen=unseen(self, ledger), cosigned=cosigned, witnesses=wrong)
+        return replace(page, unseen=glance.unseen(self, ledger), cosigned=cosigned, witnesses=wrong)
 
     def jail(self, command: tuple[str, ...], *, say: Callable[[str], None]) -> int:
         """Run `command` in training's jail; its exit status."""

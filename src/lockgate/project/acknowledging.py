@@ -17,6 +17,7 @@ from lockgate.audit.lives import alarms_of_reference, standing_alarms
 from lockgate.core.digest import Digest
 from lockgate.core.moments import rfc3339
 from lockgate.core.shown import shown
+from lockgate.core.shown_html import Shown
 from lockgate.core.statement import ACKNOWLEDGEMENT, Statement, Subject, claim_uri
 from lockgate.deploy.turn import turn
 from lockgate.deploy.words import check_reason
@@ -49,8 +50,8 @@ class Reference:
         return {"from": self.start, "to": self.stop, "balls": balls}
 
 
-@dataclass(frozen=True)
-class Answered:
+@dataclass(frozen=True, repr=False)
+class Answered(Shown):
     """An answer that was signed, or was there (`cached`).
 
     Attributes:

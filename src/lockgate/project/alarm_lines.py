@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Final
 from lockgate.audit.entries import registrations
 from lockgate.audit.follow_up import undone
 from lockgate.audit.lives import standing_alarms
+from lockgate.core.moments import age
 from lockgate.core.shown import shown
 from lockgate.project.monitor_values import named
-from lockgate.project.reports import age
 
 if TYPE_CHECKING:
     from lockgate.audit.alarms import Alarm

@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Any
 from lockgate.errors import Unavailable, Usage
 from lockgate.project.carry.mirror import read_mirror
 from lockgate.store.files import read_regular
-from lockgate.supervise.announcing import APPENDER
 from lockgate.supervise.appenders import Appender, Appenders, fingerprint_of
-from lockgate.supervise.ids import Ids
+from lockgate.supervise.ids import APPENDER, Ids
 from lockgate.supervise.preparing import Listen
 from lockgate.supervise.sending import Sending
 

@@ -16,6 +16,7 @@ from lockgate.audit.index.ask import DAY, Count, Filter, Key, counted, labelled,
 from lockgate.audit.index.lookup import lying
 from lockgate.audit.index.row import row_of
 from lockgate.audit.refs import resolve
+from lockgate.core.shown_html import Shown
 from lockgate.errors import Usage
 from lockgate.project import asked_statements as about
 from lockgate.project.indexed import index_here
@@ -48,8 +49,8 @@ class Question:
     limit: int = 20
 
 
-@dataclass(frozen=True)
-class Told:
+@dataclass(frozen=True, repr=False)
+class Told(Shown):
     """The answer.
 
     Attributes:

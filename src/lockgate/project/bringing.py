@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from lockgate.project.opened import Opened
 
 if TYPE_CHECKING:
+    from lockgate.core.shown_html import Listed
     from lockgate.project.importing import Imported, ImportLine
     from lockgate.register.imports.spec import Offer
 
@@ -35,8 +36,9 @@ class Bringing(Opened):
         with self.workplace() as place:
             return import_folder(place, Path(folder), name, key=key, digest=digest, confirm=confirm)
 
-    def imports(self) -> tuple[ImportLine, ...]:
+    def imports(self) -> Listed[ImportLine]:
         """What was imported, oldest first."""
+        from lockgate.core.shown_html import Listed
         from lockgate.project.importing import import_lines
 
-        return import_lines(self.ledger())
+        return Listed(import_lines(self.ledger()))

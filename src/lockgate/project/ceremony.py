@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from lockgate.audit.ledger import PREDICTIONS
 from lockgate.audit.outbox import Outbox, exists
 from lockgate.audit.workplace import Workplace
+from lockgate.core.shown_html import Shown
 from lockgate.core.statement import PAYLOAD_TYPE
 from lockgate.errors import Refused, Unavailable, Usage
 from lockgate.project.settling import settle
@@ -45,8 +46,8 @@ class Ask:
     to_file: Path | None = None
 
 
-@dataclass(frozen=True)
-class Succession:
+@dataclass(frozen=True, repr=False)
+class Succession(Shown):
     """A new version of the roles file. `index`: its log entry; None while it is only in `file`."""
 
     version: int
@@ -103,7 +104,7 @@ def succeed(project: Folder, place: Workplace, make: Make, ask: Ask) -> Successi
             "LG830",
             "the root's key is not on this machine",
             seen={"root_keys": sorted(before.root_keys_valid())},
-            next="the same command with --to-file FILE, then lockgate trust cosign FILE where the root's key is",
+            next="the same command with --to-file FILE, then lockgate trust cosign FILE   # where the root's key is",
         )
     envelope = Envelope(after.statement().payload(), PAYLOAD_TYPE, ()).encode()
     for one in found:

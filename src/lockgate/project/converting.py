@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from lockgate.contract.sources import SourceFile, capture
 from lockgate.core.encoding import encode
 from lockgate.errors import LockgateError, Refused, Usage
+from lockgate.project.mlflow_folder import model_in
 from lockgate.register import converting as tensors
 from lockgate.sandbox.levels import at_least
 from lockgate.sandbox.report import JailReport
@@ -61,6 +62,8 @@ def convert(
 ) -> Conversion:
     """Make `out` (ONNX or safetensors) and `out` + ".json" of the model file `source`.
 
+    A folder is an MLflow model or run: the file is the one that its MLmodel names (Usage LG9050, LG9051).
+
     1. The names are free, or `force` gives them.   2. The source is copied; its digest is that of the copy.
     3. A jail tells what it is; tensors come out without executing anything.   4. What has to be executed runs in a jail
     that has nothing, with the libraries of `python` (a virtual environment) or of the `project`, and is compared.
@@ -69,6 +72,10 @@ def convert(
     Raises Usage LG480 (1), LG102, LG118, LG105 (2); Refused LG481 to LG483 (3), LG484 to LG488 (4), LG410 to LG425,
     LG465 (5); Unfit where there is no jail, or a lesser one than the project's policy asks for.
     """
+    given = model_in(source) if source.is_dir() else None
+    if given is not None:
+        source = given.file
+        say(given.line())
     # 1.
     said = out.with_name(out.name + SAID)
     _check_names(source, out, said, force=force)
@@ -90,7 +97,13 @@ def convert(
         checked = tensors.check(result, out.name, scratch / "check")
         # 6.
         facts = {
-            "source": {"name": source.name, "digest": copy.digest, "bytes": copy.size, "form": looked.form},
+            "source": {
+                "name": source.name,
+                "digest": copy.digest,
+                "bytes": copy.size,
+                "form": looked.form,
+                **({"mlflow": dict(given.told)} if given else {}),
+            },
             "result": {
                 "name": out.name,
                 "digest": checked.digest,

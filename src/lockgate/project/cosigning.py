@@ -20,6 +20,7 @@ from lockgate.audit.witness.client import Outcome, Post, lines_of, poster, reque
 from lockgate.audit.witness.collect import collect
 from lockgate.audit.witness.diary import Round
 from lockgate.core.checkpoint import parse_note
+from lockgate.core.shown_html import Shown
 from lockgate.core.verdict import Level, Reason
 from lockgate.errors import LockgateError, Refused, Unavailable, Usage, VerificationFailed
 from lockgate.project.carry.mirror import read_mirror
@@ -35,8 +36,8 @@ AFTER_SECONDS = 3.0
 """How long a command that has done its work waits for witnesses, before it says that they did not answer."""
 
 
-@dataclass(frozen=True)
-class Witnessed:
+@dataclass(frozen=True, repr=False)
+class Witnessed(Shown):
     """What came of asking: one round for each log."""
 
     rounds: tuple[Round, ...]

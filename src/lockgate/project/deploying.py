@@ -14,7 +14,9 @@ from lockgate.audit.imports import Import
 from lockgate.audit.workplace import Workplace
 from lockgate.core.digest import Digest
 from lockgate.core.moments import rfc3339
+from lockgate.core.shown_html import Shown
 from lockgate.core.verdict import Verdict
+from lockgate.core.verdict_lines import few_alike
 from lockgate.deploy import authorising, revoking, words
 from lockgate.deploy import rollback as going_back
 from lockgate.deploy import run as going_live
@@ -22,8 +24,8 @@ from lockgate.deploy.spec import Asked, DeployResult, DeploySpec, Hit, Look, Rev
 from lockgate.pipeline.done import Observer
 
 
-@dataclass(frozen=True)
-class Deployed:
+@dataclass(frozen=True, repr=False)
+class Deployed(Shown):
     """Where a model stands now. `cached`: it did already. `why`: what is to be said of the step."""
 
     ref: str
@@ -56,8 +58,8 @@ class Deployed:
         }
 
 
-@dataclass(frozen=True)
-class AuthorisedLine:
+@dataclass(frozen=True, repr=False)
+class AuthorisedLine(Shown):
     """A ladder authorisation that was signed. `deployed`: the move to the first rung, where it stood on none."""
 
     ref: str
@@ -83,8 +85,8 @@ class AuthorisedLine:
         }
 
 
-@dataclass(frozen=True)
-class Worded:
+@dataclass(frozen=True, repr=False)
+class Worded(Shown):
     """An approval that was signed, or was there (`cached`), and what is still missing with it."""
 
     ref: str
@@ -120,8 +122,8 @@ class Worded:
         }
 
 
-@dataclass(frozen=True)
-class Withdrawn:
+@dataclass(frozen=True, repr=False)
+class Withdrawn(Shown):
     """A revocation that was signed, or was there (`cached`), and what it takes out of use."""
 
     what: str
@@ -164,8 +166,8 @@ class Withdrawn:
         }
 
 
-@dataclass(frozen=True)
-class WaiverLine:
+@dataclass(frozen=True, repr=False)
+class WaiverLine(Shown):
     """One waiver, for people and for `--json`."""
 
     identity: Digest
@@ -188,8 +190,8 @@ class WaiverLine:
         return {**vars(self)}
 
 
-@dataclass(frozen=True)
-class RolledBack:
+@dataclass(frozen=True, repr=False)
+class RolledBack(Shown):
     """Where a stage or an environment stands now."""
 
     what: str
@@ -230,8 +232,8 @@ def deploy(
     )
     done = going_live.deploy(place, spec, look)
     if observer is not None:
-        for said in done.verdict.reasons:
-            observer.say(f"{said.finding}  {said.message}")
+        for _, said in few_alike(done.verdict.reasons):
+            observer.say(said)
     return _deployed(done)
 
 

@@ -16,6 +16,7 @@ from lockgate.audit.ledger import PREDICTIONS, Ledger, is_roles
 from lockgate.audit.outbox import read_envelopes
 from lockgate.audit.workplace import Workplace
 from lockgate.core.digest import Digest
+from lockgate.core.shown_html import Shown
 from lockgate.errors import LockgateError, Refused, Unavailable, Usage, VerificationFailed
 from lockgate.project.ceremony import root_signers
 from lockgate.project.marks_carried import bring_in
@@ -35,8 +36,8 @@ if TYPE_CHECKING:
     from lockgate.project.folder import Folder
 
 
-@dataclass(frozen=True)
-class Added:
+@dataclass(frozen=True, repr=False)
+class Added(Shown):
     """A statement that the log took."""
 
     file: str
@@ -51,8 +52,8 @@ class Added:
         return {**vars(self), "persons": list(self.persons)}
 
 
-@dataclass(frozen=True)
-class Cosigned:
+@dataclass(frozen=True, repr=False)
+class Cosigned(Shown):
     """A statement in a file, with one more signature. `missing`: what it still wants before the log takes it."""
 
     file: str

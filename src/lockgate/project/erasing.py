@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from lockgate.audit.erasures import SALT_BYTES, Counts, Erasure, Kind, erase_statement, erasures
 from lockgate.core.encoding import LARGEST
 from lockgate.core.record_kinds import Of
+from lockgate.core.shown_html import Shown
 from lockgate.errors import Refused, Unavailable, Usage
 from lockgate.project import erasing_note, payload_files
 from lockgate.project.admitting import EDGE_SECRETS
@@ -52,13 +53,13 @@ NOT_REACHED = (
     "training data: snapshots in .lockgate/data, their quarantine, and the project's own files",
     "what both models on a ladder said of a row (no row), in .lockgate/state/feedback until the candidate leaves",
     "files of `lockgate predict`, and answers of replays in .lockgate/state/replays",
-    "what a running gateway was answering just then: lockgate log erase --again a few seconds later",
+    "what a running gateway was answering just then: `lockgate log erase --again` a few seconds later",
 )
 """What erasing does not reach. Told each time."""
 
 
-@dataclass(frozen=True)
-class Erased:
+@dataclass(frozen=True, repr=False)
+class Erased(Shown):
     """What was done. `index`: the log's entry; None: nothing is recorded here (yet).
 
     `finished`: earlier erasures that had been begun; `again`: keys that a backup had brought back. `of_nobody`:

@@ -20,6 +20,7 @@ from lockgate.errors import LockgateError, Refused, VerificationFailed
 from lockgate.project import seen_by
 from lockgate.project.alarm_recounting import AlarmPass, without_log
 from lockgate.project.carry.mirror import absent, freshness, held, is_held
+from lockgate.project.collecting import not_repeatable
 from lockgate.project.importing import prove_import
 from lockgate.project.indexed import place_here
 from lockgate.project.ladder_report import LadderReport
@@ -151,7 +152,7 @@ def verify_everything(project: Folder, *, root: str = "") -> EverythingReport:
         models,
         live,
         apart,
-        (*unproved(NOT_PROVED, logs.cosigned), *logs.not_proved),
+        (*unproved(NOT_PROVED, logs.cosigned), *logs.not_proved, *not_repeatable(project, statements)),
         absent(project.home, entries),
         freshness(project.home, now),
     )

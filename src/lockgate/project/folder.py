@@ -27,7 +27,7 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Folder:
     """A folder with a lockgate.toml. Each method opens, verifies, does, and closes.
 
@@ -42,6 +42,10 @@ class Folder:
     now: Callable[[], datetime] = now
     seen_folder: Path | None = None
     model: str = ""
+
+    def __repr__(self) -> str:
+        """Where it is, and which model is at work: the first thing that a notebook shows. Reads nothing."""
+        return f"{type(self).__name__}({str(self.root)!r}{f', model={self.model!r}' if self.model else ''})"
 
     @property
     def home(self) -> Path:

@@ -10,6 +10,7 @@ from lockgate.audit.imports import Import
 from lockgate.core.digest import Digest, short
 from lockgate.core.moments import rfc3339
 from lockgate.core.shown import Lines, block
+from lockgate.core.shown_html import Shown
 from lockgate.project.importing import NOT_PROVED
 
 NOT_JAILED = "not jailed by Lockgate: served, if at all, by someone else's server"
@@ -24,8 +25,8 @@ _UNWATCHED = (
 )
 
 
-@dataclass(frozen=True)
-class ImportPage:
+@dataclass(frozen=True, repr=False)
+class ImportPage(Shown):
     """The page of `name@version`. `signer`: fingerprint of the key whose signature was verified, "" for nobody."""
 
     ref: str

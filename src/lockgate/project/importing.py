@@ -14,6 +14,7 @@ from lockgate.audit.stored_imports import check_imported
 from lockgate.audit.withdrawn import withdrawn
 from lockgate.core.digest import Digest, parse_digest
 from lockgate.core.moments import rfc3339
+from lockgate.core.shown_html import Shown
 from lockgate.errors import Refused, Usage
 from lockgate.project.reports import Link, ModelReport
 from lockgate.project.sentences import sentence
@@ -35,8 +36,8 @@ NOT_PROVED = (
 )
 
 
-@dataclass(frozen=True)
-class ImportLine:
+@dataclass(frozen=True, repr=False)
+class ImportLine(Shown):
     """One import in the list."""
 
     ref: str
@@ -53,8 +54,8 @@ class ImportLine:
         return asdict(self)
 
 
-@dataclass(frozen=True)
-class Imported:
+@dataclass(frozen=True, repr=False)
+class Imported(Shown):
     """What came in, or was there (`cached`)."""
 
     line: ImportLine

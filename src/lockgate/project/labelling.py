@@ -14,6 +14,7 @@ from lockgate.audit.predictions import PredictionIndex
 from lockgate.audit.spool import Spool
 from lockgate.core.record_kinds import Of, RequestRecord, parse_any, request_tag
 from lockgate.core.records import SALT_BYTES, parse_receipt
+from lockgate.core.shown_html import Shown
 from lockgate.errors import Refused, Unavailable
 from lockgate.project.admitting import EDGE_SECRETS
 from lockgate.project.label_files import Row, read_rows
@@ -38,8 +39,8 @@ _NAMED = b'"id":"'
 On = Literal["id", "receipt"]
 
 
-@dataclass(frozen=True)
-class Told:
+@dataclass(frozen=True, repr=False)
+class Told(Shown):
     """How many labels of the file were recorded, and why the others were not.
 
     `unmatched`: of no prediction in the log. `ambiguous`: several requests had that id, or the request has several rows

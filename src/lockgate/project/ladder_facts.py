@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from lockgate.audit.deployments import standing_of
 from lockgate.audit.ladder.gather import observed_of
@@ -17,10 +17,6 @@ if TYPE_CHECKING:
     from lockgate.audit.ledger import Ledger
     from lockgate.audit.load import LoadStanding
     from lockgate.project.folder import Folder
-
-
-AT_ONCE: Final = 200_000
-"""Entries that are read in less than a second: what a withdrawal waits for, and no longer."""
 
 
 def looks_here(project: Folder, ledger: Ledger, *, most: int | None = None) -> Look:

@@ -6,11 +6,10 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from lockgate.core.moments import rfc3339
+from lockgate.core.moments import age, rfc3339
 from lockgate.core.shown import shown
 from lockgate.deploy.rungs import missing
 from lockgate.deploy.spec import Facts, Live, OnLadder, Taken
-from lockgate.project.reports import age
 
 _MOST_ALARMS = 5
 

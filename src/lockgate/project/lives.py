@@ -6,10 +6,9 @@ from datetime import datetime
 
 from lockgate.audit import waivers
 from lockgate.audit.entries import Waiver
-from lockgate.core.moments import rfc3339
+from lockgate.core.moments import age, rfc3339
 from lockgate.deploy.spec import Live
 from lockgate.project.ladder_lines import ladder_lines
-from lockgate.project.reports import age
 
 
 def live_lines(one: Live, now: datetime) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from packaging.requirements import Requirement
 
 from lockgate.core.digest import Digest, digest_of
+from lockgate.core.shown_html import Shown
 from lockgate.errors import LockgateError, Refused, Usage
 from lockgate.ingest.secrets import resolve as secret
 from lockgate.ingest.secrets import unsaid
@@ -32,8 +33,8 @@ _MOST = 16 << 20
 _MOST_SAID = 10
 
 
-@dataclass(frozen=True)
-class Locked:
+@dataclass(frozen=True, repr=False)
+class Locked(Shown):
     """A lock that was made, or found to be as it should. `changes`: (package, versions before, versions after)."""
 
     file: str

@@ -14,6 +14,7 @@ from lockgate.audit.models import of_model
 from lockgate.contract.findings import clean
 from lockgate.core.moments import rfc3339
 from lockgate.core.screen import FINDINGS
+from lockgate.core.shown_html import Shown
 from lockgate.core.statement import MARK, Statement, Subject, claim_uri
 from lockgate.deploy.turn import turn
 from lockgate.deploy.words import check_reason
@@ -42,8 +43,8 @@ class Wanted:
     again: str = ""
 
 
-@dataclass(frozen=True)
-class Marked:
+@dataclass(frozen=True, repr=False)
+class Marked(Shown):
     """A mark that was signed; or (`cached`) all of the rows had that word already, and nothing was.
 
     `index`: in the log; PENDING where it went to a file.

@@ -9,11 +9,10 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Final, Literal
 
-from lockgate.core.moments import rfc3339
+from lockgate.core.moments import age, rfc3339
 from lockgate.core.shown import shown
 from lockgate.project.monitor_plots import bar, histogram
 from lockgate.project.monitor_values import AlarmView, Counted, ModelWatch, StreamAlarm, StreamWatch, named
-from lockgate.project.reports import age
 
 Mark = Literal["head", "plain", "bad", "warn", "dim"]
 Line = tuple[Mark, str]

@@ -9,6 +9,8 @@ from html import escape
 from typing import Any
 
 from lockgate.core.moments import rfc3339
+from lockgate.core.shown import block
+from lockgate.core.shown_html import Part, Shown, Words
 from lockgate.project.monitor_lines import Line, model_lines
 from lockgate.project.monitor_values import ModelWatch, commands
 from lockgate.project.monitor_views import models_as_html
@@ -16,8 +18,8 @@ from lockgate.project.monitor_views import models_as_html
 NOTHING = "nothing is live"
 
 
-@dataclass(frozen=True)
-class MonitorPage:
+@dataclass(frozen=True, repr=False)
+class MonitorPage(Shown):
     """All that answer, as far as it is sealed.
 
     `absent`: why the log of predictions tells nothing at all; "" where it was read. `size`: its entries.
@@ -56,6 +58,10 @@ class MonitorPage:
             if number:
                 yield "plain", ""
             yield from model_lines(one, self.time)
+
+    def view(self) -> Iterator[Part]:
+        """For plain Python: the lines of the terminal."""
+        yield Words(block(text for _, text in self.lines()))
 
     def _repr_html_(self) -> str:
         return models_as_html(self.models, self.time) or f"<p>{escape(self.absent or NOTHING)}</p>"

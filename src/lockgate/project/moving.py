@@ -12,6 +12,7 @@ from lockgate.project.folder import DEV
 from lockgate.project.opened import Opened
 
 if TYPE_CHECKING:
+    from lockgate.core.shown_html import Listed
     from lockgate.pipeline import Observer
     from lockgate.project.deploying import AuthorisedLine, Deployed, RolledBack, WaiverLine, Withdrawn, Worded
 
@@ -107,7 +108,8 @@ class Moving(Opened):
         """
         from lockgate.audit.heads import STAGE_ROLES
         from lockgate.project.deploying import rollback
-        from lockgate.project.ladder_facts import AT_ONCE, looks_here
+        from lockgate.project.ladder_facts import looks_here
+        from lockgate.project.prediction_log import AT_ONCE
 
         if what in STAGE_ROLES:
             self.config.only()
@@ -152,12 +154,13 @@ class Moving(Opened):
         with self.workplace(environment, to_file=to_file) as place:
             return waive(place, finding, reason=reason, expires=expires, ref=ref)
 
-    def waivers(self) -> tuple[WaiverLine, ...]:
+    def waivers(self) -> Listed[WaiverLine]:
         """The waivers that hold now, in every environment."""
+        from lockgate.core.shown_html import Listed
         from lockgate.deploy.status import status_of
         from lockgate.project.deploying import waiver_line
 
-        return tuple(waiver_line(one) for one in status_of(self.ledger().statements(), self.now()).waivers)
+        return Listed(waiver_line(one) for one in status_of(self.ledger().statements(), self.now()).waivers)
 
     def end_waiver(self, identity: str, *, reason: str, to_file: Path | None = None) -> Withdrawn:
         """Revoke a waiver before it expires: by the digest of its statement, a prefix, or its log index."""

@@ -28,6 +28,7 @@ from lockgate.core.checkpoint import parse_checkpoint, parse_note
 from lockgate.core.digest import digest_of
 from lockgate.core.record_kinds import parse_any
 from lockgate.core.shown import Lines, block
+from lockgate.core.shown_html import Shown
 from lockgate.errors import Refused, Usage, VerificationFailed
 from lockgate.project.offline_root import claimed_by, trusted
 from lockgate.project.resources import verifier
@@ -51,8 +52,8 @@ NOT_PROVED: Final = (
 )
 
 
-@dataclass(frozen=True)
-class HandedOut:
+@dataclass(frozen=True, repr=False)
+class HandedOut(Shown):
     """A folder that was written. `verifier`: the digest of the program that checks it."""
 
     proof: Proof

@@ -23,12 +23,12 @@ from lockgate.audit.reigns import leaf_at, reigns_of
 from lockgate.audit.seen import SeenStore
 from lockgate.audit.tiles import RightEdge
 from lockgate.core.digest import Digest, digest_of, hex_of
-from lockgate.core.moments import rfc3339
+from lockgate.core.moments import age, rfc3339
 from lockgate.errors import LockgateError
 from lockgate.project.offline_root import claimed_by, trusted
 from lockgate.project.offline_zip import Opened, lies, read_archive
 from lockgate.project.proving import prove_model
-from lockgate.project.reports import Link, ModelReport, age
+from lockgate.project.reports import Link, ModelReport
 from lockgate.project.seen_by import note_lines, witnesses_in_force
 from lockgate.project.sentences import unproved
 from lockgate.project.steps import Steps

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from lockgate.audit.stored import check_stored
 from lockgate.core.digest import Digest
+from lockgate.core.shown_html import Shown
 from lockgate.register import card, mlbom
 from lockgate.runtime.locked import bom
 from lockgate.store.layout import RegistryStore
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
     from lockgate.audit.ledger import Ledger
 
 
-@dataclass(frozen=True)
-class Paper:
+@dataclass(frozen=True, repr=False)
+class Paper(Shown):
     """One paper. `signed`: the digest of the file in the model that it was taken from."""
 
     ref: str

@@ -10,6 +10,7 @@ from typing import Any
 from lockgate.audit.workplace import Workplace
 from lockgate.core.digest import Digest, short
 from lockgate.core.shown import Lines, block
+from lockgate.core.shown_html import Shown
 from lockgate.errors import Usage
 from lockgate.trust import (
     policy_abuse,
@@ -60,8 +61,8 @@ class RuleLine:
         return dict(vars(self))
 
 
-@dataclass(frozen=True)
-class PolicyState:
+@dataclass(frozen=True, repr=False)
+class PolicyState(Shown):
     """The policy in force, and whether the file says something else."""
 
     version: int
@@ -81,8 +82,8 @@ class PolicyState:
         return dict(vars(self))
 
 
-@dataclass(frozen=True)
-class PolicySigned:
+@dataclass(frozen=True, repr=False)
+class PolicySigned(Shown):
     """A policy that was put in force."""
 
     version: int

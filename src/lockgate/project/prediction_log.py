@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from lockgate.audit.ledger import PREDICTIONS, origin
 from lockgate.audit.log import Log
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from lockgate.audit.seen import SeenStore
     from lockgate.project.folder import Folder
 
+AT_ONCE: Final = 200_000
+"""Entries that are read in less than a second: what a withdrawal waits for, and no longer."""
 MACHINE = "the predictions are sealed by a key of this machine, which no roles file names"
 
 

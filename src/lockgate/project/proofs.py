@@ -36,15 +36,16 @@ class Proving(Opened):
         return verify_model(self, ref, root=root, materialize=materialize, environment=environment)
 
     def threats(
-        self, ids: Sequence[str] = (), *, program: Digest, environment: str = DEV, root: str = ""
+        self, ids: Sequence[str] = (), *, program: Digest | None = None, environment: str = DEV, root: str = ""
     ) -> ThreatsPage:
         """How each threat stands by the verified log and the policy in force; `ids`: of these alone.
 
-        `program`: the digest of this program's files, of which results of drills must be.
+        `program`: the digest of the files of the program of which results of drills must be; by default this one.
         """
         from lockgate.project.threats.look import look
+        from lockgate.project.threats.program import digest
 
-        return look(self, ids, environment=environment, program=program, root=root)
+        return look(self, ids, environment=environment, program=program or digest(), root=root)
 
     def verify_everything(self, *, root: str = "") -> EverythingReport:
         """Every file under registry and log, every statement, every model."""

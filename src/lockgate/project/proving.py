@@ -23,7 +23,7 @@ from lockgate.project.carry.mirror import refuse_absent
 from lockgate.project.materialize import materialize_model
 from lockgate.project.reports import Link, ModelReport
 from lockgate.project.seen_by import told
-from lockgate.project.sentences import NOT_PROVED, sentence, unproved
+from lockgate.project.sentences import NOT_PROVED, sentence, unproved, unproved_inputs
 from lockgate.project.steps import Steps, as_warning, report_of
 from lockgate.store.layout import RegistryStore
 
@@ -158,8 +158,9 @@ def prove_model(
     # 4.
     with steps.step("its deployments", "no gateway loads it where that fails", None, statements):
         links += _deployments(registration, ledger, now, warnings if not revoked_fails else None)
+    unproved_here = (*NOT_PROVED, *unproved_inputs(inputs["train"]))
     return report_of(
-        ledger, registration.ref, registration.manifest, links, not_proved=NOT_PROVED, warnings=warnings, now=now
+        ledger, registration.ref, registration.manifest, links, not_proved=unproved_here, warnings=warnings, now=now
     )
 
 

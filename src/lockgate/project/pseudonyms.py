@@ -70,8 +70,7 @@ def names_here(project: Folder, root: str) -> Names:
 
 def _appenders(project: Folder) -> tuple[str, ...]:
     """Who else began gateways of this log, by name. None where the book of ids cannot be read."""
-    from lockgate.supervise.announcing import APPENDER
-    from lockgate.supervise.ids import Ids
+    from lockgate.supervise.ids import APPENDER, Ids
 
     with suppress(LockgateError, OSError):
         began = {one.by for one in Ids(project.home).all() if one.by.startswith(APPENDER)}

@@ -30,6 +30,7 @@ from lockgate.audit.tiles import BOTH
 from lockgate.core.checkpoint import parse_vkey
 from lockgate.core.merkle import leaf_hash
 from lockgate.core.shown import Lines, block
+from lockgate.core.shown_html import Shown
 from lockgate.errors import LockgateError, Refused, Unavailable, VerificationFailed
 from lockgate.project.claims import claimed
 from lockgate.project.everything import verify_logs
@@ -61,8 +62,8 @@ class Place:
     lock: Path | None = None
 
 
-@dataclass(frozen=True)
-class Checked:
+@dataclass(frozen=True, repr=False)
+class Checked(Shown):
     """What `log verify` found.
 
     Attributes:

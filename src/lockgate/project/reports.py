@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from lockgate.audit.evidence import Evidence
 from lockgate.core.digest import Digest, short
+from lockgate.core.moments import age
 from lockgate.core.shown import Lines, block
+from lockgate.core.shown_html import MARKS, Heading, Part, Shown, Table, Words
 from lockgate.core.verdict import Reason
 from lockgate.project.alarm_report import AlarmReport
 from lockgate.project.ladder_report import LadderReport
@@ -33,8 +35,8 @@ class Link:
         return found
 
 
-@dataclass(frozen=True)
-class ModelReport:
+@dataclass(frozen=True, repr=False)
+class ModelReport(Shown):
     """One model, walked back to the root. Exists only when every step verified."""
 
     ref: str
@@ -49,6 +51,26 @@ class ModelReport:
     now: datetime | None = None
     materialized: str = ""
     cosigned: tuple[str, ...] = ()
+
+    def view(self) -> Iterator[Part]:
+        """What it shows of itself."""
+        yield Heading(f"{self.ref}  {short(self.manifest)}")
+        yield Words(f"root sha256:{self.root} ({'pinned' if self.pinned else 'given for this once'})")
+        rows = []
+        for link in self.links:
+            one = link.evidence
+            signed = ("", "") if one is None else (f"{one.person} as {one.role}", str(one.index))
+            rows.append((MARKS["ok"], link.box, link.text, *signed))
+        yield Table([("", "step", "what", "signed by", "log entry"), *rows])
+        for reason in self.warnings:
+            yield Words(f"{MARKS['warn']} {reason.finding}  {reason.message}")
+        yield Words(f"proved: each step above, and that all of it is in the log of {self.checkpoint_size} entries")
+        for line in self.cosigned:
+            yield Words(f"log of {line}")
+        yield Words(f"separation of persons: {self.separation}")
+        yield Words(f"NOT proved: {'; '.join(self.not_proved)}.")
+        if self.materialized:
+            yield Words(f"written: exactly the signed files and model.sig, to {self.materialized}")
 
     def text(self) -> Lines:
         """The picture: a box a line, one line of verdict, one line of what is not proved."""
@@ -80,8 +102,8 @@ class ModelReport:
         }
 
 
-@dataclass(frozen=True)
-class LogsReport:
+@dataclass(frozen=True, repr=False)
+class LogsReport(Shown):
     """Both logs, read whole."""
 
     events: int
@@ -134,8 +156,8 @@ class LogsReport:
         }
 
 
-@dataclass(frozen=True)
-class EverythingReport:
+@dataclass(frozen=True, repr=False)
+class EverythingReport(Shown):
     """Every file under registry and log, every statement, every model."""
 
     root: str
@@ -184,8 +206,8 @@ class EverythingReport:
         }
 
 
-@dataclass(frozen=True)
-class ReceiptReport:
+@dataclass(frozen=True, repr=False)
+class ReceiptReport(Shown):
     """One prediction's record, found and proved; or still pending."""
 
     receipt: str
@@ -243,8 +265,8 @@ class ReceiptReport:
         }
 
 
-@dataclass(frozen=True)
-class Proof:
+@dataclass(frozen=True, repr=False)
+class Proof(Shown):
     """An offline proof (C2SP tlog-proof) and the leaf that it is about."""
 
     what: str
@@ -264,15 +286,6 @@ class Proof:
             "proof": self.text.decode(),
             "origin": self.origin,
         }
-
-
-def age(then: datetime, now: datetime) -> str:
-    """How long ago, in words: `3 min`, `5 h`, `12 d`."""
-    seconds = max(0, int((now - then) / timedelta(seconds=1)))
-    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
-        if seconds >= size:
-            return f"{seconds // size} {unit}"
-    return f"{seconds} s"
 
 
 def _line(link: Link, now: datetime | None) -> Lines:

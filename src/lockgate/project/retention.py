@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from lockgate.audit.erasures import erasures
 from lockgate.core.moments import rfc3339
+from lockgate.core.shown_html import Shown
 from lockgate.core.verdict import Level, Reason
 from lockgate.errors import LockgateError, Unavailable
 from lockgate.project import erasing_note, payload_files
@@ -31,8 +32,8 @@ _TOLD = 10
 _AGAIN = "lockgate log erase --again"
 
 
-@dataclass(frozen=True)
-class Overdue:
+@dataclass(frozen=True, repr=False)
+class Overdue(Shown):
     """Kept for longer than the policy says: parts of payloads, label lines. Or, once it went, what went."""
 
     parts: int

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from lockgate.contract.findings import clean
 from lockgate.core.screen import FINDINGS
+from lockgate.core.shown_html import Heading, Next, Part, Shown, Table, Words
 from lockgate.errors import Refused, Usage
 from lockgate.project.under_review import Told, UnderReview, under_review
 from lockgate.validate.reviewing import Group, Refusal, Row, look
@@ -47,8 +48,8 @@ class Spoken:
     applied: bool
 
 
-@dataclass(frozen=True)
-class Review:
+@dataclass(frozen=True, repr=False)
+class Review(Shown):
     """What the newest validate statement leaves to a person.
 
     Attributes:
@@ -75,6 +76,22 @@ class Review:
     notes: Mapping[str, str]
     withheld: tuple[str, ...]
     marks: tuple[Spoken, ...]
+
+    def view(self) -> Iterator[Part]:
+        """What it shows of itself."""
+        yield Heading(f"{self.accepted:,} accepted + {self.quarantined:,} quarantined = {self.rows:,} rows")
+        if self.by_rule:
+            names = tuple(self.by_rule[0])
+            yield Table([names, *(tuple(str(each.get(name, "")) for name in names) for each in self.by_rule)])
+        if self.groups:
+            rows = [(rule, f"{one.found:,}") for rule, one in self.groups.items()]
+            yield Table([("the screen flags", "rows"), *rows])
+        elif not self.screened:
+            yield Words("the screen did not run")
+        if self.marks:
+            marks = [(one.word, f"{one.rows:,}", one.person, one.reason) for one in self.marks]
+            yield Table([("marked", "rows", "by", "reason"), *marks])
+        yield Next(("lockgate review --screen",))
 
     def as_json(self) -> dict[str, Any]:
         """For `--json`."""

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from lockgate.audit.ledger import claimed_project
+from lockgate.core.shown_html import Shown
 from lockgate.errors import Usage
 from lockgate.trust import pin
 from lockgate.trust.authority import ROLES, SEALER
@@ -25,8 +26,8 @@ _KEPT = "you keep it"
 _SEALER_KEPT = "serve hands it to a process of its own; --all moves it too, and then serve refuses to start (LG876)"
 
 
-@dataclass(frozen=True)
-class Plan:
+@dataclass(frozen=True, repr=False)
+class Plan(Shown):
     """What is to be done for one project and one user of the host.
 
     Attributes:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from lockgate.audit.refs import resolve
 from lockgate.errors import Refused, Usage
 from lockgate.project import Project
+from lockgate.project.collecting import why_missing
 from lockgate.project.folder import DEV
 from lockgate.store.blobs import BlobStore
 from lockgate.store.files import write_all, writing
@@ -53,7 +54,7 @@ def reproduce(
     project: Project, ref: str, *, environment: str = DEV, tolerance: float, observer: Observer
 ) -> Reproduction:
     """Run what `ref` means again and sign what came of it. Raises what `train.reproduce.reproduce` raises; Usage
-    LG940 for a tolerance that is none.
+    LG940 for a tolerance that is none; Refused LG9031 for a run whose rows or code `gc` took.
     """
     from lockgate.train.reproduce import reproduce as again
 
@@ -61,7 +62,11 @@ def reproduce(
         message = f"a tolerance is a number from 0 to 1, not {tolerance}"
         raise Usage("LG940", message, next="lockgate train --reproduce latest --tolerance 0.005")
     with project.workplace(environment, say=observer.say) as place:
-        return again(place, train_statement(ref, place.ledger.statements(), environment), tolerance=tolerance)
+        train = train_statement(ref, place.ledger.statements(), environment)
+        try:
+            return again(place, train, tolerance=tolerance)
+        except Refused as missing:
+            raise why_missing(project, missing) from None
 
 
 def attachments(project: Project, ref: str, folder: Path, *, environment: str = DEV) -> tuple[Attachment, ...]:

@@ -29,6 +29,13 @@ def unproved(lines: Sequence[str], cosigned: Sequence[str]) -> tuple[str, ...]:
     return tuple(_WITNESSED if seen and one == _UNWITNESSED else one for one in lines)
 
 
+def unproved_inputs(train: Evidence) -> tuple[str, ...]:
+    """What is not proved of files that training was given besides its rows, such as a model that was made elsewhere."""
+    listed = field(train.predicate, "buildDefinition", "resolvedDependencies") or []
+    names = [str(each["name"]).removeprefix("input/") for each in listed if is_input(each)]
+    return (f"that {', '.join(names)}, which training was given, had not seen the judged rows",) if names else ()
+
+
 def sentence(one: Evidence) -> str:
     """What a statement says, in one line."""
     say = _SENTENCES.get(one.claim)

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from lockgate.serve.spec import Client
     from lockgate.trust.roles import Roles
 
+CLIENTS = "clients.json"
+"""The registry of clients: `serve.client_file.FILE`, which is loaded where there is one."""
 TAIL = 64
 """Bundles at the log's end in which a gateway's last record is looked for."""
 SAMPLED = 32
@@ -65,6 +67,8 @@ def not_after(path: Path) -> datetime:
 
 
 def _clients(project: Project) -> tuple[Client, ...]:
+    if not os.path.lexists(project.home / "state" / CLIENTS):
+        return ()
     from lockgate.serve.client_file import FILE, MAX_BYTES, parse_clients
     from lockgate.store.files import read_regular
 

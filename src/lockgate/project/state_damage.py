@@ -104,7 +104,8 @@ def _labels(home: Path) -> Iterator[Damage]:
     for number, offset in damaged_lines(path.parent):
         means = "monitors pass over it; the log has the label's record, if it was one"
         where = {"line": number, "byte": offset}
-        yield _damage(home, "LG7065", path, f"line {number} is no label", means, "lockgate feedback FILE", where)
+        again = "lockgate feedback FILE --on id"
+        yield _damage(home, "LG7065", path, f"line {number} is no label", means, again, where)
 
 
 def _torn(path: Path) -> int:

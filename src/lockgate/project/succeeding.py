@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from lockgate.project.opened import Opened
 
 if TYPE_CHECKING:
+    from lockgate.core.shown_html import Listed
     from lockgate.project.ceremony import Ask, Make, Succession
     from lockgate.project.detached import Added, Cosigned
     from lockgate.project.rolemaking import Generated
@@ -83,12 +84,13 @@ class Succeeding(Opened):
         told: Callable[[Added], None] = lambda _: None,
         counted: Callable[[int], None] = lambda _: None,
         confirmed: bool = False,
-    ) -> tuple[Added, ...]:
+    ) -> Listed[Added]:
         """Seal the statements in `files`, which were signed elsewhere. See `lockgate.project.detached.add`."""
+        from lockgate.core.shown_html import Listed
         from lockgate.project.detached import add
 
         with self.workplace() as place:
-            return add(self, place, files, told, counted=counted, confirmed=confirmed)
+            return Listed(add(self, place, files, told, counted=counted, confirmed=confirmed))
 
     def _succeed(self, make: Make, ask: Ask) -> Succession:
         from lockgate.project.ceremony import succeed

@@ -23,8 +23,7 @@ from lockgate.core.moments import parse_rfc3339
 from lockgate.core.record_kinds import parse_any
 from lockgate.core.record_suspicion import SuspicionRecord
 from lockgate.errors import LockgateError, Refused, Usage
-from lockgate.project.ladder_facts import AT_ONCE
-from lockgate.project.prediction_log import log_here
+from lockgate.project.prediction_log import AT_ONCE, log_here
 from lockgate.project.pseudonyms import Names, names_here
 from lockgate.project.suspected_views import NO_LOG, Queue, Step, Suspect, Why, subject
 
@@ -70,12 +69,12 @@ def why(project: Admitting, client: str) -> Why:
     return Why(known.name if known else client, pseudonym, known, steps, read.absent)
 
 
-def review(project: Admitting, *, most: int | None = None) -> Queue:
+def review(project: Admitting, *, most: int | None = None, ledger: Ledger | None = None) -> Queue:
     """Who is suspected now: by what no operator and no gateway took back. `most`: of the newest records only.
 
-    Raises VerificationFailed.
+    `ledger`: the project's, where it was just verified. Raises VerificationFailed.
     """
-    read = _read(project, project.ledger(), most)
+    read = _read(project, ledger or project.ledger(), most)
     found: dict[str, list[Step]] = {}
     for step in _steps(read):
         known = read.clients.get(step.record.client)
@@ -85,10 +84,10 @@ def review(project: Admitting, *, most: int | None = None) -> Queue:
     return Queue(tuple(sorted(suspects, key=lambda one: one.worst, reverse=True)), read.absent, read.beyond)
 
 
-def review_line(project: Admitting) -> str:
-    """For `status`; empty where nobody is suspected by the newest records."""
+def review_line(project: Admitting, ledger: Ledger) -> str:
+    """For `status`; empty where nobody is suspected by the newest records. `ledger`: the project's."""
     try:
-        return review(project, most=AT_ONCE).line()
+        return review(project, most=AT_ONCE, ledger=ledger).line()
     except (LockgateError, OSError):
         return "nobody can say who: the records cannot be read   lockgate clients review"
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lockgate.core.moments import parse_rfc3339, rfc3339
 from lockgate.core.shown import Lines, block
+from lockgate.core.shown_html import Shown
 from lockgate.project.suspected_words import (
     CLEARED,
     FINDINGS,
@@ -115,8 +116,8 @@ class Step:
         }
 
 
-@dataclass(frozen=True)
-class Why:
+@dataclass(frozen=True, repr=False)
+class Why(Shown):
     """Everything that one client was ever suspected of, oldest first. `client`: None where the registry has none."""
 
     name: str
@@ -216,8 +217,8 @@ class Suspect:
         }
 
 
-@dataclass(frozen=True)
-class Queue:
+@dataclass(frozen=True, repr=False)
+class Queue(Shown):
     """Who is suspected now, worst first. `beyond`: older records of the log that were not read."""
 
     suspects: tuple[Suspect, ...]
@@ -246,8 +247,8 @@ class Queue:
         return {"suspects": [one.as_json() for one in self.suspects], "absent": self.absent or None}
 
 
-@dataclass(frozen=True)
-class Cleared:
+@dataclass(frozen=True, repr=False)
+class Cleared(Shown):
     """What `clear` did; `client` is None where there was nothing to clear."""
 
     why: Why

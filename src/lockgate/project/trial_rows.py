@@ -20,15 +20,18 @@ from lockgate.contract.plan import Plan
 from lockgate.contract.reading import read_sources
 from lockgate.contract.spec import ACCEPTED
 from lockgate.core.digest import Digest
+from lockgate.core.verdict import Reason
 from lockgate.errors import Refused
 from lockgate.ingest.addresses import is_remote
 from lockgate.ingest.capture import capture_all
 from lockgate.pipeline.specs import ingest_spec, validate_spec
+from lockgate.pipeline.stages import commonest
 from lockgate.sandbox.settings import Bind, Limits, PythonEnv, named
 from lockgate.train import rules
 from lockgate.train import run as training
 from lockgate.train.trial import no_rows
 from lockgate.validate.examine import Question, examine
+from lockgate.validate.rules import decide
 
 if TYPE_CHECKING:
     from lockgate.audit.workplace import Workplace
@@ -45,13 +48,16 @@ _LEAST_OUTPUT = 256 << 20
 class TrialRows:
     """The digest of accepted rows in the workplace's store, and where they are from.
 
-    `share`: of the rows there would be, how many these are. `plan`: the contract's, where these were judged now.
+    `share`: of the rows there would be, how many these are. `plan`: the contract's, where these were judged now; then
+    `reasons`: what validate would say of these rows, and `commonest`: by which rules some were refused, a line each.
     """
 
     accepted: Digest
     says: str
     share: float = 1.0
     plan: Plan | None = None
+    reasons: tuple[Reason, ...] = ()
+    commonest: tuple[str, ...] = ()
 
 
 def trial_rows(workplace: Workplace, config: Config, closure: Closure, python: PythonEnv, scratch: Path) -> TrialRows:
@@ -93,6 +99,7 @@ def _read_now(workplace: Workplace, config: Config, python: PythonEnv, scratch: 
         label=wanted.label,
         sensitive=wanted.sensitive,
         dates=wanted.dates,
+        numbers=wanted.numbers,
         key=secrets.token_bytes(32),
     )
     examined = examine(question, python, scratch)
@@ -104,7 +111,10 @@ def _read_now(workplace: Workplace, config: Config, python: PythonEnv, scratch: 
         accepted = workplace.data.put(file)
     judged = "now" if found.rows == total else f"now, {found.rows:,} of {total:,}"
     says = f"read and judged {judged}: {found.accepted:,} accepted + {found.quarantined:,} refused; not kept"
-    return TrialRows(accepted, says, found.rows / total, examined.plan)
+    verdict = decide(found, examined.table, max_share=wanted.max_quarantined_share, enforce=wanted.enforce)
+    return TrialRows(
+        accepted, says, found.rows / total, examined.plan, verdict.reasons, tuple(commonest(found.by_rule))
+    )
 
 
 def spread(rows: Sequence[int], most: int) -> tuple[list[int], tuple[int, ...]]:

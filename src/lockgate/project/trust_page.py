@@ -8,6 +8,7 @@ from typing import Any
 
 from lockgate.audit.ledger import Ledger
 from lockgate.core.moments import rfc3339
+from lockgate.core.shown_html import Shown
 from lockgate.trust.authority import ROLES, ROOT
 from lockgate.trust.roles import KeyEntry, Roles
 from lockgate.trust.succession import changes
@@ -36,8 +37,8 @@ class VersionLine:
     changes: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class TrustPage:
+@dataclass(frozen=True, repr=False)
+class TrustPage(Shown):
     """Root, roles, holders, and every version so far, oldest first. `expires`: "" when never."""
 
     project_id: str

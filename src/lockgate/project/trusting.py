@@ -11,6 +11,7 @@ from lockgate.trust import pin as pins
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from lockgate.core.shown_html import Listed
     from lockgate.project.policies import Change, PolicySigned, PolicyState, RuleLine
     from lockgate.project.trust_page import TrustPage
     from lockgate.project.verdicts import PolicyChecked
@@ -47,11 +48,12 @@ class Trusting(Succeeding):
 
         return state(self.policy(self.ledger()), read_policy_file(self.root))
 
-    def policy_rules(self, environment: str) -> tuple[RuleLine, ...]:
+    def policy_rules(self, environment: str) -> Listed[RuleLine]:
         """Each rule of one environment in the policy in force. Raises Usage LG843."""
+        from lockgate.core.shown_html import Listed
         from lockgate.project.policies import describe
 
-        return tuple(describe(self.policy(self.ledger()).environment(environment)))
+        return Listed(describe(self.policy(self.ledger()).environment(environment)))
 
     def policy_serving(self, environment: str) -> tuple[tuple[str, str], ...]:
         """What the policy in force says of serving in one environment, in words. Raises Usage LG843."""
@@ -88,11 +90,12 @@ class Trusting(Succeeding):
         one = resolve(ref, statements, environment or DEV)
         return check(one, Said(self.policy(ledger), statements, ledger.note), self.now(), environment)
 
-    def policy_diff(self) -> tuple[Change, ...]:
+    def policy_diff(self) -> Listed[Change]:
         """What policy.toml would change."""
+        from lockgate.core.shown_html import Listed
         from lockgate.project.policies import compare, read_policy_file
 
-        return tuple(compare(self.policy(self.ledger()), read_policy_file(self.root)))
+        return Listed(compare(self.policy(self.ledger()), read_policy_file(self.root)))
 
     def policy_sign(self, *, to_file: Path | None = None) -> PolicySigned:
         """Put policy.toml in force, or sign it into `to_file`. Raises Refused (LG842) unless its version rises."""

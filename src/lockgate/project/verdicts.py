@@ -6,7 +6,7 @@ cosigned the event log (`audit.cosigned.judge`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,20 +15,27 @@ from lockgate.audit.cosigned import judge
 from lockgate.audit.entries import Registration, registrations
 from lockgate.audit.evidence import Evidence
 from lockgate.audit.origins import inputs_of
+from lockgate.core.shown_html import Heading, Part, Shown
 from lockgate.core.verdict import Level, Reason, Verdict
 from lockgate.core.verdict_lines import verdict_words
 from lockgate.deploy.rules import verdict
 from lockgate.errors import LockgateError
+from lockgate.pipeline.views import verdict_table
 from lockgate.trust.policy import EnvironmentPolicy, Policy
 
 
-@dataclass(frozen=True)
-class PolicyChecked:
+@dataclass(frozen=True, repr=False)
+class PolicyChecked(Shown):
     """What each environment that was asked says of one model."""
 
     ref: str
     manifest: str
     verdicts: Mapping[str, Verdict]
+
+    def view(self) -> Iterator[Part]:
+        """What it shows of itself."""
+        yield Heading(self.ref)
+        yield verdict_table(self.verdicts)
 
     @property
     def passed(self) -> tuple[str, ...]:

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from lockgate.trust.policy_monitor import MonitorPolicy
 
 NO_LOG: Final = "nothing was served yet: there is no log of predictions"
-NO_PLAN: Final = "it was registered without a reference (lockgate run makes one, of a new version)"
+NO_PLAN: Final = "it was registered without a reference (`lockgate run` makes one, of a new version)"
 TOO_FEW: Final = "its reference has too few rows, or no field that can be watched"
 MOST_STREAMS: Final = 50
 """Streams that are told one by one, the farthest first."""

@@ -24,6 +24,7 @@ from lockgate.core.moments import rfc3339
 from lockgate.core.record_kinds import AnyRecord, FileRecord, RefusedRecord, RequestRecord, parse_any
 from lockgate.core.records import PredictionRecord
 from lockgate.core.shown import Lines, block
+from lockgate.core.shown_html import Shown
 from lockgate.errors import Refused, Usage
 from lockgate.project.indexed import index_here
 from lockgate.project.prediction_log import log_here
@@ -111,8 +112,8 @@ class Answers:
 HEAD = ("environment", "model", "rung", "client", "rows", "refused", "first", "last")
 
 
-@dataclass(frozen=True)
-class Served:
+@dataclass(frozen=True, repr=False)
+class Served(Shown):
     """The answer.
 
     Attributes:
@@ -259,7 +260,7 @@ def pseudonym_of(client: str, names: Names) -> str:
             "LG775",
             f"nobody here can tell which records are of {client!r}: the key of the pseudonyms is not this user's",
             seen={"client": client},
-            next="lockgate log who-served --client PSEUDONYM   # 16 hex digits",
+            next="lockgate log who-served --at TIME --client PSEUDONYM   # 16 hex digits",
         )
     return found
 

@@ -22,7 +22,8 @@ def _rate() -> Kind:
             raise ValueError("the units are /s, /min, /h")
         return float(match[1]) / units[match[2]]
 
-    return Kind('rows per time, such as "100/s"', read)
+    form = {"type": "string", "pattern": r"^[0-9]+(?:\.[0-9]+)? ?/ ?(?:s|min|h)$"}
+    return Kind('rows per time, such as "100/s"', read, form)
 
 
 def _traced() -> Kind:
@@ -33,7 +34,8 @@ def _traced() -> Kind:
             raise ValueError("a share is from 0 to 1")
         return float(value)
 
-    return Kind("true, false, or a share of the requests such as 0.01", read)
+    shape = {"anyOf": [{"type": "boolean"}, {"type": "number", "minimum": 0, "maximum": 1}]}
+    return Kind("true, false, or a share of the requests such as 0.01", read, shape)
 
 
 def _redis() -> Kind:
@@ -43,7 +45,8 @@ def _redis() -> Kind:
         # Told apart later, so that no message quotes it.
         return _LITERAL if re.match(r"(redis|rediss|unix)://[^/]*@", value) else value
 
-    return Kind('an address, or, where it holds a login, a reference: "env:NAME", "file:PATH", "cmd:COMMAND"', read)
+    expects = 'an address, or, where it holds a login, a reference: "env:NAME", "file:PATH", "cmd:COMMAND"'
+    return Kind(expects, read, {"type": "string"})
 
 
 RATE = _rate()

@@ -66,7 +66,11 @@ def _webhook() -> Kind:
             raise ValueError
         return value
 
-    return Kind("the beginning of an address, https://HOST/PATH/; http only to this machine", read)
+    return Kind(
+        "the beginning of an address, https://HOST/PATH/; http only to this machine",
+        read,
+        {"type": "string"},
+    )
 
 
 TABLE: Final = Table(

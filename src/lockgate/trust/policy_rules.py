@@ -42,7 +42,9 @@ def _licence() -> Kind:
             raise ValueError
         return found
 
-    return Kind('one SPDX licence id, such as "MIT" or "GPL-3.0-or-later WITH GCC-exception-3.1"', read)
+    return Kind(
+        'one SPDX licence id, such as "MIT" or "GPL-3.0-or-later WITH GCC-exception-3.1"', read, {"type": "string"}
+    )
 
 
 _BOUNDS: Final[Mapping[str, Item]] = {

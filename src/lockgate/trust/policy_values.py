@@ -27,7 +27,8 @@ def span(least: float, most: float) -> Kind:
             raise ValueError(f"from {_time(least)} to {_time(most)}")
         return seconds
 
-    return Kind(f'a time from {_time(least)} to {_time(most)}, such as "{_time(least)}"', read)
+    expects = f'a time from {_time(least)} to {_time(most)}, such as "{_time(least)}"'
+    return Kind(expects, read, duration().shape)
 
 
 def _time(seconds: float) -> str:

@@ -49,7 +49,9 @@ def _vkey() -> Kind:
             raise ValueError
         return parse_vkey(value, COSIGNATURE)
 
-    return Kind('a verifier key of type 0x04, "NAME+ID+BASE64", as `lockgate log witness` prints it', read)
+    return Kind(
+        'a verifier key of type 0x04, "NAME+ID+BASE64", as `lockgate log witness` prints it', read, {"type": "string"}
+    )
 
 
 def _url() -> Kind:
@@ -68,7 +70,7 @@ def _url() -> Kind:
         "an address that begins with https://, or with http:// and this machine (localhost, 127.0.0.1, [::1]), without "
         'a user, a query or a fragment, or ""'
     )
-    return Kind(expects, read)
+    return Kind(expects, read, {"type": "string"})
 
 
 TABLE: Final = Named(

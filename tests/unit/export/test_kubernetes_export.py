@@ -116,10 +116,12 @@ def test_each_stage_names_its_own_key_and_no_key_is_written() -> None:
 
 
 def test_applying_the_set_starts_nothing() -> None:
-    """The Jobs are suspended templates, and no gateway runs: it does not speak TLS yet."""
+    """The Jobs are suspended templates, and no gateway runs: its worker takes no socket from a folder yet."""
     found = Objects()
     assert [found.one("Job", name)["spec"]["suspend"] for name in ("train", "judge")] == [True, True]
     assert found.one("Deployment", "gateway")["spec"]["replicas"] == 0
+    (why,) = found.one("Deployment", "gateway")["metadata"]["annotations"].values()
+    assert why == "its worker takes no socket from a folder yet, and it has no certificate"
 
 
 def test_a_launched_job_shows_single_files_and_nothing_else() -> None:

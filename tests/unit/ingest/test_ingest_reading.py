@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
+import os
+import subprocess
+import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -114,6 +117,27 @@ def test_the_blocks_make_no_difference(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(_csv, "_BLOCKS", (64, 512))
     assert rows(CsvReader(path, "a.csv", TextOptions())) == usual
     assert usual[999] == {"a": "999", "b": 'x "999"'}
+
+
+WIDE = """
+from pathlib import Path
+import sys
+from lockgate.contract.jail._bounds import bound_memory
+from lockgate.contract.jail.read import read
+bound_memory()
+files = [{"name": "a.csv", "path": "a.csv", "format": None}]
+read({"files": files, "null": [""], "delimiter": ",", "encoding": "utf-8"}, Path(sys.argv[1]), Path(sys.argv[1]))
+"""
+
+
+def test_a_table_of_many_columns_fits_the_bound(tmp_path: Path) -> None:
+    """400 columns are read within the memory that reading has; what pyarrow sets aside for each would be far more."""
+    path = tmp_path / "a.csv"
+    path.write_text("".join(",".join(f"{kind}{n}" for n in range(400)) + "\n" for kind in ["c"] + ["1.2"] * 5000))
+    pool = {**os.environ, "ARROW_DEFAULT_MEMORY_POOL": "system"}
+    done = subprocess.run([sys.executable, "-c", WIDE, tmp_path], env=pool, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-300:]
+    assert pq.read_metadata(tmp_path / "snapshot.parquet").num_rows == 5000
 
 
 def test_row_groups_do_not_depend_on_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +15,17 @@ import pytest
 
 from lockgate.cli.main import run as lockgate
 from lockgate.config import load_config
-from lockgate.contract.spec import ROW, SOURCE
+from lockgate.contract.spec import ROW, SOURCE, FieldTable
+from lockgate.core.digest import digest_of
 from lockgate.errors import EXIT_OK, EXIT_REFUSED, LockgateError, Refused
-from lockgate.project import Project, trial_rows
+from lockgate.project import Project, checking, trial_rows
 from lockgate.project.checked import Check, Checked, Point, estimate, failed, seconds_words, skipped
-from lockgate.project.checking import built_python, look
+from lockgate.project.checking import built_python, look, rows_check
 from lockgate.sandbox.settings import PythonEnv
 from lockgate.train.jail import few
 from lockgate.train.jail.sample import chosen
+from lockgate.validate.rules import decide
+from lockgate.validate.spec import Reckoning
 from tests.support.project import SignedProject, at_home, fork, signed_project
 from tests.support.training import TREES, TrainingProject, parquet, rows
 
@@ -131,6 +135,19 @@ def test_what_stops_a_training_is_named_and_the_rest_is_not_claimed(project: Sig
     assert early.next.startswith("add no_such_package to requirements.in")
 
 
+def test_rows_that_validate_would_refuse_are_told_before() -> None:
+    """A share of refused rows beyond the policy's: not ready where it is enforced, a warning where it only warns."""
+    rows = trial_rows.TrialRows(digest_of(b"rows"), "3 accepted + 1 refused", commonest=("1  age  no number",))
+    assert rows_check("says", rows) == Check("rows", "ok", "says", more=("1  age  no number",))
+    reckoning = Reckoning(4, 3, 1, ({"field": "age", "rule": "int_type", "count": 1},), 1, ())
+    for enforce, level in ((True, "bad"), (False, "warn")):
+        reasons = decide(reckoning, FieldTable("Row", ()), max_share=0.1, enforce=enforce).reasons
+        found = rows_check("says", replace(rows, reasons=reasons))
+        assert (found.level, found.finding, found.more[1]) == (level, "LG203", "1  age  no number")
+        assert "25.00%" in found.more[0]
+        assert "max_quarantined_share" in found.next
+
+
 def test_of_many_rows_few_are_judged_of_each_source(tmp_path: Path) -> None:
     """Evenly spread; numbered anew in each source, so that the count of what was judged adds up."""
     places, counts = trial_rows.spread([10, 0, 1, 89], 20)
@@ -205,3 +222,49 @@ def test_the_command_exits_by_what_was_found(
     assert "free: 1" in said.err
     assert "df -h ." in said.err
     assert not Checked((skipped("time", "rows failed"),)).ok
+
+
+@pytest.mark.nightly
+def test_each_of_several_models_is_tried(
+    project: SignedProject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each with its own label and by name. The second learns from its own label: exit status 1 for all, and why."""
+    project = fork(project, tmp_path)
+    (project.root / "lockgate.toml").write_text(f'{SETTINGS}[model.late]\n[model.sunny.data]\nlabel = "sunny"\n')
+    monkeypatch.setattr(checking, "built_python", lambda *_: PythonEnv.own())
+    assert lockgate(["check", "--json", "-C", str(project.root)]) == EXIT_REFUSED
+    said = capsys.readouterr()
+    found = json.loads(said.out)
+    assert (found["schema"], found["ok"]) == ("lockgate.check/v1", False)
+    assert {one["model"]: one["ok"] for one in found["models"]} == {"late": True, "sunny": False}, said.err
+    bad = [each["finding"] for one in found["models"] for each in one["checks"] if each["level"] == "bad"]
+    assert bad == ["LG316"]
+    assert said.err.index("late:") < said.err.index("sunny:") < said.err.index("LG316")
+    assert "next:  lockgate run" not in said.err
+    assert "fit on data.drop(columns='sunny')" in said.err
+
+
+def test_each_of_several_models_is_told_by_name(
+    project: SignedProject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The looking is played: each with its own settings, all of them with one verdict; one that is named, alone."""
+    project = fork(project, tmp_path)
+    (project.root / "lockgate.toml").write_text(f'{SETTINGS}[model.late]\n[model.sunny.data]\nlabel = "sunny"\n')
+    good, refused = Check("code", "ok", "1 file"), Refused("LG316", "it learns from its label", seen={}, next="drop it")
+    played = {"late": Checked((good,)), "sunny": Checked((good, failed("training", refused)))}
+    monkeypatch.setattr(checking, "look", lambda _place, config, _python: played[config.data.label])
+    command = ["check", "--json", "-C", str(project.root)]
+    assert lockgate(command) == EXIT_REFUSED
+    said = capsys.readouterr()
+    found = json.loads(said.out)
+    assert (found["ok"], [(one["model"], one["ok"]) for one in found["models"]]) == (
+        False,
+        [("late", True), ("sunny", False)],
+    )
+    assert said.err.index("late:") < said.err.index("sunny:") < said.err.index("LG316")
+    assert "next:  drop it" in said.err
+    assert "lockgate run" not in said.err
+    assert lockgate([*command, "--model", "late"]) == EXIT_OK
+    said = capsys.readouterr()
+    assert "models" not in json.loads(said.out)
+    assert "next:  lockgate run" in said.err

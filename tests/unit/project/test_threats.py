@@ -136,7 +136,7 @@ def test_the_page(signed: SignedProject, monkeypatch: pytest.MonkeyPatch) -> Non
     assert {one["id"]: one["stopped"] for one in row["drills"]} == {"edited-log": False, "truncated-log": "part"}
     assert row["drills"][0]["log_index"] == signed.ledger.checkpoint.size - 1
     assert [one.threat.id for one in page.broken] == ["LT18"]
-    view = page.view()
+    view = page.exported()
     assert {one.id: one.status for one in view.threats} == {one["id"]: one["status"] for one in value["threats"]}
     assert view.threats[17].drills[0].stopped is False
     one = look(here, ("lt18", "LT18"), environment="dev", program=PROGRAM)

@@ -211,6 +211,7 @@ def test_what_is_not_in_the_table_is_refused(method: str, path: str, status: int
     found = desk().send(method, path, body)
     assert (found.status, dict(found.headers).get("Allow")) == (status, allow)
     assert said(found)["finding"] == {404: "LG603", 405: "LG604"}[status]
+    assert allow is None or said(found)["message"] == f"this call takes {allow}"
 
 
 def test_an_empty_part_of_a_path_names_nothing() -> None:

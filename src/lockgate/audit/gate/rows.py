@@ -12,7 +12,7 @@ from lockgate.trust.policy_screen import LEAK, NAMES
 
 _SCREEN = "lockgate validate   # with a rule of [environment.NAME.screen] that is not off"
 _REVIEW = "lockgate review --screen"
-_AGAIN = "lockgate review   # LG243: mark those rows anew, then lockgate revoke INDEX"
+_AGAIN = "lockgate review   # LG243: mark those rows anew, then lockgate revoke INDEX --reason WHY"
 _LEFT_OUT = "lockgate explain LG238"
 _ROWS = "rows"
 

@@ -21,12 +21,13 @@ from lockgate.config import FILENAME
 from lockgate.contract.inputs import is_imported
 from lockgate.contract.sources import expand
 from lockgate.drills.replays.cache import own_cache
-from lockgate.drills.replays.program import copied, digest
+from lockgate.drills.replays.program import copied
 from lockgate.drills.replays.sample import write_sample
 from lockgate.drills.replays.scene import LEFT_OUT, Scene, begin
 from lockgate.drills.replays.settings import Taken, chosen, twin_policy, twin_settings
 from lockgate.errors import Refused, Unavailable
 from lockgate.project.folder import Folder
+from lockgate.project.threats.program import digest
 from lockgate.store.blobs import BlobStore
 from lockgate.trust.policy import FILENAME as POLICY
 

@@ -27,6 +27,7 @@ from lockgate.audit.seen import SeenStore
 from lockgate.audit.stored import check_stored
 from lockgate.audit.tiles import TileReader
 from lockgate.core.digest import Digest, digest_of
+from lockgate.core.shown_html import Shown
 from lockgate.errors import LockgateError, Refused, VerificationFailed
 from lockgate.project.carry import installing, mirror, plain
 from lockgate.project.carry.fetching import Staged, fetch_beside, fetch_log, fetch_model, log_artifact
@@ -45,8 +46,8 @@ if TYPE_CHECKING:
     from lockgate.store.remote.client import Registry
 
 
-@dataclass(frozen=True)
-class Pulled:
+@dataclass(frozen=True, repr=False)
+class Pulled(Shown):
     """What was pulled. `folder`: the project, the mirror, or the plain folder; `entries`: of the event log."""
 
     ref: str
@@ -185,9 +186,7 @@ def write_plain(project: Folder, ref: str, folder: Path) -> Pulled:
 
 
 def stage_log(asked: Asked, remote: Registry, home: Path, *, manifest: bytes, compare: bool = True) -> Staged:
-    """Steps 1 and 2, into `<home>/state/carry`. `compare`: the log extends the last that this user has seen, and the
-    one in `home`, if there is one.
-    """
+    """Steps 1 and 2, into `<home>/state/carry`. `compare`: it extends the log that this user saw last, and ours."""
     staged = fetch_log(
         remote,
         manifest,

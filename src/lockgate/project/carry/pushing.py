@@ -30,6 +30,7 @@ from lockgate.audit.stored import check_stored
 from lockgate.audit.tiles import ENTRIES, WIDTH, encode_bundle, tiles_of
 from lockgate.core.checkpoint import MAX_NOTE_BYTES
 from lockgate.core.digest import Digest, digest_of
+from lockgate.core.shown_html import Shown
 from lockgate.errors import LockgateError, Refused, Unavailable, Usage, VerificationFailed
 from lockgate.project.carry import artifacts
 from lockgate.project.carry.artifacts import BYTES, CHECKPOINT, PROOF, TEXT, Carried
@@ -52,8 +53,8 @@ _TRIES = 5
 NOT_TAKEN = "LG889"
 
 
-@dataclass(frozen=True)
-class Pushed:
+@dataclass(frozen=True, repr=False)
+class Pushed(Shown):
     """What is in the repository now, by digest. `unpushed`: models that are live somewhere, and are not there."""
 
     ref: str

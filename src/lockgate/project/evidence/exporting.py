@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from lockgate.core.digest import Digest, digest_of, from_hex
 from lockgate.core.moments import rfc3339
 from lockgate.core.shown import Lines, block
+from lockgate.core.shown_html import Shown
 from lockgate.errors import Refused, Usage
 from lockgate.export.evidence import facts, zipped
 from lockgate.export.evidence.page import page
@@ -31,8 +32,8 @@ _MOST_WRITTEN = MOST_BYTES // 2
 """Well below what an archive may hold: the index comes on top."""
 
 
-@dataclass(frozen=True)
-class Exported:
+@dataclass(frozen=True, repr=False)
+class Exported(Shown):
     """The archive that was written."""
 
     ref: str

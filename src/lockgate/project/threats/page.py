@@ -9,6 +9,7 @@ from datetime import datetime
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any, Final
 
+from lockgate.core import shown_html
 from lockgate.core.moments import rfc3339
 from lockgate.core.shown import Lines, block
 from lockgate.export.threat_view import BoundaryView, ControlView, DrillView, ThreatRow, ThreatView
@@ -41,8 +42,8 @@ _STATES: Final[Mapping[str, str]] = {
 }
 
 
-@dataclass(frozen=True)
-class ThreatsPage:
+@dataclass(frozen=True, repr=False)
+class ThreatsPage(shown_html.Shown):
     """All threats of a project, or those that were asked for."""
 
     project: str
@@ -51,6 +52,14 @@ class ThreatsPage:
     facts: Facts
     stands: tuple[Stands, ...]
     catalogue: Catalogue
+
+    def view(self) -> Iterator[shown_html.Part]:
+        """What it shows of itself."""
+        yield shown_html.Heading(self.head())
+        rows = [(one.threat.id, one.status, one.threat.title, one.why) for one in self.stands]
+        yield shown_html.Table([("threat", "stands", "what", "why"), *rows])
+        yield shown_html.Words(self.total())
+        yield shown_html.Next(self.following)
 
     @property
     def broken(self) -> tuple[Stands, ...]:
@@ -157,7 +166,7 @@ class ThreatsPage:
             "counts": self.counts,
         }
 
-    def view(self) -> ThreatView:
+    def exported(self) -> ThreatView:
         """What the exports take."""
         return ThreatView(
             self.project,

@@ -35,7 +35,10 @@ _SAID_SECONDS = 0.02
 _BURST_SECONDS = 4
 _DAY = 86400
 _SCHEME = "Bearer "
-_UNKNOWN = "no valid credential: send one API key as `Authorization: Bearer KEY` (lockgate clients add NAME gives one)"
+_UNKNOWN = (
+    "no valid credential: send one API key as `Authorization: Bearer KEY` (lockgate clients add NAME gives one, which "
+    "a running gateway knows within two seconds)"
+)
 _CROWDED = "all clients together are above this model's rate"
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="lockgate"'}
 

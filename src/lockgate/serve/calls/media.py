@@ -27,7 +27,7 @@ def check(call: Call, head: Head) -> None:
     media, _, parameter = (found or "").partition(";")
     media = media.strip().lower() or (MEDIA_BINARY if mixed else MEDIA_JSON)
     if media not in call.media:
-        raise _refused(f"this call takes {' or '.join(call.media)}")
+        raise _refused(f"this call takes {' or '.join(call.media)}: name it in the header Content-Type")
     if parameter.strip().lower() not in (_UTF8 if media == MEDIA_JSON else ("",)):
         raise _refused("the only charset is utf-8, of JSON")
     if (media == MEDIA_BINARY) is not mixed:

@@ -61,9 +61,8 @@ class Table:
                     return route.call, named
                 allowed.append(route.method)
         if allowed:
-            raise Declined(
-                405, "LG604", "this call takes another method", headers={"Allow": ", ".join(sorted(set(allowed)))}
-            )
+            methods = ", ".join(sorted(set(allowed)))
+            raise Declined(405, "LG604", f"this call takes {methods}", headers={"Allow": methods})
         raise Declined(404, "LG603", "there is no such call")
 
 

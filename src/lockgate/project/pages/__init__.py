@@ -19,10 +19,11 @@ from lockgate.audit.workplace import Workplace
 from lockgate.config import Config
 from lockgate.core.control_words import control_line
 from lockgate.core.digest import Digest, short
-from lockgate.core.moments import rfc3339
+from lockgate.core.moments import age, rfc3339
 from lockgate.core.parity_words import parity_line
 from lockgate.core.robustness_words import robustness_line
 from lockgate.core.shown import Lines, block
+from lockgate.core.shown_html import Listed, Part, Shown
 from lockgate.core.verdict import Verdict
 from lockgate.core.verdict_lines import verdict_lines
 from lockgate.deploy.spec import Look, Status, looks_nowhere
@@ -32,14 +33,13 @@ from lockgate.pipeline import RunResult, StageDone
 from lockgate.project.growth import End, Growth
 from lockgate.project.ladder_lines import ladder_json
 from lockgate.project.lives import live_lines, waiver_in_words
-from lockgate.project.reports import age
 from lockgate.project.sentences import sentence
 from lockgate.project.verdicts import Said, newest_in_words, verdicts_as_json, verdicts_of
 from lockgate.trust.policy import Policy
 
 
-@dataclass(frozen=True)
-class ModelLine:
+@dataclass(frozen=True, repr=False)
+class ModelLine(Shown):
     """One registered model in the list."""
 
     ref: str
@@ -49,13 +49,32 @@ class ModelLine:
     revoked: bool
     on_ladder_in: tuple[str, ...] = ()
 
+    @property
+    def stands(self) -> str:
+        """Where it is live or on the ladder."""
+        return ", ".join((*self.live_in, *self.on_ladder_in)) or ("revoked" if self.revoked else "-")
+
     def as_json(self) -> Mapping[str, Any]:
         """For `--json`."""
         return asdict(self)
 
+    def view(self) -> Iterator[Part]:
+        """What it shows of itself."""
+        return iter(ModelLines((self,)).view())
 
-@dataclass(frozen=True)
-class ModelPage:
+
+class ModelLines(Listed[ModelLine]):
+    """The registered models, oldest first."""
+
+    def view(self) -> Iterator[Part]:
+        """What it shows of itself."""
+        from lockgate.project.pages.views import models_view
+
+        return models_view(self)
+
+
+@dataclass(frozen=True, repr=False)
+class ModelPage(Shown):
     """One model's page."""
 
     ref: str
@@ -77,15 +96,25 @@ class ModelPage:
     attacked: Mapping[str, Any] = field(default_factory=dict)
 
     @property
+    def stands(self) -> str:
+        """Where it is live or on the ladder."""
+        where = f"live in {', '.join(self.live_in)}" if self.live_in else "not live"
+        return "REVOKED" if self.revoked else ", ".join((where, *self.on_ladder_in))
+
+    def view(self) -> Iterator[Part]:
+        """What it shows of itself."""
+        from lockgate.project.pages.views import model_view
+
+        return model_view(self)
+
+    @property
     def following(self) -> tuple[str, ...]:
         """The commands to run next."""
         return f"lockgate verify {self.ref}", f"lockgate deploy {self.ref} --env dev"
 
     def text(self) -> Lines:
         """The page for a terminal."""
-        stands = [f"live in {', '.join(self.live_in)}" if self.live_in else "not live", *self.on_ladder_in]
-        state = "REVOKED" if self.revoked else ", ".join(stands)
-        lines = [f"{self.ref}   {self.manifest}", f"{self.task}, registered {self.registered}, {state}", ""]
+        lines = [f"{self.ref}   {self.manifest}", f"{self.task}, registered {self.registered}, {self.stands}", ""]
         lines += [f"{stage:<9} {text}" for stage, text in self.history]
         lines += ["", f"judged {'once' if self.judged == 1 else f'{self.judged} times'}, 95 % intervals"]
         lines += [f"    {name:<16} {interval(metric)}" for name, metric in self.metrics.items()]
@@ -121,8 +150,8 @@ class StageLine:
     model: str = ""
 
 
-@dataclass(frozen=True)
-class StatusPage:
+@dataclass(frozen=True, repr=False)
+class StatusPage(Shown):
     """Where everything stands."""
 
     name: str
@@ -143,6 +172,26 @@ class StatusPage:
     kept: tuple[str, ...] = ()
     cosigned: tuple[str, ...] = ()
     witnesses: tuple[str, ...] = ()
+
+    @property
+    def noted(self) -> tuple[tuple[str, str], ...]:
+        """What a person should look at: a word and its line."""
+        found = {
+            "WITNESS": self.witnesses,
+            "alarm": self.alarms,
+            "suspected": (self.suspected,) if self.suspected else (),
+            "drills": (self.drills,) if self.drills else (),
+            "kept": self.kept,
+            "unseen": self.unseen,
+            "waived": self.waivers,
+        }
+        return tuple((word, line) for word, lines in found.items() for line in lines)
+
+    def view(self) -> Iterator[Part]:
+        """What it shows of itself."""
+        from lockgate.project.pages.views import status_view
+
+        return status_view(self)
 
     def as_json(self) -> Mapping[str, Any]:
         """For `--json`."""
@@ -184,10 +233,10 @@ def run_result(place: Workplace, config: Config, stages: Sequence[StageDone], se
     )
 
 
-def model_lines(ledger: Ledger, now: datetime) -> tuple[ModelLine, ...]:  # noqa: ARG001 - ages come with the ladder
+def model_lines(ledger: Ledger, now: datetime) -> ModelLines:  # noqa: ARG001 - ages come with the ladder
     """All registered models, oldest first."""
     statements = ledger.statements()
-    return tuple(
+    return ModelLines(
         ModelLine(
             one.ref,
             one.manifest,
