@@ -47,6 +47,9 @@ MASKS = [
     (r"\b[\d,.]+ (?=(for one )?alone\b)", "SPAN "),
     (r"\b[\d,.]+ ?(KiB|MiB|GiB|kB|MB|GB|bytes)\b", "SIZE"),
     (r"\b\d+ of \d+ probes", "N of N probes"),
+    # The screen draws by a seed of its own each time: of the same finding, another row may come first.
+    (r"\b\d+ times or more\b", "N times or more"),
+    (r"\brow \d+", "row N"),
     (r"[-+]?\b\d+(\.\d+)+(e[-+]?\d+)?", "N"),
     (r"\b\d+%", "N%"),
     (r"[ \t]+", " "),
@@ -208,6 +211,7 @@ class _Shell:
         said, code = self._serve(text[:-2]) if text.endswith(" &") else self._ask(text)
         said = said.replace(str(self.home), YOU).replace(f":{self.port}", ":8080")
         said = re.sub(r"\blgk_[\w-]+", "lgk_...", said)  # no page holds a key, not even one of a project that is gone
+        said = said.replace("\r\n", "\n")
         said = said if not said or said.endswith("\n") else said + "\n"
         return Command(command.text, said, code, time.monotonic() - began)
 

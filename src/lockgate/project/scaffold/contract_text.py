@@ -18,6 +18,7 @@ ROOM = 10
 """How many times the largest value seen a number may be."""
 
 _INT64 = 2**63 - 1
+_LONG = 100_000
 _SHORT = 10**15
 _WIDE = 118
 _SEEN = 6
@@ -108,7 +109,8 @@ def _field(part: Part, rows: int) -> str:
         low, high = bounds(column)
         constraint = [f"ge={_number(low)}", f"le={_number(high)}"]
         comments.append(
-            f"seen: {column['least']:g} to {column['most']:g}; refused: below {_told(low)} or above {_told(high)}"
+            f"seen: {_seen(column['least'])} to {_seen(column['most'])};"
+            f" refused: below {_told(low)} or above {_told(high)}"
         )
     if "first" in column:
         comments.append(f"seen: {shown(column['first'])} to {shown(column['last'])}")
@@ -151,7 +153,7 @@ def _label_lines(part: Part, rows: int, task: str) -> list[str]:
     elif column["kind"] == "string" or (task != "regression" and column["kind"] == "float"):
         kind = f"Literal[{', '.join(map(literal, values))}]"
     elif column["kind"] in ("int", "float") and column.get("least") is not None:
-        comments.append(f"seen: {column['least']:g} to {column['most']:g}")
+        comments.append(f"seen: {_seen(column['least'])} to {_seen(column['most'])}")
         if task != "regression":
             constraint = [f"ge={_number(column['least'])}", f"le={_number(column['most'])}"]
             comments.append("refused: any class beyond")
@@ -216,6 +218,11 @@ def _listed(text: str) -> str:
 
 def _of(count: int, rows: int) -> str:
     return f"{count:,} of {rows:,} rows"
+
+
+def _seen(value: float) -> str:
+    """As people write it: years without a comma, millions without an exponent."""
+    return f"{value:g}" if abs(value) < _LONG else _told(value)
 
 
 def _told(value: float) -> str:

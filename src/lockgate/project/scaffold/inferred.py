@@ -277,8 +277,9 @@ def _label_notes(part: Part, rows: int, task: str) -> list[str]:
     column, found = part.column, []
     if column["nulls"]:
         share = column["nulls"] / max(rows, 1)
+        part_of = f"{share:.0%}" if share >= 0.01 else "less than 1%"
         found.append(
-            f"{LEFT_OUT}{column['nulls']:,} rows ({share:.0%}) have no {shown(part.source)}: they are quarantined"
+            f"{LEFT_OUT}{column['nulls']:,} rows ({part_of}) have no {shown(part.source)}: they are quarantined"
         )
     pairs = zip(column.get("values", ()), column.get("counts", ()), strict=False)
     rare = [f"{shown(str(value))} ({count})" for value, count in pairs if count < RARE]
