@@ -22,7 +22,7 @@ from lockgate.core.moments import rfc3339
 from lockgate.core.statement import Statement, Subject
 from lockgate.deploy.rollback import rollback
 from lockgate.errors import LockgateError, Refused, Usage
-from lockgate.pipeline.unchanged import standing
+from lockgate.pipeline.unchanged import stands
 from tests.support.project import SignedProject, register_here, signed_project
 
 MODELS = {"flights": OWN, "late": "late", "minutes": "minutes"}
@@ -127,7 +127,7 @@ def test_a_statement_with_a_garbled_model_is_never_sealed(project: SignedProject
 def test_nothing_is_cached_on_another_models_word(project: SignedProject) -> None:
     """A stage that another model has done, on the very same files, is to be done; what this one did itself is not."""
     for model in ("late", "minutes"):
-        found = standing(project.workplace(model=model), "ingest", lambda _: True)
+        found = stands(project.workplace(model=model), "ingest", lambda _: ()).head
         assert found is not None
         assert model_of(found.statement) == model
-    assert standing(project.workplace(model="nobody"), "ingest", lambda _: True) is None
+    assert stands(project.workplace(model="nobody"), "ingest", lambda _: ()).head is None

@@ -29,7 +29,7 @@ from lockgate.core.screen import bits
 from lockgate.core.statement import MARK, Statement, Subject, claim_uri
 from lockgate.core.verdict import Level
 from lockgate.errors import Refused, VerificationFailed
-from lockgate.pipeline.unchanged import same_contract
+from lockgate.pipeline.unchanged import changed_contract
 from lockgate.sandbox.settings import Limits
 from lockgate.train.run import accepted_rows
 from lockgate.trust.policy import Policy
@@ -341,10 +341,10 @@ def test_from_a_finding_that_refuses_to_marks_that_settle_it(tmp_path: Path, mon
     assert untrained.value.finding == "LG302"
     spec = ValidateSpec("contract.py", "Flight", "late", max_quarantined_share=1.0, screen=CHEAP)
     warns = replace(spec, screen=Screening({**CHEAP.weights, "conflicts": "warn"}))
-    assert [same_contract(failed, each, workplace) for each in (spec, warns)] == [True, False]
+    assert [not changed_contract(failed, each, workplace) for each in (spec, warns)] == [True, False]
 
     good = _mark(place, "good", [*honest, *pairs])
-    assert not same_contract(failed, spec, workplace)
+    assert changed_contract(failed, spec, workplace)
     settled = place.validate(CONTRACT, screen=CHEAP)
     said = settled.evidence.predicate
     assert (said["result"], said["marks"], said["marked_bad"]) == ("PASSED", [good], 0)
@@ -364,7 +364,7 @@ def test_from_a_finding_that_refuses_to_marks_that_settle_it(tmp_path: Path, mon
     assert {(line["source"], line["field"], line["rule"]) for line in lines} == {("a.csv", "", RULE)}
     assert {line["message"] for line in lines} == {f"a person marked this row bad: {bad}"}
     assert cleaned.details["by_rule"][0]["suggestion"].startswith("lockgate review --screen")
-    assert same_contract(cleaned.evidence, spec, workplace)
+    assert not changed_contract(cleaned.evidence, spec, workplace)
 
     wider = place.validate(
         CONTRACT.replace("    late: bool", "    gate: str = ''\n    late: bool"), screen=warns.screen

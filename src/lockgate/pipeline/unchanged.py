@@ -77,25 +77,10 @@ def stands(workplace: Workplace, claim: str, why: Why) -> Stands:
     return Stands(None, because)
 
 
-def standing(workplace: Workplace, claim: str, fits: Callable[[Evidence], bool]) -> Evidence | None:
-    """The head as `stands` gives it, where only whether a statement fits is known."""
-    return stands(workplace, claim, lambda one: () if fits(one) else ("it does not fit",)).head
-
-
-def same_files(one: Evidence, spec: IngestSpec, root: Path) -> bool:
-    """Whether an ingest statement is about these very files, read with these settings."""
-    return not changed_files(one, spec, root)
-
-
 def changed_files(one: Evidence, spec: IngestSpec, root: Path) -> tuple[str, ...]:
     """What of the sources, or of how they are read, is another than when the ingest statement was made."""
     found = changes.settings(_external(one), spec.as_json(), "[data]")
     return found or changed(root, spec, {each["name"]: each for each in dependencies(one) if not is_input(each)})
-
-
-def same_contract(one: Evidence, spec: ValidateSpec, workplace: Workplace) -> bool:
-    """Whether a validate statement was made of what validate would get now."""
-    return not changed_contract(one, spec, workplace)
 
 
 def changed_contract(one: Evidence, spec: ValidateSpec, workplace: Workplace) -> tuple[str, ...]:
@@ -138,11 +123,6 @@ def _marked(said: Mapping[str, Any]) -> set[str]:
     """The marks that a validate statement applied, and those that it could not apply."""
     listed = [said.get(key, []) for key in ("marks", "marks_left")]
     return {str(mark) for marks in listed if isinstance(marks, list) for mark in marks}
-
-
-def same_training(one: Evidence, spec: TrainSpec, workplace: Workplace, osv: str = "") -> bool:
-    """Whether a train statement was made of what training would get now."""
-    return not changed_training(one, spec, workplace, osv)
 
 
 def changed_training(one: Evidence, spec: TrainSpec, workplace: Workplace, osv: str = "") -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from lockgate.core.digest import digest_of
 from lockgate.deploy.revoking import revoke
 from lockgate.errors import LockgateError, Refused, VerificationFailed
 from lockgate.ingest.spec import IngestSpec, Source
-from lockgate.pipeline.unchanged import same_files
+from lockgate.pipeline.unchanged import changed_files
 from lockgate.train.inputs import look_up
 from tests.support.imports import huggingface, import_here, yes
 from tests.support.sources import CSV, SourceProject
@@ -50,7 +50,7 @@ def test_an_imported_file_is_an_input(place: SourceProject, brought: Import) -> 
     spec = SimpleNamespace(inputs=(wanted,))
     assert look_up(place.project.workplace(), spec) == {"w.safetensors": wanted.sha256}  # type: ignore[arg-type]
     assert digest_of(place.project.data.read(wanted.sha256)) == wanted.sha256
-    assert same_files(evidence, IngestSpec((Source("rows.csv"),), inputs=(wanted,)), place.root) is True
+    assert changed_files(evidence, IngestSpec((Source("rows.csv"),), inputs=(wanted,)), place.root) == ()
 
 
 ELSEWHERE = (

@@ -13,7 +13,7 @@ from lockgate.core.digest import digest_of
 from lockgate.errors import LockgateError, Refused, Usage
 from lockgate.ingest.spec import IngestSpec, Source
 from lockgate.pipeline.specs import ingest_spec, train_spec
-from lockgate.pipeline.unchanged import same_files
+from lockgate.pipeline.unchanged import changed_files
 from tests.support.sources import CSV, SourceProject
 
 WEIGHTS = b"\x00weights\xff"
@@ -57,10 +57,10 @@ def test_a_changed_input_is_never_used_silently(place: SourceProject) -> None:
     """The stage is skipped while the file is the one that was named; changed, it is done again, and refuses."""
     spec = IngestSpec((Source("input/weights.bin"),), inputs=(WANTED,))
     evidence = place.ingest("input/weights.bin", inputs=(WANTED,)).evidence
-    assert same_files(evidence, spec, place.root) is True
-    assert same_files(evidence, IngestSpec(spec.sources), place.root) is False
+    assert changed_files(evidence, spec, place.root) == ()
+    assert changed_files(evidence, IngestSpec(spec.sources), place.root)
     place.write("models/w.bin", WEIGHTS + b"!")
-    assert same_files(evidence, spec, place.root) is False
+    assert changed_files(evidence, spec, place.root)
     with pytest.raises(Refused) as raised:
         place.ingest("input/weights.bin", inputs=(WANTED,))
     assert (raised.value.finding, raised.value.seen["expected"]) == ("LG370", WANTED.sha256)

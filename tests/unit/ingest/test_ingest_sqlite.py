@@ -15,7 +15,7 @@ from lockgate.errors import LockgateError, Refused, Usage
 from lockgate.ingest.run import run
 from lockgate.ingest.spec import Database, IngestResult, IngestSpec, Source
 from lockgate.pipeline.stages import ingest
-from lockgate.pipeline.unchanged import same_files
+from lockgate.pipeline.unchanged import changed_files
 from tests.support.sources import SourceProject
 
 LOANS = "create table loans(id integer, rate real, name text, note, raw blob)"
@@ -90,13 +90,13 @@ def test_what_is_signed_and_when_it_is_done_again(bank: Bank) -> None:
     }
     assert [jail["settings"] for jail in signed["internalParameters"]["fetchers"]] == ["parse"]
     root = bank.place.root
-    assert same_files(result.evidence, bank.spec(), root)
+    assert not changed_files(result.evidence, bank.spec(), root)
     bank.place.write("q.sql", "select id from loans -- again")
-    assert not same_files(result.evidence, bank.spec(), root)
+    assert changed_files(result.evidence, bank.spec(), root)
     bank.place.write("q.sql", "select id from loans")
-    assert same_files(result.evidence, bank.spec(), root)
+    assert not changed_files(result.evidence, bank.spec(), root)
     bank.change("update loans set id = 7 where id = 1")
-    assert not same_files(result.evidence, bank.spec(), root)
+    assert changed_files(result.evidence, bank.spec(), root)
 
 
 CONFIG = """[project]

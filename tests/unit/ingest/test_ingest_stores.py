@@ -20,7 +20,7 @@ from lockgate.ingest.jail._seen import Objects, Seen
 from lockgate.ingest.jail.fetch import fetch, store_of
 from lockgate.ingest.run import run
 from lockgate.ingest.spec import IngestResult, IngestSpec, Source, Store
-from lockgate.pipeline.unchanged import same_files
+from lockgate.pipeline.unchanged import changed_files
 from tests.support.sources import CSV, SourceProject, parquet
 from tests.support.stores import Bucket as Server
 from tests.support.stores import Site, free_port, https_server, s3_server
@@ -105,13 +105,13 @@ def test_unchanged_objects_are_not_fetched_again(place: SourceProject, s3: Serve
     s3.put("loans/now/a.csv", CSV.encode())
     spec = IngestSpec((Source("s3://bank/loans/now/*"),), stores=(bank(s3),))
     found = run(place.project.workplace(), spec).evidence
-    assert same_files(found, spec, place.root)
+    assert not changed_files(found, spec, place.root)
     s3.put("loans/now/b.csv", CSV.encode())
-    assert not same_files(found, spec, place.root)
+    assert changed_files(found, spec, place.root)
     s3.client.delete_object(Bucket="bank", Key="loans/now/b.csv")
-    assert same_files(found, spec, place.root)
+    assert not changed_files(found, spec, place.root)
     s3.put("loans/now/a.csv", CSV.replace("1400", "1401").encode())
-    assert not same_files(found, spec, place.root)
+    assert changed_files(found, spec, place.root)
     s3.client.delete_object(Bucket="bank", Key="loans/now/a.csv")
 
 
@@ -124,7 +124,7 @@ def test_by_https(place: SourceProject, site: Site) -> None:
         spec = IngestSpec((Source(f"https://{site.host}/open/token/{name}.csv"),), stores=(store,))
         found = run(place.project.workplace(), spec)
         assert dict(found.files[0].origin) == told
-        assert same_files(found.evidence, spec, place.root) is stands
+        assert (not changed_files(found.evidence, spec, place.root)) is stands
     asked = {token for _, path, token in site.asked if path.startswith("/open/token/")}
     assert asked == {"Bearer testing-secret"}
 

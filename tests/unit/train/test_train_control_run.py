@@ -19,7 +19,7 @@ from lockgate.core.digest import digest_of
 from lockgate.core.statement import TEST_RESULT, Statement, Subject
 from lockgate.core.verdict import Level
 from lockgate.errors import Refused, VerificationFailed
-from lockgate.pipeline.unchanged import same_training
+from lockgate.pipeline.unchanged import changed_training
 from lockgate.project.pages import ModelPage
 from lockgate.register.card import card
 from lockgate.register.spec import Words
@@ -171,13 +171,13 @@ def test_a_run_is_anew_when_what_is_doubted_changes(here: TrainingProject, monke
     place = here.project.workplace()
     first, off = (run(place, TrainSpec("late", control=each)).evidence for each in ("flagged", "off"))
     flags = [0] * 19 + [1]
-    assert same_training(first, TrainSpec("late"), here.project.workplace())
+    assert not changed_training(first, TrainSpec("late"), here.project.workplace())
     here.doubt(_flags(flags))
-    assert not same_training(first, TrainSpec("late"), here.project.workplace())
-    assert same_training(off, TrainSpec("late", control="off"), here.project.workplace())
-    assert not same_training(off, TrainSpec("late"), here.project.workplace())
+    assert changed_training(first, TrainSpec("late"), here.project.workplace())
+    assert not changed_training(off, TrainSpec("late", control="off"), here.project.workplace())
+    assert changed_training(off, TrainSpec("late"), here.project.workplace())
     here.doubt(_flags(flags), _flags(flags) > 0)
-    assert same_training(first, TrainSpec("late"), here.project.workplace())
+    assert not changed_training(first, TrainSpec("late"), here.project.workplace())
 
 
 def _flags(flags: list[int]) -> Any:

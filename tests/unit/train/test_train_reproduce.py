@@ -18,7 +18,7 @@ from lockgate.core.moments import rfc3339
 from lockgate.core.statement import Statement, Subject
 from lockgate.errors import LockgateError, Refused, Usage, VerificationFailed
 from lockgate.pipeline.stages import _judgement_of
-from lockgate.pipeline.unchanged import same_training, standing
+from lockgate.pipeline.unchanged import changed_training, stands
 from lockgate.project.runs import write_attachments
 from lockgate.train import attachments, rules
 from lockgate.train.reproduce import reproduce
@@ -123,7 +123,7 @@ def test_a_changed_input_or_device_is_another_training(here: TrainingProject, tr
     """What is skipped is exactly what was done: other inputs, none, or a GPU are done anew."""
     here.write(train=CODE)
     place = here.project.workplace()
-    assert same_training(trained.evidence, SPEC, place) is True
+    assert changed_training(trained.evidence, SPEC, place) == ()
     for other in (
         replace(SPEC, inputs=()),
         replace(SPEC, inputs=(replace(INPUT, sha256=digest_of(b"1.5")),)),
@@ -132,7 +132,7 @@ def test_a_changed_input_or_device_is_another_training(here: TrainingProject, tr
         replace(SPEC, seed=12),
         replace(SPEC, params={"C": 2}),
     ):
-        assert same_training(trained.evidence, other, place) is False
+        assert changed_training(trained.evidence, other, place)
 
 
 def test_a_database_that_was_not_asked_is_another_training(here: TrainingProject, trained: TrainResult) -> None:
@@ -140,16 +140,16 @@ def test_a_database_that_was_not_asked_is_another_training(here: TrainingProject
     here.write(train=CODE)
     place = here.project.workplace()
     (place.root / "all.zip").write_bytes(b"a database")
-    assert same_training(trained.evidence, SPEC, place, "all.zip") is False
+    assert changed_training(trained.evidence, SPEC, place, "all.zip")
     body = dict(trained.evidence.predicate["buildDefinition"])
     inside = dict(body["internalParameters"])
     inside["environment"] = {**inside["environment"], "osv": {"digest": digest_of(b"a database")}}
     statement = trained.evidence.statement
     predicate = {**statement.predicate, "buildDefinition": {**body, "internalParameters": inside}}
     asked = replace(trained.evidence, statement=replace(statement, predicate=predicate))
-    assert same_training(asked, SPEC, place, "all.zip") is True
+    assert changed_training(asked, SPEC, place, "all.zip") == ()
     (place.root / "all.zip").write_bytes(b"a newer database")
-    assert same_training(asked, SPEC, place, "all.zip") is False
+    assert changed_training(asked, SPEC, place, "all.zip")
 
 
 def test_what_was_done_in_a_weaker_jail_is_done_anew(
@@ -161,14 +161,14 @@ def test_what_was_done_in_a_weaker_jail_is_done_anew(
     for role, claim, said in (("trainer", "train", trained.evidence), ("judge", "judge", trained.judgement)):
         if place.ledger.head(claim) != said:  # another test has said something since: go back to what was trained
             here.project.record(role, head_statement(claim, said.digest, time=rfc3339(place.now()), reason="back"))
-    assert standing(place, "train", lambda _: True) is not None
+    assert stands(place, "train", lambda _: ()).head is not None
     judged = place.ledger.head("judge")
     assert judged is not None
     assert (judged.predicate["train"], jail_level(judged), place.least_jail_level) == (trained.evidence.digest, 3, 3)
     assert _judgement_of(place, trained.evidence, SPEC) is not None
     for module in ("unchanged", "stages"):
         monkeypatch.setattr(f"lockgate.pipeline.{module}.jail_level", lambda _: 2)
-    assert standing(place, "train", lambda _: True) is None
+    assert stands(place, "train", lambda _: ()).head is None
     assert _judgement_of(place, trained.evidence, SPEC) is None
 
 
